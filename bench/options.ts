@@ -1,0 +1,72 @@
+import { parseArgs } from 'node:util'
+
+export const SCENARIOS = ['trees', 'image', 'library', 'startup'] as const
+export type Scenario = (typeof SCENARIOS)[number]
+
+export interface BenchOptions {
+  readonly corpora: readonly string[]
+  readonly rounds: number
+  readonly only: readonly Scenario[]
+  /** Undefined: whichever is installed. */
+  readonly peers: readonly string[] | undefined
+  /** Where the stores are made, on the file system to be measured. Undefined: the system's temporary folder. */
+  readonly work: string | undefined
+  /** The results, with or without the ending .md or .json: both are written. */
+  readonly out: string | undefined
+  readonly help: boolean
+}
+
+const DEFAULT_ROUNDS = 3
+
+export const USAGE = `
+npm run bench -- [--corpus DIR…] [--rounds N] [--only SCENARIO,…] [--peers NAME,…] [--work DIR] [--out FILE]
+
+  --corpus DIR…   what to commit: a folder whose subfolders are versions (trees), or whose files are versions
+                  (images), in the order of their names; may be given several times (default: small ones are made)
+  --rounds N      how often each tool does everything (default: ${DEFAULT_ROUNDS})
+  --only LIST     of ${SCENARIOS.join(', ')} (default: all)
+  --peers LIST    of git, restic, borg, bup, casync (default: those that are installed)
+  --work DIR      where the stores are made (default: the system's temporary folder)
+  --out FILE      where the results go, as FILE.md and FILE.json (default: bench/results/DATE-NAME)
+`.trim()
+
+/** @throws {Error} With a sentence for the one who typed it. */
+export function readOptions(args: readonly string[], peers: readonly string[]): BenchOptions {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      corpus: { type: 'string', multiple: true },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      work: { type: 'string' },
+      out: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  })
+  // More folders may follow the one after --corpus.
+  const corpora = [...(values.corpus ?? []), ...positionals]
+  if (values.corpus === undefined && positionals.length > 0) throw new Error(`not understood: ${positionals.join(' ')}`)
+  const rounds = Number(values.rounds ?? DEFAULT_ROUNDS)
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds takes a number from 1 on, not ${values.rounds}`)
+  return {
+    corpora,
+    rounds,
+    only: values.only === undefined ? SCENARIOS : chosen(values.only, SCENARIOS, '--only'),
+    peers: values.peers === undefined ? undefined : chosen(values.peers, peers, '--peers'),
+    work: values.work,
+    out: values.out,
+    help: values.help === true,
+  }
+}
+
+function chosen<Name extends string>(list: string, known: readonly Name[], option: string): Name[] {
+  const names = list.split(',').filter((name) => name !== '')
+  return names.map((name) => {
+    const found = known.find((candidate) => candidate === name)
+    if (found === undefined) throw new Error(`${option} takes a list of ${known.join(', ')}, not ${name}`)
+    return found
+  })
+}

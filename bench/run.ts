@@ -1,0 +1,127 @@
+/**
+ * `npm run bench`: varve beside whichever of git, restic, borg, bup and casync is installed, in one run. Writes a table
+ * for people and all numbers for programs. Exit status 1: varve failed somewhere or gave back something else.
+ */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type Corpus, openCorpus } from './corpora.js'
+import { describeHost } from './host.js'
+import { runLibrary } from './library.js'
+import { Meter } from './measure.js'
+import { type BenchOptions, readOptions, USAGE } from './options.js'
+import { markdownOf } from './report.js'
+import type { Results, ToolUsed } from './results.js'
+import { makeSmallCorpora } from './smallCorpora.js'
+import { measureStartup } from './startup.js'
+import { runStoreRounds, type StoreResult } from './storeRounds.js'
+import { PEERS, SUBJECT } from './tools/all.js'
+import type { StoreTool } from './tools/tool.js'
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+async function bench(options: BenchOptions, workFolder: string): Promise<Results> {
+  const home = join(workFolder, 'home')
+  mkdirSync(home)
+  const meter = new Meter(workFolder, home)
+  const host = describeHost(workFolder)
+  const wanted = [SUBJECT, ...PEERS.filter(({ name }) => options.peers?.includes(name) ?? true)]
+  const found = wanted.map((tool) => ({ tool, version: meter.ask(tool.versionStep)?.split('\n')[0] }))
+  const present = found.filter((each): each is { tool: StoreTool; version: string } => each.version !== undefined)
+  const tools = present.map(({ tool }) => tool)
+  const absent = [SUBJECT, ...PEERS].map(({ name }) => name).filter((name) => !tools.some((tool) => tool.name === name))
+  if (absent.includes(SUBJECT.name)) say('varve does not start (run `npm run build`); only its peers are measured')
+
+  const stores: StoreResult[] = []
+  for (const corpus of corporaOf(options, workFolder)) {
+    stores.push(await runStoreRounds(corpus, tools, options.rounds, meter, workFolder, say))
+  }
+  const library = options.only.includes('library') ? await runLibrary(options.rounds, meter, workFolder, say) : []
+  const startup = options.only.includes('startup') ? await measureStartup(tools, options.rounds, meter, say) : []
+  return {
+    name: nameOf(options, stores),
+    date: new Date().toISOString().slice(0, 10),
+    host,
+    tools: present.map(({ tool, version }): ToolUsed => ({ name: tool.name, version, method: tool.method })),
+    absent,
+    rounds: options.rounds,
+    gnuTime: meter.seesMemory,
+    stores,
+    library,
+    startup,
+  }
+}
+
+function corporaOf(options: BenchOptions, workFolder: string): Corpus[] {
+  if (!options.only.includes('trees') && !options.only.includes('image')) return []
+  const all =
+    options.corpora.length === 0
+      ? makeSmallCorpora(workFolder)
+      : options.corpora.map((folder) => openCorpus(folder, workFolder))
+  return all.filter(({ kind }) => options.only.includes(kind))
+}
+
+/** What was measured: the corpora, and the scenarios that have none. */
+function nameOf(options: BenchOptions, stores: readonly StoreResult[]): string {
+  const others = options.only.filter((scenario) => scenario === 'library' || scenario === 'startup')
+  return [...stores.map(({ corpus }) => corpus), ...others].join('-')
+}
+
+function write(results: Results, out: string | undefined): void {
+  const path =
+    out?.replace(/\.(md|json)$/, '') ?? join(import.meta.dirname, 'results', `${results.date}-${results.name}`)
+  mkdirSync(dirname(path), { recursive: true })
+  const markdown = markdownOf(results, SUBJECT.name)
+  writeFileSync(`${path}.md`, markdown)
+  writeFileSync(`${path}.json`, `${JSON.stringify(results, undefined, 1)}\n`)
+  process.stdout.write(markdown)
+  say(`written: ${path}.md and .json`)
+}
+
+function subjectFailed({ stores, library, absent }: Results): boolean {
+  const ours = stores.flatMap(({ tools }) => tools.filter(({ tool }) => tool === SUBJECT.name))
+  return (
+    absent.includes(SUBJECT.name) ||
+    ours.some(
+      ({ failure, rounds }) => failure !== undefined || rounds.some((round) => round.comparison.differences > 0),
+    ) ||
+    library.some(({ contender, failure }) => contender === SUBJECT.name && failure !== undefined)
+  )
+}
+
+async function main(): Promise<number> {
+  let options: BenchOptions
+  try {
+    options = readOptions(
+      process.argv.slice(2),
+      PEERS.map(({ name }) => name),
+    )
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
+    return 2
+  }
+  if (options.help) {
+    process.stdout.write(`${USAGE}\n`)
+    return 0
+  }
+  // Real, because some tools record the path as it really is.
+  const workFolder = realpathSync(mkdtempSync(join(options.work ?? tmpdir(), 'varve-bench-')))
+  const clean = (): void => rmSync(workFolder, { recursive: true, force: true, maxRetries: 3 })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      clean()
+      process.exit(130)
+    })
+  }
+  try {
+    const results = await bench(options, workFolder)
+    write(results, options.out)
+    return subjectFailed(results) ? 1 : 0
+  } finally {
+    clean()
+  }
+}
+
+process.exitCode = await main()

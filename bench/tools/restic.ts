@@ -1,0 +1,25 @@
+import { join } from 'node:path'
+import type { Step } from '../measure.js'
+import type { StoreTool, ToolStore } from './tool.js'
+
+export const restic: StoreTool = {
+  name: 'restic',
+  method: 'defaults, with its cache; it encrypts what it stores',
+  versionStep: { program: 'restic', args: ['version'] },
+  storeIn(folder: string): ToolStore {
+    const store = join(folder, 'store')
+    const run = (...args: string[]): Step => ({
+      program: 'restic',
+      args: ['-q', '--cache-dir', join(folder, 'cache'), '-r', store, ...args],
+      environment: { RESTIC_PASSWORD: 'bench' },
+    })
+    return {
+      storeFolder: store,
+      init: [run('init')],
+      commit: (source) => [run('backup', source)],
+      restore: (_source, _label, target) => [run('restore', 'latest', '--target', target)],
+      // It restores whole paths, from the root down.
+      restoredAt: (source, target) => join(target, source),
+    }
+  },
+}

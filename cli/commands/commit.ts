@@ -1,0 +1,153 @@
+import { hostname, userInfo } from 'node:os'
+import type { CommitFromResult, Repository } from '../../src/index.js'
+import type { Context } from '../context.js'
+import { EXIT } from '../errors.js'
+import { authorSettingOf, defaultBranchOf } from '../settings.js'
+import { commitJson } from '../shapes.js'
+import { counted, plainLine, shortId, sizeText, subjectOf } from '../text.js'
+import { collect, parseCount } from '../values.js'
+import type { Verb } from '../verb.js'
+
+interface Options {
+  readonly from: string
+  readonly branch?: string
+  readonly message: string
+  readonly author?: string
+  readonly ignore?: readonly string[]
+  readonly ignoreFiles?: boolean
+  readonly skipUnreadable?: boolean
+  readonly allowEmpty?: boolean
+  readonly retry?: number | true
+}
+
+const RETRIES_WHEN_UNSAID = 5
+
+export const verb: Verb = {
+  define(command) {
+    command
+      .requiredOption('--from <dir>', 'the folder to record')
+      .requiredOption('-m, --message <text>', 'what this state is')
+      .option('-b, --branch <name>', "the branch that gets the commit (default: the store's default branch)")
+      .option('--author <text>', 'who, as in "Ann <ann@example.com>"')
+      .option('--ignore <pattern>', 'leave out what matches, in the syntax of .gitignore; may be repeated', collect)
+      .option('--ignore-files', 'also honour .varveignore and .gitignore files')
+      .option('--skip-unreadable', 'commit without the files that cannot be read; they are named')
+      .option('--allow-empty', 'commit even if nothing changed')
+      .option(
+        '--retry [times]',
+        `if the branch moves meanwhile, commit on top of it, so often (${RETRIES_WHEN_UNSAID})`,
+        parseCount,
+      )
+  },
+  about: `
+Everything below DIR is recorded, hidden files too, except a .varve folder and what --ignore leaves out. Nothing is
+visible in the store before all of it is safely written. If nothing changed since the last commit, none is made.`,
+  examples: [
+    { command: 'varve commit --from . -m "before the move"', does: 'record this folder' },
+    {
+      command: 'varve commit --from ~/work --ignore node_modules/ --ignore "*.tmp" -m nightly',
+      does: 'leave some of it out',
+    },
+    {
+      command: 'varve --store /backup/home.varve commit --from ~ -b laptop -m daily --skip-unreadable',
+      does: 'a backup',
+    },
+  ],
+  json: `
+{ branch: string, commit: Commit | null,          // null: nothing changed
+  files, sizeBytes, ignored: number,
+  newBytes, storedBytes: number,                  // what was not there before, and what it takes
+  savedBy: { dedup, compression: number },
+  skipped: { path, reason }[], warnings: string[] }`,
+  statuses: {
+    [EXIT.ok]: 'done, or nothing changed',
+    [EXIT.notFound]: 'no such folder or store',
+    [EXIT.conflict]: 'the branch moved meanwhile, or the store is locked',
+    [EXIT.damage]: true,
+    [EXIT.storage]: true,
+    [EXIT.files]: 'files could not be read or changed while they were read; nothing was committed',
+  },
+  completesOption: { from: 'file', branch: 'branch' },
+
+  async run(context, command) {
+    const options = command.opts<Options>()
+    const repository = await context.open()
+    const branch = options.branch ?? (await defaultBranchOf(repository))
+    const result = await repository.commitFrom(context.resolvePath(options.from), {
+      ...context.work,
+      branch,
+      message: options.message,
+      author: await authorOf(context, repository, options.author),
+      ...(options.ignore === undefined ? {} : { ignore: [...options.ignore] }),
+      ignoreFiles: options.ignoreFiles === true,
+      skipUnreadable: options.skipUnreadable === true,
+      allowEmpty: options.allowEmpty === true,
+      ...(options.retry === undefined ? {} : { retry: options.retry === true ? RETRIES_WHEN_UNSAID : options.retry }),
+    })
+    if (context.json) await context.out.json(resultJson(branch, result))
+    else await sayResult(context, repository, branch, options.message, result)
+    return EXIT.ok
+  },
+}
+
+/** The library reads neither environment nor user name: who commits is decided here. */
+async function authorOf(context: Context, repository: Repository, given: string | undefined): Promise<string> {
+  return given ?? nonEmpty(context.io.env.VARVE_AUTHOR) ?? (await authorSettingOf(repository)) ?? userAtHost()
+}
+
+function userAtHost(): string {
+  return `${userInfo().username}@${hostname()}`
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}
+
+/** Beside the files' own chunks a commit stores directories and the like, so what is stored may exceed what is new. */
+function savings(result: CommitFromResult): { dedup: number; compression: number } {
+  return {
+    dedup: Math.max(0, result.bytes - result.newBytes),
+    compression: Math.max(0, result.newBytes - result.storedBytes),
+  }
+}
+
+function resultJson(branch: string, result: CommitFromResult) {
+  return {
+    branch,
+    commit: result.commit === undefined ? null : commitJson(result.commit),
+    files: result.files,
+    sizeBytes: result.bytes,
+    ignored: result.ignored,
+    newBytes: result.newBytes,
+    storedBytes: result.storedBytes,
+    savedBy: savings(result),
+    skipped: result.skipped,
+    warnings: result.warnings,
+  }
+}
+
+async function sayResult(
+  context: Context,
+  repository: Repository,
+  branch: string,
+  message: string,
+  result: CommitFromResult,
+): Promise<void> {
+  for (const warning of result.warnings) await context.warn(warning)
+  for (const { path, reason } of result.skipped) await context.warn(`skipped ${plainLine(path)}: ${reason}`)
+  if (result.commit === undefined) {
+    const tip = await repository.resolve(branch)
+    await context.say(`nothing changed; ${branch} stays at ${shortId(tip)}`)
+  } else {
+    const id = context.colors.yellow(shortId(result.commit.id))
+    await context.say(`[${context.colors.green(branch)} ${id}] ${subjectOf(message)}`)
+    const saved = savings(result)
+    await context.say(
+      `${counted(result.files, 'file')}, ${sizeText(result.bytes)}: ${sizeText(result.newBytes)} new, ` +
+        `${sizeText(result.storedBytes)} stored (saved ${sizeText(saved.dedup)} by dedup, ` +
+        `${sizeText(saved.compression)} by compression)`,
+    )
+  }
+  if (result.ignored > 0) await context.say(`${counted(result.ignored, 'entry', 'entries')} ignored`)
+  if (result.skipped.length > 0) await context.say(`${counted(result.skipped.length, 'file')} skipped`)
+}

@@ -1,0 +1,81 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Option } from 'commander'
+import type { CreateOptions } from '../../src/index.js'
+import { EXIT, UsageError } from '../errors.js'
+import { defaultBranchOf } from '../settings.js'
+import { STORE_IN_FOLDER } from '../store.js'
+import { sizeText } from '../text.js'
+import { parsePositiveSize } from '../values.js'
+import type { Verb } from '../verb.js'
+
+interface Options {
+  readonly hash?: 'sha256' | 'blake3'
+  readonly chunkSize?: number
+  readonly extentSize?: number
+  readonly compression?: string
+  readonly defaultBranch?: string
+}
+
+export const verb: Verb = {
+  define(command) {
+    command
+      .argument('[dir]', 'folder that gets the store, as .varve/store.varve (default: this one)')
+      .addOption(new Option('--hash <name>', 'how ids are computed; fixed for ever').choices(['sha256', 'blake3']))
+      .option(
+        '--chunk-size <size>',
+        'average chunk; smaller finds more duplicates, larger is faster; fixed for ever',
+        parsePositiveSize,
+      )
+      .option('--extent-size <size>', 'most bytes compressed together, 64K to 1M; fixed for ever', parsePositiveSize)
+      .option('--compression <name>', 'zstd, zstd:1 … zstd:19, lz4 or none; may be changed later')
+      .option('--default-branch <name>', 'the branch that is meant where none is named')
+  },
+  about: `
+The store is one file. Given --store PATH (or VARVE_STORE) and no DIR, it is that file. What is fixed for ever decides
+ids, so all copies of a store share it. "varve vg extend" adds files to a store later.`,
+  examples: [
+    { command: 'varve init ~/photos', does: 'a store in ~/photos/.varve' },
+    { command: 'varve --store /backup/home.varve init', does: 'a store in a file of its own' },
+    { command: 'varve init --hash blake3 --chunk-size 16K', does: 'other ids, larger chunks' },
+  ],
+  json: '{ store: string, hash: string, chunkBytes, extentBytes: number, defaultBranch: string }',
+  statuses: { [EXIT.conflict]: 'there is something already', [EXIT.storage]: true },
+  completes: ['file'],
+
+  async run(context, command) {
+    const options = command.opts<Options>()
+    const [dir] = command.args
+    const named = context.namedStorePath
+    if (dir !== undefined && context.options.store !== undefined) {
+      throw new UsageError('DIR and --store both say where the store goes', 'give one of them')
+    }
+    const path =
+      dir === undefined && named !== undefined ? named : join(context.resolvePath(dir ?? '.'), STORE_IN_FOLDER)
+    const { Repository } = await context.library()
+    if (path !== named) await mkdir(dirname(path), { recursive: true })
+    const repository = context.adopt(await Repository.create(path, createOptions(options)))
+    const { hash, chunker, peSize } = repository.profile
+    const defaultBranch = await defaultBranchOf(repository)
+    if (context.json) {
+      const result = { store: path, hash, chunkBytes: chunker.averageBytes, extentBytes: peSize, defaultBranch }
+      await context.out.json(result)
+    } else {
+      await context.say(`created ${path}`)
+      await context.say(
+        `${hash} ids, chunks of ${sizeText(chunker.averageBytes)} on average, default branch ${defaultBranch}`,
+      )
+    }
+    return EXIT.ok
+  },
+}
+
+function createOptions(options: Options): CreateOptions {
+  return {
+    ...(options.hash === undefined ? {} : { hash: options.hash }),
+    ...(options.chunkSize === undefined ? {} : { chunkBytes: options.chunkSize }),
+    ...(options.extentSize === undefined ? {} : { extentBytes: options.extentSize }),
+    ...(options.compression === undefined ? {} : { compression: options.compression }),
+    ...(options.defaultBranch === undefined ? {} : { defaultBranch: options.defaultBranch }),
+  }
+}

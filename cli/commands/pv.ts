@@ -1,0 +1,135 @@
+import type { ExtentMapEntry, PhysicalVolumeInfo, Repository } from '../../src/index.js'
+import type { Context } from '../context.js'
+import { EXIT, UsageError } from '../errors.js'
+import { printColumns } from '../output.js'
+import { volumeJson } from '../shapes.js'
+import { countText, percentText, plainLine, sizeText } from '../text.js'
+import { parseCapacity, parseYesOrNo } from '../values.js'
+import type { Verb, VerbGroup } from '../verb.js'
+import { printVolumes } from '../volumeText.js'
+
+const list: Verb = {
+  define(command) {
+    command.argument('[pv]', 'number, uuid or path; only this one').option('--map', 'list the extents on each instead')
+  },
+  examples: [
+    { command: 'varve pv list', does: 'all volumes' },
+    { command: 'varve pv list --map 1', does: 'the extents on volume 1' },
+  ],
+  json: `
+// without --map: Volume[]
+// with --map:    { pv, eid: number, class, codec: string, rawBytes, storedBytes, chunks: number }[]`,
+  statuses: { [EXIT.notFound]: 'no such volume, or no store here', [EXIT.damage]: true },
+  completes: ['pv'],
+
+  async run(context, command) {
+    const { map } = command.opts<{ readonly map?: boolean }>()
+    const [wanted] = command.args
+    const repository = await context.open({ readOnly: true, partial: true })
+    if (map === true) {
+      const pv = wanted === undefined ? undefined : (await findVolume(context, repository, wanted)).uuid
+      await printMap(context, repository.extentMap(pv === undefined ? {} : { pv }))
+      return EXIT.ok
+    }
+    const volumes =
+      wanted === undefined
+        ? (await repository.volumeGroup()).physicalVolumes
+        : [await findVolume(context, repository, wanted)]
+    if (context.json) await context.out.jsonArray(volumes.map(volumeJson))
+    else await printVolumes(context, volumes)
+    return EXIT.ok
+  },
+}
+
+async function printMap(context: Context, entries: AsyncIterable<ExtentMapEntry>): Promise<void> {
+  if (context.json) {
+    await context.out.jsonArray(entries)
+    return
+  }
+  const { bold } = context.colors
+  async function* rows(): AsyncIterable<readonly string[]> {
+    yield ['pv', 'extent', 'class', 'codec', 'chunks', 'raw', 'stored', 'ratio'].map(bold)
+    for await (const entry of entries) {
+      yield [
+        String(entry.pv),
+        String(entry.eid),
+        plainLine(entry.class),
+        plainLine(entry.codec),
+        countText(entry.chunks),
+        sizeText(entry.rawBytes),
+        sizeText(entry.storedBytes),
+        percentText(entry.storedBytes, entry.rawBytes),
+      ]
+    }
+  }
+  await printColumns(context.out, ['right', 'right', 'left', 'left', 'right', 'right', 'right', 'right'], rows())
+}
+
+/** A volume by number, uuid or path; paths are meant as seen from here. */
+async function findVolume(context: Context, repository: Repository, wanted: string): Promise<PhysicalVolumeInfo> {
+  const { physicalVolumes } = await repository.volumeGroup()
+  const path = context.resolvePath(wanted)
+  const found = physicalVolumes.find(
+    (volume) =>
+      String(volume.number) === wanted || volume.uuid === wanted || volume.path === wanted || volume.path === path,
+  )
+  if (found === undefined) {
+    const { VarveError } = await context.library()
+    const known = physicalVolumes.map((volume) => `${volume.number} (${volume.path})`)
+    throw new VarveError('PV_NOT_FOUND', `no physical volume ${JSON.stringify(wanted)}`, {
+      pv: wanted,
+      hint: `there are ${known.join(', ')}`,
+    })
+  }
+  return found
+}
+
+function rulesOf(volume: PhysicalVolumeInfo): string {
+  const takes = volume.allocatable ? 'takes new extents' : 'takes no new extents'
+  return volume.capacityBytes === null ? takes : `${takes}, holds at most ${sizeText(volume.capacityBytes)}`
+}
+
+const change: Verb = {
+  define(command) {
+    command
+      .argument('<pv>', 'number, uuid or path')
+      .option('--allocatable <y|n>', 'whether new extents may go there', parseYesOrNo)
+      .option('--size <size>', 'stored bytes it may hold, or none for as the disk allows', parseCapacity)
+  },
+  about: 'What is stored there already stays.',
+  examples: [
+    { command: 'varve pv change 1 --allocatable n', does: 'write nothing more to volume 1' },
+    { command: 'varve pv change 2 --size 800G', does: 'let volume 2 grow to 800 GiB' },
+  ],
+  json: 'Volume',
+  statuses: { [EXIT.notFound]: 'no such volume, or no store here', [EXIT.conflict]: true },
+  completes: ['pv'],
+  completesOption: { allocatable: ['y', 'n'] },
+
+  async run(context, command) {
+    const options = command.opts<{ readonly allocatable?: boolean; readonly size?: number | null }>()
+    const [wanted = ''] = command.args
+    if (options.allocatable === undefined && options.size === undefined) {
+      throw new UsageError('change what?', 'give --allocatable y, --allocatable n or --size SIZE')
+    }
+    const repository = await context.open()
+    const chosen = await findVolume(context, repository, wanted)
+    await repository.changePhysicalVolume(chosen.uuid, {
+      ...(options.allocatable === undefined ? {} : { allocatable: options.allocatable }),
+      ...(options.size === undefined ? {} : { capacityBytes: options.size }),
+    })
+    const volume = await findVolume(context, repository, chosen.uuid)
+    if (context.json) await context.out.json(volumeJson(volume))
+    else await context.say(`volume ${volume.number}: ${rulesOf(volume)}`)
+    return EXIT.ok
+  },
+}
+
+export const verb: VerbGroup = {
+  about: 'A physical volume is one file of the store; "varve vg extend FILE" adds one.',
+  default: 'list',
+  subverbs: {
+    list: { summary: 'List physical volumes or their extents', verb: list },
+    change: { summary: 'Change what a volume may take', verb: change },
+  },
+}

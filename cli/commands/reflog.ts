@@ -1,0 +1,75 @@
+import type { ReflogEntry } from '../../src/index.js'
+import { EXIT } from '../errors.js'
+import { printColumns } from '../output.js'
+import { agoText, isoTime, plainLine, shortId, subjectOf } from '../text.js'
+import { parseCount } from '../values.js'
+import type { Verb } from '../verb.js'
+
+interface Options {
+  readonly maxCount?: number
+}
+
+export const verb: Verb = {
+  define(command) {
+    command
+      .argument('[ref]', 'the branch or tag (default: all)')
+      .option('-n, --max-count <count>', 'show so many at most', parseCount)
+  },
+  about: `
+Newest first. What stands in front can be used as a revision while the branch exists: main@{1} is where main pointed
+before its last move. The ids of deleted branches can be used as they are.`,
+  examples: [
+    { command: 'varve reflog main -n 10', does: 'the last ten moves of main' },
+    { command: 'varve branch rescued main@{1}', does: 'keep where main was before' },
+  ],
+  json: `
+{ ref, revision: string,               // revision: "main@{0}"
+  old, new: string | null,             // null: did not exist before, was deleted
+  time, operation, message, who: string }[]`,
+  statuses: { [EXIT.notFound]: 'no such branch or tag, now or ever' },
+  completes: ['ref'],
+
+  async run(context, command) {
+    const options = command.opts<Options>()
+    const repository = await context.openToRead()
+    const limit = options.maxCount === undefined ? {} : { limit: options.maxCount }
+    const entries = numbered(await repository.reflog(command.args[0], limit))
+    if (context.json) {
+      await context.out.jsonArray(
+        entries.map(({ revision, entry }) => ({
+          ref: entry.ref,
+          revision,
+          old: entry.old ?? null,
+          new: entry.new ?? null,
+          time: isoTime(entry.timeMs),
+          operation: entry.operation,
+          message: entry.message,
+          who: entry.who,
+        })),
+      )
+    } else {
+      const { yellow, dim } = context.colors
+      await printColumns(
+        context.out,
+        [],
+        entries.map(({ revision, entry }) => [
+          plainLine(revision),
+          entry.new === undefined ? 'deleted' : yellow(shortId(entry.new)),
+          `${entry.operation}${entry.message === '' ? '' : `: ${subjectOf(entry.message)}`}`,
+          dim(`${agoText(entry.timeMs, context.nowMs)}, ${plainLine(entry.who)}`),
+        ]),
+      )
+    }
+    return EXIT.ok
+  },
+}
+
+/** `main@{1}`, counted for each ref from its newest entry. */
+function numbered(entries: readonly ReflogEntry[]): { revision: string; entry: ReflogEntry }[] {
+  const next = new Map<string, number>()
+  return entries.map((entry) => {
+    const index = next.get(entry.ref) ?? 0
+    next.set(entry.ref, index + 1)
+    return { revision: `${entry.ref}@{${index}}`, entry }
+  })
+}

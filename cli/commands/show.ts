@@ -1,0 +1,51 @@
+import { printChanges } from '../changeText.js'
+import { CommitPrinter } from '../commitText.js'
+import { printEntries } from '../entryText.js'
+import { EXIT, UsageError } from '../errors.js'
+import { changeJson, commitJson, entryJson } from '../shapes.js'
+import { counted, sizeText } from '../text.js'
+import { splitRevisionPath } from '../values.js'
+import type { Verb } from '../verb.js'
+
+export const verb: Verb = {
+  define(command) {
+    command.argument('[rev]', 'the commit', 'HEAD')
+  },
+  about: 'Changes are those against the first parent; a first commit shows the files at its root instead.',
+  examples: [
+    { command: 'varve show', does: 'the newest commit of the default branch' },
+    { command: 'varve show main~2 --json', does: 'the one two before, for a program' },
+  ],
+  json: '{ commit: Commit, changes: Change[] }          // a first commit: { commit: Commit, entries: Entry[] }',
+  statuses: { [EXIT.notFound]: true, [EXIT.damage]: true },
+  completes: ['revision'],
+
+  async run(context, command) {
+    const [rev = 'HEAD'] = command.args
+    const { path } = splitRevisionPath(rev)
+    if (path !== undefined)
+      throw new UsageError('show takes a commit', `varve cat ${rev} prints a file, varve ls ${rev} a folder`)
+    const repository = await context.openToRead()
+    const commit = await repository.commit(rev)
+    const [parent] = commit.parents
+    const changes = () => repository.diff(parent ?? '', commit.id, { changedBytes: true, signal: context.signal })
+    const entries = async () => (await repository.at(commit.id)).list('')
+    if (context.json) {
+      const list: unknown[] = []
+      if (parent === undefined) for await (const entry of await entries()) list.push(entryJson(entry))
+      else for await (const change of changes()) list.push(changeJson(change))
+      await context.out.json({ commit: commitJson(commit), [parent === undefined ? 'entries' : 'changes']: list })
+      return EXIT.ok
+    }
+    const printer = await CommitPrinter.create(context, repository)
+    for (const line of printer.lines(commit)) await context.out.line(line)
+    await context.out.line()
+    if (parent === undefined) {
+      await printEntries(context, await entries(), { long: true, paths: false })
+      await context.out.line(`first commit: ${counted(commit.tree.files, 'file')}, ${sizeText(commit.tree.sizeBytes)}`)
+    } else {
+      await printChanges(context, changes(), 'full')
+    }
+    return EXIT.ok
+  },
+}

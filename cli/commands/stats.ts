@@ -1,0 +1,84 @@
+import type { StoreStats } from '../../src/index.js'
+import type { Context } from '../context.js'
+import { EXIT } from '../errors.js'
+import { printColumns } from '../output.js'
+import { counted, countText, percentText, plainLine, sizeText } from '../text.js'
+import type { Verb } from '../verb.js'
+
+export const verb: Verb = {
+  about: `
+Logical is what the files of all commits take when each is written out. Unique is what is left when equal chunks are
+counted once (dedup), stored what is left of that after compression, and with bases: compressed against the chunks
+they replaced. Directories, commits and the like are counted as objects.`,
+  examples: [
+    { command: 'varve stats', does: 'for people' },
+    { command: 'varve stats --json | jq .savedBy', does: 'for a program' },
+  ],
+  json: `
+{ commits, logicalFiles, logicalBytes, chunks, uniqueBytes, objects, objectBytes,
+  storedBytes, fileBytes: number,          // fileBytes: all files of the store as they lie on disk
+  savedBy: { dedup, compression, bases: number },
+  volumes: { number, path, extents, storedBytes, fileBytes }[] }`,
+  statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
+
+  async run(context) {
+    const repository = await context.openToRead()
+    const stats = await repository.stats()
+    if (context.json) {
+      const { perVolume, ...rest } = stats
+      await context.out.json({ ...rest, volumes: perVolume })
+    } else {
+      await printStats(context, stats)
+    }
+    return EXIT.ok
+  },
+}
+
+async function printStats(context: Context, stats: StoreStats): Promise<void> {
+  const { logicalBytes, uniqueBytes, objectBytes, storedBytes, savedBy } = stats
+  const row = (name: string, bytes: number, note: string) => [name, sizeText(bytes), note]
+  await printColumns(
+    context.out,
+    ['left', 'right', 'left'],
+    [
+      row('logical', logicalBytes, `${counted(stats.commits, 'commit')}, ${counted(stats.logicalFiles, 'file')}`),
+      row('unique', uniqueBytes, counted(stats.chunks, 'chunk')),
+      row('objects', objectBytes, counted(stats.objects, 'object')),
+      row('stored', storedBytes, `${percentText(storedBytes, logicalBytes)} of logical`),
+      row('on disk', stats.fileBytes, 'all files of the store'),
+    ],
+  )
+  await context.out.line()
+  await context.out.line('saved by')
+  await printColumns(
+    context.out,
+    ['left', 'right', 'left'],
+    [
+      row('  dedup', savedBy.dedup, `${percentText(savedBy.dedup, logicalBytes)} of logical`),
+      row(
+        '  compression',
+        savedBy.compression,
+        `${percentText(savedBy.compression, uniqueBytes + objectBytes)} of unique and objects`,
+      ),
+      row('  bases', savedBy.bases, ''),
+    ],
+  )
+  if (stats.perVolume.length > 1) {
+    const { bold } = context.colors
+    await context.out.line()
+    await printColumns(
+      context.out,
+      ['right', 'right', 'right', 'right', 'left'],
+      [
+        ['pv', 'extents', 'stored', 'on disk', 'file'].map(bold),
+        ...stats.perVolume.map((volume) => [
+          String(volume.number),
+          countText(volume.extents),
+          sizeText(volume.storedBytes),
+          sizeText(volume.fileBytes),
+          plainLine(volume.path),
+        ]),
+      ],
+    )
+  }
+}

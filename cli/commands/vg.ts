@@ -1,0 +1,129 @@
+import { Option } from 'commander'
+import type { VolumeGroupInfo } from '../../src/index.js'
+import { EXIT, UsageError } from '../errors.js'
+import { volumeJson } from '../shapes.js'
+import { counted, plainLine, sizeText } from '../text.js'
+import { parsePositiveSize } from '../values.js'
+import type { Verb, VerbGroup } from '../verb.js'
+import { printVolumes } from '../volumeText.js'
+
+const show: Verb = {
+  examples: [
+    { command: 'varve vg', does: 'the group and its volumes' },
+    { command: 'varve vg show --json', does: 'for a program' },
+  ],
+  json: `
+{ uuid, name: string, sequence: number, type: "linear" | "striped", chunkBytes, extentBytes: number,
+  volumes: Volume[] }`,
+  statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
+
+  async run(context) {
+    const repository = await context.open({ readOnly: true, partial: true })
+    const group = await repository.volumeGroup()
+    if (context.json) {
+      await context.out.json(groupJson(group))
+      return EXIT.ok
+    }
+    const { hash, chunker, peSize } = group.profile
+    await context.out.line(
+      `volume group ${plainLine(group.name)} (${group.uuid}), ${group.type}, layout ${group.sequence}`,
+    )
+    await context.out.line(`${hash} ids, chunks of ${sizeText(chunker.averageBytes)}, extents of ${sizeText(peSize)}`)
+    await context.out.line(`${counted(group.physicalVolumes.length, 'physical volume')}:`)
+    await printVolumes(context, group.physicalVolumes)
+    return EXIT.ok
+  },
+}
+
+function groupJson(group: VolumeGroupInfo) {
+  return {
+    uuid: group.uuid,
+    name: group.name,
+    sequence: group.sequence,
+    type: group.type,
+    chunkBytes: group.profile.chunker.averageBytes,
+    extentBytes: group.profile.peSize,
+    volumes: group.physicalVolumes.map(volumeJson),
+  }
+}
+
+const extend: Verb = {
+  define(command) {
+    command
+      .argument('<file>', 'the file to make; another disk is a good place')
+      .option('--size <size>', 'stored bytes it may hold (default: as the disk allows)', parsePositiveSize)
+  },
+  about: 'From then on the store needs that file too: a store with a missing volume does not open.',
+  examples: [
+    { command: 'varve vg extend /disk2/photos.pv1', does: 'a volume on a second disk' },
+    { command: 'varve vg extend /disk3/photos.pv2 --size 500G', does: 'one that takes at most so much' },
+  ],
+  json: 'Volume',
+  statuses: {
+    [EXIT.notFound]: 'no store here',
+    [EXIT.conflict]: 'the file exists, or the store is locked',
+    [EXIT.storage]: true,
+  },
+  completes: ['file'],
+
+  async run(context, command) {
+    const { size } = command.opts<{ readonly size?: number }>()
+    const [file = ''] = command.args
+    const repository = await context.open()
+    const volume = await repository.extendVolumeGroup(
+      context.resolvePath(file),
+      size === undefined ? {} : { capacityBytes: size },
+    )
+    if (context.json) await context.out.json(volumeJson(volume))
+    else await context.say(`added physical volume ${volume.number}: ${plainLine(volume.path)}`)
+    return EXIT.ok
+  },
+}
+
+const change: Verb = {
+  define(command) {
+    command
+      .addOption(
+        new Option('--type <type>', 'where new extents go: on one volume after the other, or on all in turn').choices([
+          'linear',
+          'striped',
+        ]),
+      )
+      .option('--name <name>', 'what the group is called')
+  },
+  about: 'What is stored already stays where it is.',
+  examples: [
+    { command: 'varve vg change --type striped', does: 'write to all volumes in turn' },
+    { command: 'varve vg change --name photos', does: 'another name' },
+  ],
+  json: '{ name: string, type: "linear" | "striped", sequence: number }',
+  statuses: { [EXIT.notFound]: 'no store here', [EXIT.conflict]: true },
+
+  async run(context, command) {
+    const options = command.opts<{ readonly type?: 'linear' | 'striped'; readonly name?: string }>()
+    if (options.type === undefined && options.name === undefined) {
+      throw new UsageError('change what?', 'give --type linear, --type striped or --name NAME')
+    }
+    const repository = await context.open()
+    await repository.changeVolumeGroup({
+      ...(options.type === undefined ? {} : { type: options.type }),
+      ...(options.name === undefined ? {} : { name: options.name }),
+    })
+    const { name, type, sequence } = await repository.volumeGroup()
+    if (context.json) await context.out.json({ name, type, sequence })
+    else await context.say(`volume group ${plainLine(name)} is ${type}`)
+    return EXIT.ok
+  },
+}
+
+export const verb: VerbGroup = {
+  about: `
+A store is a volume group: one file at first, more as "varve vg extend" adds them. Each file is a physical volume (pv)
+and holds extents: runs of chunks compressed together.`.trim(),
+  default: 'show',
+  subverbs: {
+    show: { summary: 'Show the group and its volumes', verb: show },
+    extend: { summary: 'Add a file to the store', verb: extend },
+    change: { summary: 'Change name or placement', verb: change },
+  },
+}

@@ -1,0 +1,119 @@
+/** What a running verb has at hand: outputs, options that all verbs share, the store, progress, the signal to stop. */
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { OpenOptions, Progress, Repository } from '../src/index.js'
+import type { GlobalOptions, VerbCommand } from './command.js'
+import { NoStoreError } from './errors.js'
+import { helpColumnsFor, type Io } from './io.js'
+import { type Colors, colorsFor, Output } from './output.js'
+import { ProgressLine } from './progress.js'
+import { findStore, namedStore } from './store.js'
+import { plainText } from './text.js'
+
+type Library = typeof import('../src/index.js')
+
+export class Context {
+  readonly io: Io
+  readonly options: GlobalOptions
+  readonly out: Output
+  readonly colors: Colors
+  /** `varve` itself, for help and completion. */
+  readonly program: VerbCommand
+  readonly #folder: string
+  readonly #progress: ProgressLine | undefined
+  readonly #opened: Repository[] = []
+
+  constructor(io: Io, program: VerbCommand, options: GlobalOptions) {
+    this.io = io
+    this.program = program
+    this.options = options
+    this.out = new Output(io.stdout)
+    this.colors = colorsFor(io.stdout, io.env)
+    this.#folder = resolve(io.cwd, options.directory ?? '')
+    const shown = options.progress && !options.quiet && !options.json && io.stderr.isTerminal
+    this.#progress = shown ? new ProgressLine(io.stderr, () => io.nowMs()) : undefined
+  }
+
+  get json(): boolean {
+    return this.options.json
+  }
+
+  get signal(): AbortSignal {
+    return this.io.signal
+  }
+
+  get nowMs(): number {
+    return this.io.nowMs()
+  }
+
+  /** For every long operation of the library. */
+  get work(): { signal: AbortSignal; onProgress?: (progress: Progress) => void } {
+    return { signal: this.signal, ...(this.#progress === undefined ? {} : { onProgress: this.#progress.report }) }
+  }
+
+  /** How wide help gets: however wide the terminal is, lines stay readable. */
+  get helpColumns(): number {
+    return helpColumnsFor(this.io.stdout)
+  }
+
+  /** An argument that names a file or folder, made absolute. */
+  resolvePath(path: string): string {
+    return resolve(this.#folder, path)
+  }
+
+  library(): Promise<Library> {
+    return import('../src/index.js')
+  }
+
+  /** The store named by --store or VARVE_STORE. */
+  get namedStorePath(): string | undefined {
+    return namedStore({ folder: this.#folder, store: this.options.store, env: this.io.env })
+  }
+
+  /** Opens the store that the command line means; closed when the verb is over. */
+  async open(options: OpenOptions = {}): Promise<Repository> {
+    this.#requireFolder()
+    const path = findStore({ folder: this.#folder, store: this.options.store, env: this.io.env })
+    const { Repository } = await this.library()
+    return this.adopt(await Repository.open(path, options))
+  }
+
+  /** Opens the store to read from it only. */
+  openToRead(): Promise<Repository> {
+    return this.open({ readOnly: true })
+  }
+
+  /** Has the store closed when the verb is over. */
+  adopt(repository: Repository): Repository {
+    this.#opened.push(repository)
+    return repository
+  }
+
+  /** A line for people about what was done; silent with -q and --json. */
+  async say(text: string): Promise<void> {
+    this.#progress?.clear()
+    if (!this.options.quiet && !this.json) await this.out.line(text)
+  }
+
+  /** A line on stderr about what went less well; in JSON the result says it. */
+  async warn(text: string): Promise<void> {
+    this.#progress?.clear()
+    if (!this.json) await this.io.stderr.write(`warning: ${plainText(text)}\n`)
+  }
+
+  /** Takes the progress line off the terminal before other output. */
+  clearProgress(): void {
+    this.#progress?.clear()
+  }
+
+  async close(): Promise<void> {
+    this.clearProgress()
+    for (const repository of this.#opened.splice(0)) await repository.close()
+  }
+
+  #requireFolder(): void {
+    if (statSync(this.#folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+      throw new NoStoreError(`no such folder: ${this.#folder}`)
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * What objects of the library look like in JSON. The shapes are public: fields are added, never renamed. Their
+ * description, `SHAPES`, is what `varve help json` and docs/CLI.md print.
+ */
+import type { Change, CommitInfo, EntryInfo, PhysicalVolumeInfo, RefInfo } from '../src/index.js'
+import { isoTime } from './text.js'
+
+export const SHAPES = `
+Commit    { id, tree: string | null,         // tree: null where there are no files
+            files, sizeBytes: number,        // of the whole tree
+            parents: string[],
+            author, committer: { who, time },
+            message }
+Entry     { path, kind: "file" | "directory" | "symlink" | "gitlink",
+            executable: boolean, sizeBytes, files: number,
+            id: string | null,               // null for what is empty
+            target?: string,                 // symlinks, where it was looked up
+            mtimeNs?: string, mode?: number, uid?, gid?: number }    // as far as recorded
+Change    { path, kind: "added" | "removed" | "modified" | "type-changed" | "mode-changed",
+            before, after: { kind, executable, sizeBytes, id } | null,
+            addedBytes?, removedBytes?: number }    // bytes that really differ
+Ref       { name, kind: "branch" | "tag", target, message: string | null, time }
+Volume    { number, uuid, path: string, allocatable, missing: boolean, tags: string[],
+            capacityBytes: number | null,                // null: as the disk allows
+            extents, storedBytes, fileBytes: number }    // fileBytes: size of the file`
+
+type Signature = CommitInfo['author']
+
+export function signatureJson(signature: Signature) {
+  return { who: signature.who, time: isoTime(signature.timeMs, signature.zoneMinutes) }
+}
+
+export function commitJson(commit: CommitInfo) {
+  return {
+    id: commit.id,
+    tree: commit.tree.id ?? null,
+    files: commit.tree.files,
+    sizeBytes: commit.tree.sizeBytes,
+    parents: commit.parents,
+    author: signatureJson(commit.author),
+    committer: signatureJson(commit.committer),
+    message: commit.message,
+  }
+}
+
+/** `path`, and the bytes themselves where they are not UTF-8 and `path` shows U+FFFD. */
+export function pathJson(path: string, pathBytes: Uint8Array) {
+  const faithful = Buffer.from(path, 'utf8').equals(pathBytes)
+  return faithful ? { path } : { path, pathBase64: Buffer.from(pathBytes).toString('base64') }
+}
+
+export function entryJson(entry: EntryInfo) {
+  const { mtimeNs, mode, owner } = entry.attributes
+  return {
+    ...pathJson(entry.path, entry.pathBytes),
+    kind: entry.kind,
+    executable: entry.executable,
+    sizeBytes: entry.sizeBytes,
+    files: entry.files,
+    id: entry.id ?? null,
+    ...(entry.target === undefined ? {} : { target: entry.target }),
+    ...(mtimeNs === undefined ? {} : { mtimeNs }),
+    ...(mode === undefined ? {} : { mode }),
+    ...(owner === undefined ? {} : { uid: owner.uid, gid: owner.gid }),
+  }
+}
+
+function summaryJson(entry: Change['before']) {
+  if (entry === undefined) return null
+  return { kind: entry.kind, executable: entry.executable, sizeBytes: entry.sizeBytes, id: entry.id ?? null }
+}
+
+export function changeJson(change: Change) {
+  return {
+    ...pathJson(change.path, change.pathBytes),
+    kind: change.kind,
+    before: summaryJson(change.before),
+    after: summaryJson(change.after),
+    ...(change.addedBytes === undefined ? {} : { addedBytes: change.addedBytes }),
+    ...(change.removedBytes === undefined ? {} : { removedBytes: change.removedBytes }),
+  }
+}
+
+export function refJson(ref: RefInfo) {
+  const message = ref.message === undefined || ref.message === '' ? null : ref.message
+  return { name: ref.name, kind: ref.kind, target: ref.target, message, time: isoTime(ref.timeMs) }
+}
+
+export function volumeJson(volume: PhysicalVolumeInfo) {
+  return {
+    number: volume.number,
+    uuid: volume.uuid,
+    path: volume.path,
+    allocatable: volume.allocatable,
+    missing: volume.missing,
+    tags: volume.tags,
+    capacityBytes: volume.capacityBytes,
+    extents: volume.extents,
+    storedBytes: volume.storedBytes,
+    fileBytes: volume.fileBytes,
+  }
+}

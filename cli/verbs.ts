@@ -1,0 +1,47 @@
+/** The verbs, in the order of help. A verb's file is loaded only when it is used. */
+import type { Verb, VerbGroup } from './verb.js'
+
+export interface VerbListing {
+  readonly name: string
+  readonly summary: string
+  /** The heading it stands under in `varve --help`; hidden without one. */
+  readonly heading?: string
+  load(): Promise<{ readonly verb: Verb | VerbGroup }>
+}
+
+const STORES = 'Stores:'
+const TREES = 'File trees:'
+const HISTORY = 'History:'
+const VOLUMES = 'Volumes:'
+const MORE = 'More:'
+
+function at(heading: string, name: string, summary: string, load: VerbListing['load']): VerbListing {
+  return { name, heading, summary, load }
+}
+
+export const VERBS: readonly VerbListing[] = [
+  at(STORES, 'init', 'Create a store', () => import('./commands/init.js')),
+  at(STORES, 'stats', 'Show how much is stored and how much was saved', () => import('./commands/stats.js')),
+  at(STORES, 'verify', 'Read everything back and check it', () => import('./commands/verify.js')),
+  at(STORES, 'config', "Show or change the store's settings", () => import('./commands/config.js')),
+
+  at(TREES, 'commit', 'Record the state of a folder', () => import('./commands/commit.js')),
+  at(TREES, 'export', 'Write a recorded state into a folder', () => import('./commands/export.js')),
+  at(TREES, 'ls', 'List the files of a revision', () => import('./commands/ls.js')),
+  at(TREES, 'cat', 'Print a file of a revision', () => import('./commands/cat.js')),
+
+  at(HISTORY, 'log', 'List commits, newest first', () => import('./commands/log.js')),
+  at(HISTORY, 'show', 'Show a commit and what it changed', () => import('./commands/show.js')),
+  at(HISTORY, 'diff', 'Show what differs between two revisions', () => import('./commands/diff.js')),
+  at(HISTORY, 'branch', 'List, create, rename or delete branches', () => import('./commands/branch.js')),
+  at(HISTORY, 'tag', 'List, create or delete tags', () => import('./commands/tag.js')),
+  at(HISTORY, 'reflog', 'Show where branches and tags pointed before', () => import('./commands/reflog.js')),
+
+  at(VOLUMES, 'vg', 'Show, extend or change the volume group', () => import('./commands/vg.js')),
+  at(VOLUMES, 'pv', 'List or change physical volumes', () => import('./commands/pv.js')),
+
+  at(MORE, 'completion', 'Print a script that completes varve in your shell', () => import('./commands/completion.js')),
+  at(MORE, 'help', 'Explain a command or a topic', () => import('./commands/help.js')),
+  at(MORE, 'version', 'Print the version', () => import('./commands/version.js')),
+  { name: '__complete', summary: 'Complete the words of a command line', load: () => import('./commands/complete.js') },
+]

@@ -1,0 +1,239 @@
+/**
+ * Chunks and objects by id, over a volume group: the reading half, and the door to the writing half.
+ *
+ * Guarantees (safety rule 6): every buffer handed out was hashed and compared with its id in this call or, for
+ * objects, when it entered the object cache. On a mismatch the location is looked up once more and every other copy
+ * is tried; then the error names chunk, extent and volume.
+ */
+import type { Clock } from '../base/clock.js'
+import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
+import { HASH_BYTES, type Hash, parseHash, shortHash } from '../base/hash.js'
+import { MIB } from '../base/units.js'
+import { decodeFrameAsync } from '../codec/compressor.js'
+import { createHasher, type Hasher } from '../codec/hasher.js'
+import { KIND, type Kind } from '../format/kinds.js'
+import type { StoreProfile } from '../format/profile.js'
+import { Lease } from '../volume/lease.js'
+import type { ChunkLocation } from '../volume/physicalVolume.js'
+import type { VolumeGroup } from '../volume/volumeGroup.js'
+import { type DecodedExtent, ExtentCache } from './extentCache.js'
+import { ObjectCache } from './objectCache.js'
+import type { ObjectReader } from './objects.js'
+
+export interface ChunkStoreOptions {
+  /** Decoded extents kept, in bytes. Default 32 MiB. */
+  readonly extentCacheBytes?: number
+  /** Objects kept, in bytes. Default 16 MiB. */
+  readonly objectCacheBytes?: number
+}
+
+/** Ids looked up at a time by `getMany`. */
+const WINDOW_IDS = 256
+/** Extents being loaded at a time, the thread pool's share. */
+const MAX_LOADS = 3
+/** A prefix that more ids share than this is no use to anybody. */
+const MAX_PREFIX_MATCHES = 5000
+/** Locations remembered from read-ahead to read. */
+const MAX_LOCATIONS = 20_000
+
+export class ChunkStore implements ObjectReader {
+  private readonly extents: ExtentCache
+  readonly objects: ObjectCache
+  private readonly locations = new Map<Hash, ChunkLocation>()
+  private readonly openedAtEpoch: number
+
+  private constructor(
+    readonly group: VolumeGroup,
+    readonly hasher: Hasher,
+    readonly clock: Clock,
+    options: ChunkStoreOptions,
+  ) {
+    this.extents = new ExtentCache(options.extentCacheBytes ?? 32 * MIB, (eid) => this.loadExtent(eid))
+    this.objects = new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
+    this.openedAtEpoch = group.catalog.counter('gc_epoch')
+  }
+
+  static async open(group: VolumeGroup, clock: Clock, options: ChunkStoreOptions = {}): Promise<ChunkStore> {
+    return new ChunkStore(group, await createHasher(group.layout.profile.hash), clock, options)
+  }
+
+  get profile(): StoreProfile {
+    return this.group.layout.profile
+  }
+
+  async get(kind: Kind, id: Hash): Promise<Buffer> {
+    const cached = kind === KIND.chunk ? undefined : this.objects.get(id)
+    if (cached) return cached
+    const remembered = this.locations.get(id)
+    if (remembered) {
+      const bytes = await this.readAt(kind, id, remembered).catch(() => undefined)
+      if (bytes) return bytes
+      this.locations.delete(id)
+    }
+    return this.readAnywhere(kind, id)
+  }
+
+  async *getMany(kind: Kind, ids: AsyncIterable<Hash> | Iterable<Hash>): AsyncIterable<Buffer> {
+    let window: Hash[] = []
+    const flush = async function* (store: ChunkStore): AsyncIterable<Buffer> {
+      await store.locate(window)
+      for (const [index, id] of window.entries()) {
+        store.startLoads(window, index)
+        yield await store.get(kind, id)
+      }
+      window = []
+    }
+    for await (const id of ids) {
+      window.push(id)
+      if (window.length === WINDOW_IDS) yield* flush(this)
+    }
+    yield* flush(this)
+  }
+
+  readAhead(_kind: Kind, ids: readonly Hash[]): void {
+    const unknown = ids.filter((id) => !this.objects.get(id))
+    if (unknown.length === 0) return
+    // Failures show when the id is read.
+    void this.locate(unknown).then(
+      () => this.startLoads(unknown, 0),
+      () => undefined,
+    )
+  }
+
+  /** The ids among `ids` that the store has, each with one visible place. */
+  async find(ids: readonly Hash[]): Promise<Map<Hash, ChunkLocation>> {
+    const found = new Map<Hash, ChunkLocation>()
+    for (const location of await this.group.lookup(ids)) {
+      if (!found.has(location.hash)) found.set(location.hash, location)
+    }
+    return found
+  }
+
+  /** Ids of one kind that begin with `prefix` (hex digits, at least 4), ascending. */
+  async findByPrefix(kind: Kind, prefix: string): Promise<Hash[]> {
+    const first = parseHash(prefix.padEnd(2 * HASH_BYTES, '0'))
+    const last = parseHash(prefix.padEnd(2 * HASH_BYTES, 'f'))
+    const ids = new Set<Hash>()
+    for (const volume of this.group.volumes) {
+      for (const id of await volume.hashesBetween(first, last, MAX_PREFIX_MATCHES)) ids.add(id)
+    }
+    const found: Hash[] = []
+    for (const location of (await this.find([...ids])).values()) {
+      const extent = await this.extents.get(location.eid)
+      if (extent?.slots[location.slot]?.kind === kind) found.push(location.hash)
+    }
+    return found.sort()
+  }
+
+  /** A reader's lease: while it lives, gc leaves alone what is reachable now. */
+  takeReaderLease(): Lease {
+    return Lease.take(this.group.catalog, 'reader', this.clock)
+  }
+
+  private async locate(ids: readonly Hash[]): Promise<void> {
+    const unknown = ids.filter((id) => !this.locations.has(id))
+    for (const [id, location] of await this.find(unknown)) this.locations.set(id, location)
+    for (const id of this.locations.keys()) {
+      if (this.locations.size <= MAX_LOCATIONS) break
+      this.locations.delete(id)
+    }
+  }
+
+  private startLoads(ids: readonly Hash[], from: number): void {
+    for (let index = from; index < ids.length && this.extents.loads < MAX_LOADS; index++) {
+      const location = this.locations.get(ids[index] as Hash)
+      if (location && !this.extents.has(location.eid)) this.extents.get(location.eid).catch(() => undefined)
+    }
+  }
+
+  private async readAnywhere(kind: Kind, id: Hash): Promise<Buffer> {
+    const failures: unknown[] = []
+    // Twice: between lookup and read an extent may have been rewritten; the second look finds its new place.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      for (const location of await this.group.lookup([id])) {
+        try {
+          const bytes = await this.readAt(kind, id, location)
+          if (bytes) return bytes
+        } catch (error) {
+          if (!isVarveError(error)) throw error
+          failures.push(error)
+          this.extents.drop(location.eid)
+        }
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+    if (this.group.catalog.counter('gc_epoch') !== this.openedAtEpoch) {
+      throw new VarveError('SNAPSHOT_GONE', `what ${shortHash(id)} held was removed while it was being read`, {
+        id,
+        hint: 'Open the store again; take a lease for long reads.',
+      })
+    }
+    throw new CorruptionError('MISSING_CHUNK', `${describeKind(kind)} ${shortHash(id)} is in no volume of the group`, {
+      id,
+      hint: 'Run `varve verify`: a volume, or its chunk table, is damaged.',
+    })
+  }
+
+  /** `undefined` when the location no longer holds: the extent is not visible any more. */
+  private async readAt(kind: Kind, id: Hash, location: ChunkLocation): Promise<Buffer | undefined> {
+    const extent = await this.extents.get(location.eid)
+    if (!extent) return undefined
+    const slot = extent.slots[location.slot]
+    const offset = extent.offsets[location.slot]
+    const bytes = slot && offset !== undefined ? extent.raw.subarray(offset, offset + slot.length) : undefined
+    const actual = bytes && slot?.kind === kind ? this.hasher.id(kind, bytes) : undefined
+    if (!bytes || actual !== id) {
+      const volume = this.group.volume(location.pv)
+      throw new CorruptionError(
+        'CORRUPT_CHUNK',
+        `${describeKind(kind)} ${shortHash(id)} in extent ${location.eid} of ${volume?.location ?? `volume ${location.pv}`} is damaged`,
+        {
+          id,
+          extent: location.eid,
+          slot: location.slot,
+          pv: volume?.uuid ?? String(location.pv),
+          ...(volume ? { path: volume.location } : {}),
+          expected: id,
+          actual: actual ?? 'no such slot',
+        },
+      )
+    }
+    if (kind === KIND.chunk) return bytes
+    // A copy: a cached object must not keep a whole extent in memory.
+    const kept = Buffer.from(bytes)
+    this.objects.set(id, kept)
+    return kept
+  }
+
+  private async loadExtent(eid: number): Promise<DecodedExtent | undefined> {
+    const stored = await this.group.readExtent(eid)
+    if (!stored) return undefined
+    const raw = await decodeFrameAsync(stored.codec, stored.frame, stored.rawBytes)
+    const offsets: number[] = []
+    let end = 0
+    for (const slot of stored.slots) {
+      offsets.push(end)
+      end += slot.length
+    }
+    if (end !== raw.length) {
+      throw new CorruptionError('CORRUPT_EXTENT', `extent ${eid} has ${raw.length} bytes, its slots say ${end}`, {
+        extent: eid,
+        expected: end,
+        actual: raw.length,
+      })
+    }
+    return { eid, raw, slots: stored.slots, offsets }
+  }
+}
+
+const KIND_NAMES: Readonly<Record<Kind, string>> = {
+  [KIND.chunk]: 'chunk',
+  [KIND.manifest]: 'manifest',
+  [KIND.tree]: 'tree',
+  [KIND.attributes]: 'attributes',
+  [KIND.commit]: 'commit',
+}
+
+export function describeKind(kind: Kind): string {
+  return KIND_NAMES[kind]
+}

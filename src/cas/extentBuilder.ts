@@ -1,0 +1,87 @@
+/** Gathers chunks into extents of at most `peSize` raw bytes and compresses each as one frame. */
+import type { Hash } from '../base/hash.js'
+import { KIB } from '../base/units.js'
+import type { Checksum } from '../codec/checksum.js'
+import { type Compression, encodeFrame, encodeFrameAsync, type Frame } from '../codec/compressor.js'
+import type { Kind } from '../format/kinds.js'
+import type { Slot } from '../format/slots.js'
+import type { ExtentClass, NewExtent } from '../volume/physicalVolume.js'
+
+/** Numbers for what is new; from a lease's reservation, or straight from the catalog inside a transaction. */
+export interface Numbers {
+  takeEid(): number
+  takeChunkId(): number
+}
+
+/** An extent whose chunks are all there; not numbered and not compressed. */
+export interface FullExtent {
+  readonly class: ExtentClass
+  readonly raw: Buffer
+  readonly items: readonly { readonly kind: Kind; readonly id: Hash; readonly length: number }[]
+}
+
+const SMALL_BYTES = 32 * KIB
+
+export class ExtentBuilder {
+  private items: { kind: Kind; id: Hash; length: number }[] = []
+  private raw: Buffer | undefined
+  private used = 0
+
+  constructor(
+    private readonly extentClass: ExtentClass,
+    private readonly peSize: number,
+    private readonly spare: Buffer[],
+  ) {}
+
+  /** @returns an extent that this chunk did not fit into any more. */
+  add(kind: Kind, id: Hash, bytes: Uint8Array): FullExtent | undefined {
+    const full = this.used + bytes.length > this.peSize ? this.take() : undefined
+    this.makeRoom(this.used + bytes.length)
+    this.raw?.set(bytes, this.used)
+    this.items.push({ kind, id, length: bytes.length })
+    this.used += bytes.length
+    return full
+  }
+
+  /** Small commits take little memory; full extents use each other's, since fresh pages are slower than the copy. */
+  private makeRoom(bytes: number): void {
+    if (this.raw && bytes <= this.raw.length) return
+    // Only an object can be longer than an extent is wide (a very long message): it gets one of its own.
+    const wanted = bytes > this.peSize ? bytes : bytes <= SMALL_BYTES ? SMALL_BYTES : this.peSize
+    const next = (wanted === this.peSize ? this.spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(wanted)
+    if (this.raw) next.set(this.raw.subarray(0, this.used))
+    this.raw = next
+  }
+
+  take(): FullExtent | undefined {
+    if (!this.raw || this.items.length === 0) return undefined
+    const full: FullExtent = { class: this.extentClass, raw: this.raw.subarray(0, this.used), items: this.items }
+    this.raw = undefined
+    this.items = []
+    this.used = 0
+    return full
+  }
+}
+
+export function compressNow(full: FullExtent, compression: Compression): Frame {
+  return encodeFrame(full.raw, compression)
+}
+
+export function compressLater(full: FullExtent, compression: Compression): Promise<Frame> {
+  return encodeFrameAsync(full.raw, compression)
+}
+
+export function finishExtent(full: FullExtent, frame: Frame, numbers: Numbers, checksum: Checksum): NewExtent {
+  const slots: Slot[] = full.items.map(({ kind, length }) => ({ kind, length, chunkId: numbers.takeChunkId() }))
+  return {
+    eid: numbers.takeEid(),
+    class: full.class,
+    codec: frame.codec,
+    rawBytes: full.raw.length,
+    slots,
+    bases: [],
+    checksum: checksum.of(frame.frame),
+    frame: frame.frame,
+    hashes: full.items.map(({ id }) => id),
+  }
+}

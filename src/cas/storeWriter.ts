@@ -1,0 +1,421 @@
+/**
+ * Writing chunks and objects, and publishing them.
+ *
+ * Model: `put` gathers. Up to `INLINE_BYTES` into a store of one file nothing is looked up before `publish`: then one
+ * transaction looks up, writes and publishes, and the write lock is the lease. Anything larger, and every group of
+ * several volumes, takes a lease first, looks up in batches, compresses on the thread pool, brings payload to the
+ * volumes, and publishes every `BATCH_BYTES` so that memory is bounded; refs move with the last batch.
+ *
+ * Guarantees: nothing is visible before its payload is durable (rule 1); publishing needs the writer's own lease row
+ * (rule 2); dedup hits are checked again inside the publishing transaction while their bytes are still at hand:
+ * absent ones are stored, condemned ones revived (rule 3). After a failure nothing is half visible.
+ */
+import { VarveError } from '../base/errors.js'
+import { type Hash, hashToBytes } from '../base/hash.js'
+import { throwIfCancelled } from '../base/progress.js'
+import { KIB, MIB } from '../base/units.js'
+import type { Compression } from '../codec/compressor.js'
+import { KIND, type Kind } from '../format/kinds.js'
+import type { StoreProfile } from '../format/profile.js'
+import type { CatalogTransaction } from '../volume/catalog.js'
+import { Lease } from '../volume/lease.js'
+import { EXTENT_CLASS, type NewExtent } from '../volume/physicalVolume.js'
+import type { Placement } from '../volume/placement.js'
+import type { PlacedExtent } from '../volume/volumeGroup.js'
+import type { ChunkStore } from './chunkStore.js'
+import {
+  compressLater,
+  compressNow,
+  ExtentBuilder,
+  type FullExtent,
+  finishExtent,
+  type Numbers,
+} from './extentBuilder.js'
+import { condemnedIds, makeReachable, type Reach, revive } from './makeReachable.js'
+import type { ObjectWriter } from './objects.js'
+import { Slabs } from './slabs.js'
+
+/** Up to this much is written in one transaction without a lease, where the group is one file. */
+const INLINE_BYTES = MIB
+/** Raw bytes, known and new, after which a batch is published. */
+export const BATCH_BYTES = 64 * MIB
+/** Items looked up together. */
+const LOOKUP_ITEMS = 512
+const LOOKUP_BYTES = MIB
+/** Frames being compressed at once: enough for the thread pool of a small machine. */
+const MAX_COMPRESSING = 3
+
+/** What one writer did. Raw bytes, unless `stored`. */
+export interface WriteStats {
+  readonly newChunks: number
+  readonly newBytes: number
+  readonly newObjects: number
+  readonly newObjectBytes: number
+  readonly storedBytes: number
+  readonly knownChunks: number
+  readonly knownBytes: number
+}
+
+interface Item {
+  readonly kind: Kind
+  readonly id: Hash
+  readonly bytes: Buffer
+}
+
+/** What publishing does to refs, and what that makes reachable (safety rule 4). */
+export interface Move<T> {
+  /** Moves the refs; synchronous, inside the publishing transaction. */
+  apply(tx: CatalogTransaction): T
+  /** Everything below the new root. Walked only when gc condemned something while this writer was at work. */
+  readonly reach: Reach
+  /**
+   * What the new root takes over from elsewhere without having `put` it, other than from the refs' old targets.
+   * Walked when gc was ever at work.
+   */
+  readonly adopted?: Reach | undefined
+}
+
+export interface WriterOptions {
+  readonly compression: Compression
+  readonly signal?: AbortSignal | undefined
+}
+
+export class StoreWriter implements ObjectWriter {
+  /** Everything of the current batch, for reading one's own writes and for bytes still at hand. */
+  private batch = new Map<Hash, Item>()
+  private batchBytes = 0
+  private pending: Item[] = []
+  private pendingBytes = 0
+  /** Known chunks of this batch, with the extent that was seen to hold them. */
+  private hits = new Map<Hash, number>()
+  private hitsEpoch: number | undefined
+  private lease: Lease | undefined
+  private placement: Placement | undefined
+  private readonly spareExtents: Buffer[] = []
+  private readonly slabs = new Slabs(256 * KIB)
+  private readonly data: ExtentBuilder
+  private readonly object: ExtentBuilder
+  private compressing: Promise<void>[] = []
+  private placed: PlacedExtent[] = []
+  /** Staged on volumes, not yet named by the catalog: a publish that failed may be tried again. */
+  private unpublished: PlacedExtent[] = []
+  private stages: { publish(): void }[] = []
+  private failure: unknown
+  private closed = false
+  private counts = {
+    newChunks: 0,
+    newBytes: 0,
+    newObjects: 0,
+    newObjectBytes: 0,
+    storedBytes: 0,
+    knownChunks: 0,
+    knownBytes: 0,
+  }
+
+  constructor(
+    private readonly store: ChunkStore,
+    private readonly options: WriterOptions,
+  ) {
+    const { peSize } = store.profile
+    this.data = new ExtentBuilder(EXTENT_CLASS.data, peSize, this.spareExtents)
+    this.object = new ExtentBuilder(EXTENT_CLASS.object, peSize, this.spareExtents)
+  }
+
+  get profile(): StoreProfile {
+    return this.store.profile
+  }
+
+  get stats(): WriteStats {
+    return { ...this.counts }
+  }
+
+  async get(kind: Kind, id: Hash): Promise<Buffer> {
+    const own = this.batch.get(id)
+    return own?.kind === kind ? own.bytes : this.store.get(kind, id)
+  }
+
+  async *getMany(kind: Kind, ids: AsyncIterable<Hash> | Iterable<Hash>): AsyncIterable<Buffer> {
+    for await (const id of ids) yield await this.get(kind, id)
+  }
+
+  readAhead(kind: Kind, ids: readonly Hash[]): void {
+    this.store.readAhead(
+      kind,
+      ids.filter((id) => !this.batch.has(id)),
+    )
+  }
+
+  /** @throws {VarveError} `CANCELLED`, `VG_FULL`, `STORAGE_FULL`, `STORAGE_IO`, `LEASE_LOST` */
+  async put(kind: Kind, bytes: Uint8Array): Promise<Hash> {
+    this.requireOpen()
+    const id = this.store.hasher.id(kind, bytes)
+    if (this.batch.has(id)) {
+      this.countKnown(kind, bytes.length)
+      return id
+    }
+    const item: Item = { kind, id, bytes: this.slabs.copy(bytes) }
+    this.batch.set(id, item)
+    this.batchBytes += bytes.length
+    this.pending.push(item)
+    this.pendingBytes += bytes.length
+    if (this.fitsInline() || (this.pending.length < LOOKUP_ITEMS && this.pendingBytes < LOOKUP_BYTES)) return id
+    await this.resolvePending()
+    if (this.batchBytes >= BATCH_BYTES) await this.publishBatch(undefined)
+    return id
+  }
+
+  /**
+   * Makes everything put so far visible and runs `apply`, which moves refs, in the same transaction. Durable when
+   * resolved. The writer is done after this.
+   * @throws {VarveError} `LEASE_LOST`, `VG_FULL`, `STORAGE_FULL`, `STORAGE_IO`, `STORE_LOCKED`, what `apply` throws
+   */
+  async publish<T>(move: Move<T>): Promise<T> {
+    this.requireOpen()
+    const inline = this.fitsInline() && !(move.adopted && this.store.group.catalog.counter('gc_epoch') !== 0)
+    const result = inline ? this.publishInline(move.apply) : await this.publishBatch(move)
+    this.closed = true
+    for (const { kind, id, bytes } of this.batch.values()) {
+      // The parent's nodes are what the next commit reads first.
+      if (kind !== KIND.chunk) this.store.objects.set(id, Buffer.from(bytes))
+    }
+    this.batch.clear()
+    return (result as { value: T }).value
+  }
+
+  /** Gives up: nothing of the current batch becomes visible. Does nothing after `publish`. */
+  async abandon(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    await Promise.allSettled(this.compressing)
+    await this.store.group.dropUnpublished(this.unpublished)
+    const { lease } = this
+    if (lease) this.store.group.catalog.write((tx) => lease.release(tx))
+  }
+
+  private fitsInline(): boolean {
+    return !this.lease && this.store.group.isOneFile && this.batchBytes <= INLINE_BYTES
+  }
+
+  private requireOpen(): void {
+    if (this.failure) throw this.failure
+    throwIfCancelled(this.options.signal)
+    if (this.closed) throw new VarveError('INVALID_ARGUMENT', 'this writer has published or given up already')
+  }
+
+  // ---- the leased way ----
+
+  private async resolvePending(): Promise<void> {
+    const { group } = this.store
+    if (!this.lease) {
+      await group.sweep()
+      await group.refresh()
+      this.lease = Lease.take(group.catalog, 'writer', this.store.clock)
+    }
+    this.hitsEpoch ??= group.catalog.counter('gc_epoch')
+    const items = this.pending
+    this.pending = []
+    this.pendingBytes = 0
+    const found = await this.store.find(items.map(({ id }) => id))
+    for (const item of items) {
+      const location = found.get(item.id)
+      if (location) {
+        this.hits.set(item.id, location.eid)
+        this.countKnown(item.kind, item.bytes.length)
+      } else {
+        this.countNew(item)
+        await this.addToExtent(item)
+      }
+    }
+  }
+
+  private async addToExtent(item: Item): Promise<void> {
+    const builder = item.kind === KIND.chunk ? this.data : this.object
+    const full = builder.add(item.kind, item.id, item.bytes)
+    if (full) await this.startCompressing(full)
+  }
+
+  private async startCompressing(full: FullExtent): Promise<void> {
+    while (this.compressing.length >= MAX_COMPRESSING) await this.compressing[0]
+    if (this.failure) throw this.failure
+    const work = this.compressAndPlace(full).then(
+      () => undefined,
+      (error: unknown) => {
+        this.failure ??= error
+      },
+    )
+    const running = work.then(() => {
+      this.compressing = this.compressing.filter((other) => other !== running)
+    })
+    this.compressing.push(running)
+  }
+
+  private async compressAndPlace(full: FullExtent): Promise<void> {
+    const frame = await compressLater(full, this.options.compression)
+    const extent = finishExtent(full, frame, this.lease as Numbers, this.store.group.checksum)
+    this.placement ??= this.store.group.placement()
+    const pvs = this.placement.place(extent.frame.length)
+    this.placed.push({ extent: ownFrame(extent, full.raw), pvs })
+    this.counts.storedBytes += extent.frame.length
+    if (full.raw.buffer.byteLength === this.store.profile.peSize) {
+      this.spareExtents.push(Buffer.from(full.raw.buffer))
+    }
+  }
+
+  private async publishBatch<T>(move: Move<T> | undefined): Promise<{ value: T } | undefined> {
+    if (this.pending.length > 0 || !this.lease) await this.resolvePending()
+    const lease = this.lease as Lease
+    const { group } = this.store
+    for (;;) {
+      const waiting = await this.closeExtents()
+      if (waiting.length > 0) this.stages.push(await group.stage(waiting))
+      const epoch = group.catalog.counter('gc_epoch')
+      const walk = move && epoch !== 0 ? (epoch === lease.gcEpoch ? move.adopted : move.reach) : undefined
+      const outcome = group.catalog.write((tx): { again: Hash[] } | { value: T | undefined } => {
+        lease.require(tx)
+        if (tx.counter('gc_epoch') !== epoch) return { again: [] }
+        const absent = this.recheckHits(tx)
+        if (absent.length > 0) return { again: absent }
+        for (const stage of this.stages) stage.publish()
+        // A walk over the new root needs its objects visible: they are, without a ref, under the lease that keeps them.
+        return { value: move && !walk ? this.finish(tx, lease, move) : undefined }
+      })
+      if ('again' in outcome) {
+        await this.storeAbsent(outcome.again)
+        continue
+      }
+      this.unpublished = []
+      this.stages = []
+      const value =
+        move && walk ? await makeReachable(this.store, walk, (tx) => this.finish(tx, lease, move)) : outcome.value
+      this.endBatch(move !== undefined)
+      return { value: value as T }
+    }
+  }
+
+  private finish<T>(tx: CatalogTransaction, lease: Lease, move: Move<T>): T {
+    lease.require(tx)
+    const value = move.apply(tx)
+    lease.release(tx)
+    return value
+  }
+
+  /** Known chunks that gc took meanwhile. Their bytes are still at hand: they are stored like new ones. */
+  private async storeAbsent(ids: readonly Hash[]): Promise<void> {
+    for (const id of ids) {
+      this.hits.delete(id)
+      const item = this.batch.get(id)
+      if (item) await this.addToExtent(item)
+    }
+    this.hitsEpoch = this.store.group.catalog.counter('gc_epoch')
+  }
+
+  /** Inside the publishing transaction. @returns hits whose extent is gone; revives condemned ones. */
+  private recheckHits(tx: CatalogTransaction): Hash[] {
+    if (tx.get('SELECT 1 FROM condemned LIMIT 1') !== undefined)
+      revive(tx, [...this.hits.keys()].filter(condemnedIn(tx)))
+    if (tx.counter('gc_epoch') === this.hitsEpoch) return []
+    const gone = new Map<number, boolean>()
+    return [...this.hits]
+      .filter(([, eid]) => {
+        const known = gone.get(eid) ?? tx.get('SELECT 1 FROM extent WHERE eid = ?', eid) === undefined
+        gone.set(eid, known)
+        return known
+      })
+      .map(([id]) => id)
+  }
+
+  private async closeExtents(): Promise<PlacedExtent[]> {
+    for (const builder of [this.data, this.object]) {
+      const full = builder.take()
+      if (full) await this.startCompressing(full)
+    }
+    await Promise.all(this.compressing)
+    if (this.failure) throw this.failure
+    const ready = this.placed
+    this.placed = []
+    this.unpublished.push(...ready)
+    return ready
+  }
+
+  private endBatch(last: boolean): void {
+    this.hits.clear()
+    this.hitsEpoch = undefined
+    if (last) return
+    for (const { kind, id, bytes } of this.batch.values()) {
+      if (kind !== KIND.chunk) this.store.objects.set(id, Buffer.from(bytes))
+    }
+    this.batch.clear()
+    this.batchBytes = 0
+    this.slabs.reset()
+  }
+
+  // ---- the inline way: one transaction, whose write lock is the lease ----
+
+  private publishInline<T>(apply: (tx: CatalogTransaction) => T): { value: T } {
+    const { group } = this.store
+    // A publish that failed may be tried again, and counts once.
+    const counts = { ...this.counts }
+    const attempt = (tx: CatalogTransaction): { value: T } => {
+      const extents: NewExtent[] = []
+      const numbers: Numbers = {
+        takeEid: () => tx.advance('next_eid', 1),
+        takeChunkId: () => nextChunkId++,
+      }
+      let nextChunkId = tx.counter('next_chunk_id')
+      const firstChunkId = nextChunkId
+      const finish = (full: FullExtent | undefined): void => {
+        if (!full) return
+        const frame = compressNow(full, this.options.compression)
+        extents.push(ownFrame(finishExtent(full, frame, numbers, group.checksum), full.raw))
+        this.counts.storedBytes += frame.frame.length
+      }
+      const condemned = condemnedIds(tx)
+      for (const item of this.pending) {
+        if (group.home.lookupNow(item.id).length > 0) {
+          if (condemned.has(item.id)) revive(tx, [item.id])
+          this.countKnown(item.kind, item.bytes.length)
+          continue
+        }
+        this.countNew(item)
+        const builder = item.kind === KIND.chunk ? this.data : this.object
+        finish(builder.add(item.kind, item.id, item.bytes))
+      }
+      finish(this.data.take())
+      finish(this.object.take())
+      tx.advance('next_chunk_id', nextChunkId - firstChunkId)
+      if (extents.length > 0) group.publishNow(extents)
+      return { value: apply(tx) }
+    }
+    try {
+      return group.catalog.write(attempt)
+    } catch (error) {
+      this.counts = counts
+      throw error
+    }
+  }
+
+  private countKnown(kind: Kind, bytes: number): void {
+    if (kind !== KIND.chunk) return
+    this.counts.knownChunks++
+    this.counts.knownBytes += bytes
+  }
+
+  private countNew(item: Item): void {
+    if (item.kind === KIND.chunk) {
+      this.counts.newChunks++
+      this.counts.newBytes += item.bytes.length
+    } else {
+      this.counts.newObjects++
+      this.counts.newObjectBytes += item.bytes.length
+    }
+  }
+}
+
+/** A frame stored as it is would be a view of the raw buffer, which is used again. */
+function ownFrame(extent: NewExtent, raw: Buffer): NewExtent {
+  return extent.frame.buffer === raw.buffer ? { ...extent, frame: Buffer.from(extent.frame) } : extent
+}
+
+function condemnedIn(tx: CatalogTransaction): (id: Hash) => boolean {
+  return (id) => tx.get('SELECT 1 FROM condemned WHERE hash = ?', hashToBytes(id)) !== undefined
+}

@@ -1,0 +1,151 @@
+/**
+ * The layout of a volume group, as canonical JSON with the fields of `VolumeGroupLayout`, so that a person can
+ * read it in a damaged file. Every field is checked on the way in; unknown fields are refused.
+ */
+import { VarveError } from '../base/errors.js'
+import { decodeJson, encodeJson, JsonFields, type JsonValue } from './json.js'
+import { profileFromJson, profileToJson, type StoreProfile } from './profile.js'
+import { type Problem, problem } from './rules.js'
+
+/** The layout of a volume group: copied whole to every physical volume, changed only by vg, pv and lv commands. */
+export interface VolumeGroupLayout {
+  /** UUID of the store. */
+  readonly vg: string
+  readonly name: string
+  /** Grows by one with every change. */
+  readonly sequence: number
+  readonly createdMs: number
+  readonly profile: StoreProfile
+  readonly physicalVolumes: readonly PhysicalVolumeLayout[]
+  readonly logicalVolumes: readonly LogicalVolumeLayout[]
+}
+
+export interface PhysicalVolumeLayout {
+  /** Small number, never reused; 0 is the PV in the catalog's own file. */
+  readonly number: number
+  readonly uuid: string
+  /** Relative to the folder of the catalog's file where the PV lies below it, else absolute; `/` separates. '' for number 0. */
+  readonly path: string
+  /** File name of the catalog (recorded for number 0 only, so that any PV leads back to it), as `path`. */
+  readonly catalogPath?: string
+  /** Stored bytes it may hold; `null` = as the disk allows. */
+  readonly capacityBytes: number | null
+  readonly allocatable: boolean
+  readonly tags: readonly string[]
+}
+
+export interface LogicalVolumeLayout {
+  readonly name: string
+  readonly uuid: string
+  readonly type: 'linear' | 'striped' | 'mirrored'
+  /** PV numbers it may use, in order; empty = all. */
+  readonly physicalVolumes: readonly number[]
+  /** Copies of each extent; 1 unless mirrored. */
+  readonly copies: number
+  /** Promised bytes; `null` = no promise. */
+  readonly virtualBytes: number | null
+  readonly tags: readonly string[]
+}
+
+const WHAT = 'a volume group layout'
+const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const NOT_EMPTY_PATTERN = /./s
+const LOGICAL_VOLUME_TYPES = ['linear', 'striped', 'mirrored'] as const
+
+/** @throws {VarveError} `INVALID_ARGUMENT` */
+export function encodeLayout(layout: VolumeGroupLayout): Buffer {
+  const bytes = encodeJson({
+    vg: layout.vg,
+    name: layout.name,
+    sequence: layout.sequence,
+    createdMs: layout.createdMs,
+    profile: profileToJson(layout.profile),
+    physicalVolumes: layout.physicalVolumes.map(({ catalogPath, ...rest }) => ({
+      ...rest,
+      ...(catalogPath === undefined ? undefined : { catalogPath }),
+    })),
+    logicalVolumes: layout.logicalVolumes.map((volume) => ({ ...volume })),
+  })
+  // Layouts are rarely written and everything hangs on them: nothing is written that would not be read.
+  try {
+    decodeLayout(bytes)
+  } catch (cause) {
+    const reason = cause instanceof VarveError ? cause.message : String(cause)
+    throw new VarveError('INVALID_ARGUMENT', `this layout cannot be written: ${reason}`, { cause })
+  }
+  return bytes
+}
+
+/** @throws {VarveError} `CORRUPT_OBJECT`, or `FORMAT_NEWER` for a profile that this varve does not know */
+export function decodeLayout(bytes: Uint8Array): VolumeGroupLayout {
+  const fields = new JsonFields(decodeJson(bytes, WHAT), WHAT)
+  const layout: VolumeGroupLayout = {
+    vg: fields.text('vg', UUID_PATTERN),
+    name: fields.text('name', NOT_EMPTY_PATTERN),
+    sequence: fields.count('sequence'),
+    createdMs: fields.count('createdMs'),
+    profile: profileFromJson(fields.value('profile')),
+    physicalVolumes: fields.list('physicalVolumes', decodePhysicalVolume),
+    logicalVolumes: fields.list('logicalVolumes', decodeLogicalVolume),
+  }
+  fields.done()
+  const found = layoutProblem(layout)
+  if (found) throw fields.fail(found.message, undefined)
+  return layout
+}
+
+function decodePhysicalVolume(value: JsonValue): PhysicalVolumeLayout {
+  const fields = new JsonFields(value, `a physical volume of ${WHAT}`)
+  const volume: PhysicalVolumeLayout = {
+    number: fields.count('number'),
+    uuid: fields.text('uuid', UUID_PATTERN),
+    path: fields.text('path'),
+    ...(fields.has('catalogPath') ? { catalogPath: fields.text('catalogPath') } : undefined),
+    capacityBytes: fields.countOrNull('capacityBytes'),
+    allocatable: fields.flag('allocatable'),
+    tags: fields.texts('tags', NOT_EMPTY_PATTERN),
+  }
+  fields.done()
+  return volume
+}
+
+function decodeLogicalVolume(value: JsonValue): LogicalVolumeLayout {
+  const fields = new JsonFields(value, `a logical volume of ${WHAT}`)
+  const volume: LogicalVolumeLayout = {
+    name: fields.text('name', NOT_EMPTY_PATTERN),
+    uuid: fields.text('uuid', UUID_PATTERN),
+    type: fields.oneOf('type', LOGICAL_VOLUME_TYPES),
+    physicalVolumes: fields.counts('physicalVolumes'),
+    copies: fields.count('copies', 1),
+    virtualBytes: fields.countOrNull('virtualBytes'),
+    tags: fields.texts('tags', NOT_EMPTY_PATTERN),
+  }
+  fields.done()
+  return volume
+}
+
+/** What concerns several fields; single ones are checked as they are read. */
+function layoutProblem({ physicalVolumes, logicalVolumes }: VolumeGroupLayout): Problem | undefined {
+  const numbers = new Set<number>()
+  const uuids = new Set<string>()
+  for (const { number, uuid, path } of physicalVolumes) {
+    if (numbers.has(number)) return problem(`has two physical volumes of number ${number}`)
+    if (uuids.has(uuid)) return problem(`has two physical volumes of UUID ${uuid}`)
+    if ((number === 0) !== (path === '')) return problem(`has a wrong path for physical volume ${number}`)
+    numbers.add(number)
+    uuids.add(uuid)
+  }
+  const names = new Set<string>()
+  for (const { name, physicalVolumes: used, copies, type } of logicalVolumes) {
+    if (names.has(name)) return problem(`has two logical volumes of the name ${JSON.stringify(name)}`)
+    names.add(name)
+    if (copies < 1 || (copies > 1 && type !== 'mirrored')) {
+      return problem(`has ${copies} copies in the ${type} logical volume ${JSON.stringify(name)}`)
+    }
+    const known = used.every((number) => numbers.has(number))
+    if (!known || new Set(used).size !== used.length) {
+      return problem(`has unknown or repeated physical volumes in the logical volume ${JSON.stringify(name)}`)
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,115 @@
+/**
+ * Writes file contents: nothing, one chunk, or a manifest. What is written is a pure function of the bytes and the
+ * store's profile, so the same bytes have the same content whoever writes them and however they were sliced.
+ */
+import { VarveError } from '../base/errors.js'
+import type { Hash } from '../base/hash.js'
+import { throwIfCancelled } from '../base/progress.js'
+import type { ObjectWriter } from '../cas/objects.js'
+import { chunkStream, chunkWhole } from '../codec/chunker.js'
+import { type Content, EMPTY_CONTENT, SHAPE_CHUNK } from '../format/content.js'
+import { KIND } from '../format/kinds.js'
+import type { ManifestChild, ManifestEntry } from '../format/manifest.js'
+import { MANIFEST } from './manifestFormat.js'
+import { contentOf } from './sequence.js'
+import { SequenceBuilder } from './sequenceBuilder.js'
+
+/**
+ * Memory is bounded whatever the length of a stream. Slices of a stream are only looked at until the next one is
+ * asked for.
+ * @throws {VarveError} `CANCELLED`
+ */
+export async function writeContent(
+  writer: ObjectWriter,
+  source: AsyncIterable<Uint8Array> | Uint8Array,
+  signal?: AbortSignal,
+): Promise<Content> {
+  const { chunker } = writer.profile
+  throwIfCancelled(signal)
+  if (!(source instanceof Uint8Array)) return writeChunks(writer, chunkStream(source, chunker), signal)
+  // No chunk but the last is shorter than `minBytes`.
+  if (source.length <= chunker.minBytes) return writeChunk(writer, source)
+  return writeChunks(writer, chunkWhole(source, chunker), signal)
+}
+
+/**
+ * A symlink's target: always one chunk, wherever the chunker would cut.
+ * @throws {VarveError} `INVALID_ARGUMENT` if it is empty or longer than the longest chunk
+ */
+export async function writeSymlinkTarget(writer: ObjectWriter, target: Uint8Array): Promise<Content> {
+  const { maxBytes } = writer.profile.chunker
+  if (target.length === 0 || target.length > maxBytes) {
+    throw new VarveError('INVALID_ARGUMENT', `a symlink's target cannot have ${target.length} bytes`, {
+      expected: `1 to ${maxBytes} bytes`,
+      actual: target.length,
+    })
+  }
+  return writeChunk(writer, target)
+}
+
+/** Collects the chunks of a file in order. Memory for one open node a level, however many they are. */
+export class ContentBuilder {
+  readonly #builder: SequenceBuilder<ManifestEntry, ManifestChild, number>
+  /** The run that the next chunk may continue. */
+  #run: ManifestEntry | undefined
+  #hasEntries = false
+
+  constructor(writer: ObjectWriter) {
+    this.#builder = new SequenceBuilder(writer, MANIFEST)
+  }
+
+  /** To be awaited before the next call where it returns a promise. */
+  append(id: Hash, length: number, repeat = 1): Promise<void> | undefined {
+    const run = this.#run
+    if (run?.id === id) {
+      this.#run = { id, length, repeat: run.repeat + repeat }
+      return undefined
+    }
+    this.#run = { id, length, repeat }
+    if (!run) return undefined
+    this.#hasEntries = true
+    return this.#builder.append(run)
+  }
+
+  async finish(): Promise<Content> {
+    const run = this.#run
+    if (!run) return EMPTY_CONTENT
+    if (!this.#hasEntries && run.repeat === 1) return { shape: SHAPE_CHUNK, size: run.length, id: run.id }
+    await this.#builder.append(run)
+    return contentOf(MANIFEST, await this.#builder.finish())
+  }
+}
+
+async function writeChunk(writer: ObjectWriter, bytes: Uint8Array): Promise<Content> {
+  if (bytes.length === 0) return EMPTY_CONTENT
+  return { shape: SHAPE_CHUNK, size: bytes.length, id: await writer.put(KIND.chunk, bytes) }
+}
+
+async function writeChunks(
+  writer: ObjectWriter,
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  signal: AbortSignal | undefined,
+): Promise<Content> {
+  const builder = new ContentBuilder(writer)
+  const { maxBytes } = writer.profile.chunker
+  // Long runs, of zeros mostly, are of the longest chunks. Comparing these with the one before saves their hashing.
+  let longest: { readonly bytes: Buffer; id: Hash } | undefined
+  let isAfterLongest = false
+  for await (const chunk of chunks) {
+    throwIfCancelled(signal)
+    if (chunk.length < maxBytes) {
+      isAfterLongest = false
+      await builder.append(await writer.put(KIND.chunk, chunk), chunk.length)
+      continue
+    }
+    if (!longest || !isAfterLongest || !longest.bytes.equals(chunk)) {
+      const id = await writer.put(KIND.chunk, chunk)
+      longest ??= { bytes: Buffer.allocUnsafe(maxBytes), id }
+      longest.bytes.set(chunk)
+      longest.id = id
+    }
+    isAfterLongest = true
+    await builder.append(longest.id, chunk.length)
+  }
+  return builder.finish()
+}

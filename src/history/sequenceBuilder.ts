@@ -1,0 +1,124 @@
+/**
+ * Writes sequences. The builder keeps one open node a level and nothing else, however long the sequence is.
+ */
+import type { ObjectWriter } from '../cas/objects.js'
+import type { ItemRules, SequenceChild, SequenceFormat, SequenceKey, SummarizedRoot } from './sequence.js'
+
+/** The node of one level that is being filled. */
+export class OpenNode<Item, Entry, Child extends SequenceChild, Key extends SequenceKey> {
+  readonly #writer: ObjectWriter
+  readonly #format: SequenceFormat<Entry, Child, Key>
+  readonly #rules: ItemRules<Item, Entry, Child, Key>
+  readonly #level: number
+  readonly #boundaryMask: number
+  readonly #maxFanout: number
+  #items: Item[] = []
+  #nodesClosed = 0
+
+  constructor(
+    writer: ObjectWriter,
+    format: SequenceFormat<Entry, Child, Key>,
+    rules: ItemRules<Item, Entry, Child, Key>,
+    level: number,
+  ) {
+    this.#writer = writer
+    this.#format = format
+    this.#rules = rules
+    this.#level = level
+    this.#boundaryMask = writer.profile.splitter.averageFanout - 1
+    this.#maxFanout = writer.profile.splitter.maxFanout
+  }
+
+  get items(): readonly Item[] {
+    return this.#items
+  }
+
+  get nodesClosed(): number {
+    return this.#nodesClosed
+  }
+
+  /** Whether the node must be closed now. */
+  add(item: Item): boolean {
+    const count = this.#items.push(item)
+    if (count >= this.#maxFanout) return true
+    return count >= 2 && (this.#rules.boundary(this.#level, item) & this.#boundaryMask) === 0
+  }
+
+  /** Writes the node and begins the next one. */
+  async close(): Promise<Child> {
+    const items = this.#items
+    this.#items = []
+    this.#nodesClosed++
+    const id = await this.#writer.put(this.#format.kind, this.#rules.encode(this.#level, items))
+    return this.#rules.summarize(id, items)
+  }
+}
+
+export class SequenceBuilder<Entry, Child extends SequenceChild, Key extends SequenceKey> {
+  readonly #writer: ObjectWriter
+  readonly #format: SequenceFormat<Entry, Child, Key>
+  readonly #leaf: OpenNode<Entry, Entry, Child, Key>
+  /** Open nodes from level 1 upwards. */
+  readonly #inner: OpenNode<Child, Entry, Child, Key>[] = []
+
+  constructor(writer: ObjectWriter, format: SequenceFormat<Entry, Child, Key>) {
+    this.#writer = writer
+    this.#format = format
+    this.#leaf = new OpenNode(writer, format, format.leaf, 0)
+  }
+
+  /** To be awaited before the next call where it returns a promise: most entries need no writing. */
+  append(entry: Entry): Promise<void> | undefined {
+    return this.#leaf.add(entry) ? this.#closeLeaf() : undefined
+  }
+
+  /** The builder is not used after it. */
+  async finish(): Promise<SummarizedRoot<Child> | undefined> {
+    const leaf = this.#leaf
+    if (leaf.items.length === 0 && leaf.nodesClosed === 0) return undefined
+    let last = leaf.items.length > 0 ? await leaf.close() : undefined
+    if (last && leaf.nodesClosed === 1) return { height: 0, child: last }
+    for (let level = 1; ; level++) {
+      const node = this.#innerAt(level)
+      if (last) node.add(last)
+      const [first, ...others] = node.items
+      if (first && others.length === 0 && node.nodesClosed === 0) return { height: level - 1, child: first }
+      last = first ? await node.close() : undefined
+      if (last && node.nodesClosed === 1) return { height: level, child: last }
+    }
+  }
+
+  async #closeLeaf(): Promise<void> {
+    let child = await this.#leaf.close()
+    for (let level = 1; ; level++) {
+      const node = this.#innerAt(level)
+      if (!node.add(child)) return
+      child = await node.close()
+    }
+  }
+
+  #innerAt(level: number): OpenNode<Child, Entry, Child, Key> {
+    const existing = this.#inner[level - 1]
+    if (existing) return existing
+    const node = new OpenNode(this.#writer, this.#format, this.#format.inner, level)
+    this.#inner.push(node)
+    return node
+  }
+}
+
+/** The levels above a whole level of nodes, `children`, which are of level `height`. */
+export async function buildAbove<Entry, Child extends SequenceChild, Key extends SequenceKey>(
+  writer: ObjectWriter,
+  format: SequenceFormat<Entry, Child, Key>,
+  height: number,
+  children: readonly Child[],
+): Promise<SummarizedRoot<Child> | undefined> {
+  const [first] = children
+  if (!first) return undefined
+  if (children.length === 1) return { height, child: first }
+  const node = new OpenNode(writer, format, format.inner, height + 1)
+  const parents: Child[] = []
+  for (const child of children) if (node.add(child)) parents.push(await node.close())
+  if (node.items.length > 0) parents.push(await node.close())
+  return buildAbove(writer, format, height + 1, parents)
+}

@@ -1,0 +1,32 @@
+/** The whole public interface of varve. */
+import './base/supportedNode.js'
+
+export {
+  CorruptionError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  isVarveError,
+  VarveError,
+} from './base/errors.js'
+export { type Hash, isHash, parseHash, shortHash } from './base/hash.js'
+export type { OnProgress, Progress, WorkOptions } from './base/progress.js'
+export { formatSize, parseSize } from './base/units.js'
+export type { BranchDraft, DraftCommitOptions } from './branchDraft.js'
+export type { Attributes } from './format/attributes.js'
+export type { Signature } from './format/commit.js'
+export type { StoreProfile } from './format/profile.js'
+export type { Change, ChangeKind, DiffOptions, EntrySummary } from './history/changes.js'
+export type { CommitInfo } from './history/commits.js'
+export type { FileData, WriteOptions } from './history/draft.js'
+export type { EntryInfo } from './history/entries.js'
+export type { PathLike } from './history/paths.js'
+export type { Snapshot, StreamOptions } from './history/snapshot.js'
+export type { AttributeName, PropertyInfo, PropertyName } from './refs/properties.js'
+export type { OperationInfo, RefInfo, ReflogEntry } from './refs/refs.js'
+export { type CreateOptions, type LogOptions, type OpenOptions, Repository } from './repository.js'
+export type { CommitFromOptions, CommitFromResult } from './treeCommit.js'
+export type { StoreStats } from './upkeep/stats.js'
+export type { VerifyOptions, VerifyProblem, VerifyReport } from './upkeep/verify.js'
+export type { ExtentMapEntry, PhysicalVolumeInfo, VolumeGroupInfo } from './volume/groupInfo.js'
+export type { ExportedTree, ExportTreeOptions } from './worktree/exportTree.js'

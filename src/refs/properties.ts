@@ -1,0 +1,145 @@
+/**
+ * Properties: named settings with a known meaning. So far they belong to the whole store (dataset '').
+ * Values are text; each property says what it accepts.
+ */
+import { VarveError } from '../base/errors.js'
+import { formatCompression, parseCompression } from '../codec/compressor.js'
+import { rowCheck } from '../format/check.js'
+import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
+import { requireRefName } from './refName.js'
+
+export interface PropertyInfo {
+  readonly name: PropertyName
+  readonly value: string
+  readonly source: 'local' | 'default'
+  readonly description: string
+}
+
+interface Definition {
+  readonly default: string
+  readonly description: string
+  /** @returns the value in its canonical form; throws INVALID_ARGUMENT. */
+  readonly accept: (value: string) => string
+}
+
+const ATTRIBUTE_NAMES = ['mtime', 'mode', 'owner'] as const
+export type AttributeName = (typeof ATTRIBUTE_NAMES)[number]
+
+export const PROPERTIES = {
+  author: {
+    default: '',
+    description: 'who commits, `Name <mail>`; empty = user@host',
+    accept: (value) => oneLine('author', value),
+  },
+  attributes: {
+    default: 'mtime,mode',
+    description: 'what commits of a file tree record beside contents: any of mtime, mode, owner; or none',
+    accept: (value) => formatAttributes(parseAttributes(value)),
+  },
+  compression: {
+    default: 'zstd:3',
+    description: 'how new extents are compressed: zstd, zstd:LEVEL, lz4 or none',
+    accept: (value) => formatCompression(parseCompression(value)),
+  },
+  'default-branch': {
+    default: 'main',
+    description: 'the branch meant where none is named',
+    accept: (value) => {
+      requireRefName(value, 'branch')
+      return value
+    },
+  },
+} as const satisfies Record<string, Definition>
+
+export type PropertyName = keyof typeof PROPERTIES
+
+export function isPropertyName(name: string): name is PropertyName {
+  return Object.hasOwn(PROPERTIES, name)
+}
+
+/** @throws {VarveError} `INVALID_ARGUMENT` */
+export function requirePropertyName(name: string): PropertyName {
+  if (isPropertyName(name)) return name
+  const known = Object.keys(PROPERTIES)
+  throw new VarveError('INVALID_ARGUMENT', `there is no property ${JSON.stringify(name)}`, {
+    actual: name,
+    candidates: known,
+    hint: `Known: ${known.join(', ')}.`,
+  })
+}
+
+/** @throws {VarveError} `INVALID_ARGUMENT` */
+export function parseAttributes(value: string): AttributeName[] {
+  if (value === 'none' || value === '') return []
+  const names = value.split(',').map((name) => name.trim())
+  const unknown = names.find((name) => !(ATTRIBUTE_NAMES as readonly string[]).includes(name))
+  if (unknown !== undefined) {
+    throw new VarveError('INVALID_ARGUMENT', `there is no attribute ${JSON.stringify(unknown)} to record`, {
+      expected: [...ATTRIBUTE_NAMES, 'none'],
+      actual: value,
+    })
+  }
+  return ATTRIBUTE_NAMES.filter((name) => names.includes(name))
+}
+
+function formatAttributes(names: readonly AttributeName[]): string {
+  return names.length === 0 ? 'none' : names.join(',')
+}
+
+function oneLine(name: string, value: string): string {
+  if (/[\0\n\r]/.test(value)) {
+    throw new VarveError('INVALID_ARGUMENT', `${name} is one line of text`, { actual: value })
+  }
+  return value
+}
+
+interface PropertyRow {
+  value: string
+  source: string
+  row_check: number
+}
+
+const STORE = ''
+
+export class Properties {
+  constructor(private readonly catalog: Catalog) {}
+
+  get(name: PropertyName): PropertyInfo {
+    const definition: Definition = PROPERTIES[name]
+    const row = this.catalog.get<PropertyRow>(
+      'SELECT value, source, row_check FROM property WHERE dataset = ? AND name = ?',
+      STORE,
+      name,
+    )
+    if (row && rowCheck(STORE, name, row.value, row.source) !== row.row_check) {
+      throw this.catalog.damaged('property', name)
+    }
+    return {
+      name,
+      value: row?.value ?? definition.default,
+      source: row ? 'local' : 'default',
+      description: definition.description,
+    }
+  }
+
+  list(): PropertyInfo[] {
+    return Object.keys(PROPERTIES).map((name) => this.get(name as PropertyName))
+  }
+
+  set(tx: CatalogTransaction, name: PropertyName, value: string): void {
+    const accepted = PROPERTIES[name].accept(value)
+    tx.run(
+      `INSERT INTO property (dataset, name, value, source, row_check) VALUES (?, ?, ?, 'local', ?)
+       ON CONFLICT (dataset, name) DO UPDATE SET value = excluded.value, source = excluded.source,
+         row_check = excluded.row_check`,
+      STORE,
+      name,
+      accepted,
+      rowCheck(STORE, name, accepted, 'local'),
+    )
+  }
+
+  unset(tx: CatalogTransaction, name: PropertyName): void {
+    tx.run('DELETE FROM property WHERE dataset = ? AND name = ?', STORE, name)
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * Two logs of what happened to refs, written in the transaction that moves them. The reflog has a row for each ref that
+ * moved; the operation log has one row for each transaction, with before and after of every ref. Rows are never
+ * changed, but that a renamed branch takes its reflog along.
+ *
+ * Every row is checked when it is read: a damaged one is an error that names it.
+ */
+
+import { type Hash, hashFromBytes, hashToBytes, isHash } from '../base/hash.js'
+import { rowCheck } from '../format/check.js'
+import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
+import { type RefKind, shortRef, splitRef } from './refName.js'
+
+/** One move of one ref. */
+export interface ReflogEntry {
+  /** The name of the branch or tag. */
+  readonly ref: string
+  readonly kind: RefKind
+  /** `undefined`: it did not exist before. */
+  readonly old: Hash | undefined
+  /** `undefined`: it was deleted. */
+  readonly new: Hash | undefined
+  readonly timeMs: number
+  /** What moved it, such as `commit`. */
+  readonly operation: string
+  readonly message: string
+  readonly who: string
+}
+
+/** One transaction that changed refs. */
+export interface OperationInfo {
+  /** Grows with every operation. */
+  readonly sequence: number
+  readonly timeMs: number
+  /** Such as `commit`. */
+  readonly kind: string
+  readonly message: string
+  readonly who: string
+  readonly refs: readonly RefChange[]
+}
+
+export interface RefChange {
+  /** Full: `heads/NAME` or `tags/NAME`. */
+  readonly name: string
+  /** `undefined`: it did not exist. */
+  readonly before: Hash | undefined
+  readonly after: Hash | undefined
+}
+
+/** What an operation is called in both logs. */
+export interface OperationLog {
+  readonly operation: string
+  readonly message: string
+  readonly who: string
+}
+
+interface ReflogRow {
+  seq: number
+  ref: string
+  old: Buffer | null
+  new: Buffer | null
+  time_ms: number
+  operation: string
+  message: string
+  who: string
+  operation_seq: number
+  row_check: number
+}
+
+interface OperationRow {
+  seq: number
+  time_ms: number
+  kind: string
+  who: string
+  detail: string
+  row_check: number
+}
+
+const REFLOG_COLUMNS = 'seq, ref, old, new, time_ms, operation, message, who, operation_seq, row_check'
+/** SQLite: no limit. */
+const UNLIMITED = -1
+
+export class Reflog {
+  constructor(private readonly catalog: Catalog) {}
+
+  /** Newest first. @param ref full name; all refs without it. */
+  entries(ref: string | undefined, limit: number | undefined): ReflogEntry[] {
+    const rows =
+      ref === undefined
+        ? this.catalog.all<ReflogRow>(
+            `SELECT ${REFLOG_COLUMNS} FROM reflog ORDER BY seq DESC LIMIT ?`,
+            limit ?? UNLIMITED,
+          )
+        : this.catalog.all<ReflogRow>(
+            `SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ? ORDER BY seq DESC LIMIT ?`,
+            ref,
+            limit ?? UNLIMITED,
+          )
+    return rows.map((row) => this.checkedEntry(row))
+  }
+
+  /** How many moves of a ref are on record. @param ref full name */
+  count(ref: string): number {
+    return this.catalog.get<{ count: number }>('SELECT count(*) AS count FROM reflog WHERE ref = ?', ref)?.count ?? 0
+  }
+
+  /** The move `index` moves before the last one. */
+  entryAt(ref: string, index: number): ReflogEntry | undefined {
+    return this.one(`SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ? ORDER BY seq DESC LIMIT 1 OFFSET ?`, ref, index)
+  }
+
+  /** The last move at or before `timeMs`. */
+  entryBefore(ref: string, timeMs: number): ReflogEntry | undefined {
+    return this.one(
+      `SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ? AND time_ms <= ? ORDER BY seq DESC LIMIT 1`,
+      ref,
+      timeMs,
+    )
+  }
+
+  /** The first move on record. */
+  firstEntry(ref: string): ReflogEntry | undefined {
+    return this.one(`SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ? ORDER BY seq LIMIT 1`, ref)
+  }
+
+  /** Newest first. */
+  operations(limit: number | undefined): OperationInfo[] {
+    return this.catalog
+      .all<OperationRow>(
+        'SELECT seq, time_ms, kind, who, detail, row_check FROM operation ORDER BY seq DESC LIMIT ?',
+        limit ?? UNLIMITED,
+      )
+      .map((row) => this.checkedOperation(row))
+  }
+
+  /** Writes one operation row. @returns its number. */
+  addOperation(tx: CatalogTransaction, log: OperationLog, timeMs: number, changes: readonly RefChange[]): number {
+    const detail = JSON.stringify({
+      message: log.message,
+      refs: changes.map(({ name, before, after }) => ({ name, before: before ?? null, after: after ?? null })),
+    })
+    const seq = nextSequence(tx, 'operation')
+    tx.run(
+      'INSERT INTO operation (seq, time_ms, kind, who, detail, row_check) VALUES (?, ?, ?, ?, ?, ?)',
+      seq,
+      timeMs,
+      log.operation,
+      log.who,
+      detail,
+      rowCheck(seq, timeMs, log.operation, log.who, detail),
+    )
+    return seq
+  }
+
+  /** Writes one reflog row. */
+  addEntry(tx: CatalogTransaction, log: OperationLog, timeMs: number, change: RefChange, operationSeq: number): void {
+    const row = {
+      seq: nextSequence(tx, 'reflog'),
+      ref: change.name,
+      old: bytesOrNull(change.before),
+      new: bytesOrNull(change.after),
+      time_ms: timeMs,
+      operation: log.operation,
+      message: log.message,
+      who: log.who,
+      operation_seq: operationSeq,
+    }
+    tx.run(
+      `INSERT INTO reflog (${REFLOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      row.seq,
+      row.ref,
+      row.old,
+      row.new,
+      row.time_ms,
+      row.operation,
+      row.message,
+      row.who,
+      row.operation_seq,
+      reflogCheck(row),
+    )
+  }
+
+  /** Gives all rows of one ref to another. */
+  moveEntries(tx: CatalogTransaction, from: string, to: string): void {
+    for (const row of tx.all<ReflogRow>(`SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ?`, from)) {
+      this.checkedEntry(row)
+      const check = reflogCheck({ ...row, ref: to })
+      tx.run('UPDATE reflog SET ref = ?, row_check = ? WHERE seq = ?', to, check, row.seq)
+    }
+  }
+
+  private one(sql: string, ref: string, value?: number): ReflogEntry | undefined {
+    const row = this.catalog.get<ReflogRow>(sql, ref, ...(value === undefined ? [] : [value]))
+    return row && this.checkedEntry(row)
+  }
+
+  private checkedEntry(row: ReflogRow): ReflogEntry {
+    const parts = splitRef(row.ref)
+    if (!parts || reflogCheck(row) !== row.row_check) throw this.catalog.damaged('reflog', String(row.seq))
+    return {
+      ref: shortRef(row.ref),
+      kind: parts.kind,
+      old: hashOrUndefined(row.old),
+      new: hashOrUndefined(row.new),
+      timeMs: row.time_ms,
+      operation: row.operation,
+      message: row.message,
+      who: row.who,
+    }
+  }
+
+  private checkedOperation(row: OperationRow): OperationInfo {
+    const detail =
+      rowCheck(row.seq, row.time_ms, row.kind, row.who, row.detail) === row.row_check
+        ? parseDetail(row.detail)
+        : undefined
+    if (!detail) throw this.catalog.damaged('operation', String(row.seq))
+    return { sequence: row.seq, timeMs: row.time_ms, kind: row.kind, who: row.who, ...detail }
+  }
+}
+
+function reflogCheck(row: Omit<ReflogRow, 'row_check'>): number {
+  return rowCheck(
+    row.seq,
+    row.ref,
+    row.old,
+    row.new,
+    row.time_ms,
+    row.operation,
+    row.message,
+    row.who,
+    row.operation_seq,
+  )
+}
+
+function nextSequence(tx: CatalogTransaction, table: 'operation' | 'reflog'): number {
+  return (tx.get<{ last: number | null }>(`SELECT max(seq) AS last FROM ${table}`)?.last ?? 0) + 1
+}
+
+function bytesOrNull(id: Hash | undefined): Buffer | null {
+  return id === undefined ? null : hashToBytes(id)
+}
+
+function hashOrUndefined(bytes: Buffer | null): Hash | undefined {
+  return bytes === null ? undefined : hashFromBytes(bytes)
+}
+
+/** `undefined` for what this varve would not have written. */
+function parseDetail(detail: string): Pick<OperationInfo, 'message' | 'refs'> | undefined {
+  const parsed = parseObject(detail)
+  const { message, refs } = parsed
+  if (typeof message !== 'string' || !Array.isArray(refs)) return undefined
+  const changes: RefChange[] = []
+  for (const item of refs as unknown[]) {
+    const { name, before, after } = fieldsOf(item)
+    if (typeof name !== 'string' || !isTarget(before) || !isTarget(after)) return undefined
+    changes.push({ name, before: before ?? undefined, after: after ?? undefined })
+  }
+  return { message, refs: changes }
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    return fieldsOf(JSON.parse(text))
+  } catch (error) {
+    if (error instanceof SyntaxError) return {}
+    throw error
+  }
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function isTarget(value: unknown): value is Hash | null {
+  return value === null || (typeof value === 'string' && isHash(value))
+}

@@ -1,0 +1,252 @@
+/**
+ * Branches and tags: names for commits, over tables of the catalog.
+ *
+ * A change is a set of updates, each with the value it expects, inside a transaction of the catalog: all of them happen,
+ * or none. Each writes its reflog row, all together one row of the operation log. Tags do not move unless forced to.
+ * Names are full here: `heads/NAME`, `tags/NAME`.
+ */
+import type { Clock } from '../base/clock.js'
+import { VarveError } from '../base/errors.js'
+import { HASH_BYTES, type Hash, hashFromBytes, hashToBytes, shortHash } from '../base/hash.js'
+import { rowCheck } from '../format/check.js'
+import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
+import { type OperationInfo, type OperationLog, type RefChange, Reflog, type ReflogEntry } from './reflog.js'
+import { type RefKind, requireFullRef, shortRef, splitRef } from './refName.js'
+
+export type { OperationInfo, OperationLog, RefChange, ReflogEntry } from './reflog.js'
+
+export interface RefRow {
+  /** Full: `heads/NAME` or `tags/NAME`. */
+  readonly name: string
+  readonly target: Hash
+  /** Tags only; `''` without one. */
+  readonly message: string
+  /** When it last moved. */
+  readonly timeMs: number
+}
+
+/** A branch or tag as callers see it. */
+export interface RefInfo {
+  readonly name: string
+  readonly kind: RefKind
+  readonly target: Hash
+  readonly message?: string
+  /** When it last moved, in milliseconds since the epoch. */
+  readonly timeMs: number
+}
+
+export interface RefUpdate {
+  /** Full: `heads/NAME` or `tags/NAME`. */
+  readonly name: string
+  /** What it must point at before; `null`: it must not exist. */
+  readonly expected: Hash | null | 'any'
+  /** What it points at after; `null`: it is deleted. */
+  readonly target: Hash | null
+  /** Of a tag. */
+  readonly message?: string | undefined
+  /** Lets a tag move. */
+  readonly force?: boolean | undefined
+}
+
+interface SqlRefRow {
+  name: string
+  target: Buffer
+  message: string
+  time_ms: number
+  row_check: number
+}
+
+type Reader = Pick<CatalogTransaction, 'get'>
+
+export class Refs {
+  private readonly log: Reflog
+
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly clock: Clock,
+  ) {
+    this.log = new Reflog(catalog)
+  }
+
+  /** @throws {CorruptionError} `CORRUPT_CATALOG` */
+  get(name: string, source: Reader = this.catalog): RefRow | undefined {
+    const row = source.get<SqlRefRow>('SELECT name, target, message, time_ms, row_check FROM ref WHERE name = ?', name)
+    return row && this.checked(row)
+  }
+
+  /** Refs whose full name begins with `prefix`, sorted by the bytes of their names. @throws as `get` */
+  list(prefix = ''): RefRow[] {
+    return this.catalog
+      .all<SqlRefRow>('SELECT name, target, message, time_ms, row_check FROM ref ORDER BY name')
+      .filter(({ name }) => name.startsWith(prefix))
+      .map((row) => this.checked(row))
+  }
+
+  /**
+   * Moves refs inside an open transaction. An update that changes nothing writes nothing.
+   * @throws {VarveError} `REF_CONFLICT` when a ref is not where an update expects it, `REF_EXISTS` when a tag would move
+   * without force, `REF_NOT_FOUND` when one that is not there would be deleted, `INVALID_REF_NAME`
+   */
+  apply(tx: CatalogTransaction, updates: readonly RefUpdate[], log: OperationLog): void {
+    const timeMs = this.clock.nowMs()
+    const changes: RefChange[] = []
+    const names = new Set<string>()
+    for (const update of updates) {
+      requireFullRef(update.name)
+      if (names.has(update.name)) {
+        throw new VarveError('INVALID_ARGUMENT', `${shortRef(update.name)} is updated twice at once`, {
+          ref: update.name,
+        })
+      }
+      names.add(update.name)
+      const change = this.applyOne(tx, update, timeMs)
+      if (change) changes.push(change)
+    }
+    this.record(tx, log, timeMs, changes, changes)
+  }
+
+  /**
+   * Renames a branch or tag inside an open transaction; its reflog goes with it.
+   * @throws {VarveError} `REF_NOT_FOUND`, `REF_EXISTS`, `INVALID_REF_NAME`
+   */
+  rename(tx: CatalogTransaction, from: string, to: string, log: OperationLog): void {
+    requireFullRef(to)
+    const before = this.get(from, tx)
+    if (!before) throw refNotFound(from)
+    const there = this.get(to, tx)
+    if (there) throw refExists(there)
+    const timeMs = this.clock.nowMs()
+    this.remove(tx, from)
+    this.write(tx, { ...before, name: to, timeMs })
+    this.log.moveEntries(tx, from, to)
+    const { target } = before
+    this.record(
+      tx,
+      log,
+      timeMs,
+      [
+        { name: from, before: target, after: undefined },
+        { name: to, before: undefined, after: target },
+      ],
+      [{ name: to, before: target, after: target }],
+    )
+  }
+
+  /** Moves of refs, newest first. @param name full; all refs without it */
+  reflog(name?: string, limit?: number): ReflogEntry[] {
+    return this.log.entries(name, limit)
+  }
+
+  /** For revisions such as `main@{1}`. */
+  get history(): Pick<Reflog, 'count' | 'entryAt' | 'entryBefore' | 'firstEntry'> {
+    return this.log
+  }
+
+  /** Transactions that changed refs, newest first. */
+  operations(limit?: number): OperationInfo[] {
+    return this.log.operations(limit)
+  }
+
+  /** @returns what changed; `undefined` for nothing. */
+  private applyOne(tx: CatalogTransaction, update: RefUpdate, timeMs: number): RefChange | undefined {
+    const { name, expected, target, force, message = '' } = update
+    const current = this.get(name, tx)
+    if (target !== null && current?.target === target && current.message === message && expected !== null) {
+      if (expected !== 'any' && expected !== target) throw refConflict(name, expected, current.target)
+      return undefined
+    }
+    // A tag that is in the way is said to be there, whoever expected what.
+    if (current && target !== null && !force && splitRef(name)?.kind === 'tag') throw refExists(current)
+    if (expected !== 'any' && expected !== (current?.target ?? null)) {
+      throw refConflict(name, expected, current?.target ?? null)
+    }
+    if (target === null) {
+      if (!current) {
+        if (expected === null) return undefined
+        throw refNotFound(name)
+      }
+      this.remove(tx, name)
+    } else {
+      this.write(tx, { name, target, message, timeMs })
+    }
+    return { name, before: current?.target, after: target ?? undefined }
+  }
+
+  private record(
+    tx: CatalogTransaction,
+    log: OperationLog,
+    timeMs: number,
+    changes: readonly RefChange[],
+    moves: readonly RefChange[],
+  ): void {
+    if (changes.length === 0) return
+    const operation = this.log.addOperation(tx, log, timeMs, changes)
+    for (const move of moves) this.log.addEntry(tx, log, timeMs, move, operation)
+    tx.advance('refs_sequence', 1)
+  }
+
+  private write(tx: CatalogTransaction, { name, target, message, timeMs }: RefRow): void {
+    const bytes = hashToBytes(target)
+    tx.run(
+      `INSERT INTO ref (name, target, message, time_ms, row_check) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET target = excluded.target, message = excluded.message,
+         time_ms = excluded.time_ms, row_check = excluded.row_check`,
+      name,
+      bytes,
+      message,
+      timeMs,
+      rowCheck(name, bytes, message, timeMs),
+    )
+  }
+
+  private remove(tx: CatalogTransaction, name: string): void {
+    tx.run('DELETE FROM ref WHERE name = ?', name)
+  }
+
+  private checked(row: SqlRefRow): RefRow {
+    const { name, target, message, time_ms: timeMs } = row
+    if (rowCheck(name, target, message, timeMs) !== row.row_check || target.length !== HASH_BYTES || !splitRef(name)) {
+      throw this.catalog.damaged('ref', name)
+    }
+    return { name, target: hashFromBytes(target), message, timeMs }
+  }
+}
+
+export function describeRef({ name, target, message, timeMs }: RefRow): RefInfo {
+  const parts = splitRef(name)
+  return {
+    name: parts?.name ?? name,
+    kind: parts?.kind ?? 'branch',
+    target,
+    ...(message === '' ? {} : { message }),
+    timeMs,
+  }
+}
+
+export function refNotFound(name: string): VarveError {
+  const parts = splitRef(name)
+  return new VarveError('REF_NOT_FOUND', `there is no ${parts?.kind ?? 'ref'} ${JSON.stringify(parts?.name ?? name)}`, {
+    ref: name,
+  })
+}
+
+/** What is said of a ref that is in the way. */
+export function refExists({ name, target }: RefRow): VarveError {
+  const isTag = splitRef(name)?.kind === 'tag'
+  return new VarveError(
+    'REF_EXISTS',
+    `the ${isTag ? 'tag' : 'branch'} ${JSON.stringify(shortRef(name))} is there already, at ${shortHash(target)}`,
+    { ref: name, actual: target, ...(isTag ? { hint: 'Tags do not move, unless they are forced to.' } : {}) },
+  )
+}
+
+function refConflict(name: string, expected: Hash | null, actual: Hash | null): VarveError {
+  const found = actual === null ? 'is not there any more' : `is at ${shortHash(actual)}`
+  const wanted = expected === null ? 'was not there before' : `was at ${shortHash(expected)}`
+  return new VarveError('REF_CONFLICT', `${shortRef(name)} moved meanwhile: it ${wanted}, and ${found}`, {
+    ref: name,
+    expected: expected ?? undefined,
+    actual: actual ?? undefined,
+    hint: 'Look at what came in between, and try again; or let the command retry.',
+  })
+}

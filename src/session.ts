@@ -1,0 +1,122 @@
+/** An open store's parts, and the steps that every way of committing shares. */
+import { hostname, userInfo } from 'node:os'
+import type { Clock } from './base/clock.js'
+import { isVarveError, VarveError } from './base/errors.js'
+import type { FileSystem } from './base/filesystem.js'
+import type { Hash } from './base/hash.js'
+import type { ChunkStore } from './cas/chunkStore.js'
+import { StoreWriter } from './cas/storeWriter.js'
+import { parseCompression } from './codec/compressor.js'
+import type { Commit, Signature } from './format/commit.js'
+import { type CommitInfo, describeCommit, readCommit, writeCommit } from './history/commits.js'
+import { type ReachRoot, reachable } from './history/reach.js'
+import type { Properties } from './refs/properties.js'
+import { branchRef } from './refs/refName.js'
+import type { Refs } from './refs/refs.js'
+import type { VolumeGroup } from './volume/volumeGroup.js'
+
+export interface Session {
+  readonly group: VolumeGroup
+  readonly store: ChunkStore
+  readonly refs: Refs
+  readonly properties: Properties
+  readonly clock: Clock
+  readonly fileSystem: FileSystem
+}
+
+export function openWriter(session: Session, signal?: AbortSignal): StoreWriter {
+  if (session.group.readOnly) {
+    throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', {
+      path: session.group.catalog.path,
+    })
+  }
+  return new StoreWriter(session.store, {
+    compression: parseCompression(session.properties.get('compression').value),
+    signal,
+  })
+}
+
+/** Who commits, and now: what was asked for, else the store's `author`, else user@host. */
+export function signatureNow(session: Session, author: string | undefined): Signature {
+  const who = author ?? (session.properties.get('author').value || defaultAuthor())
+  if (who.trim() === '' || /[\0\n\r]/.test(who)) {
+    throw new VarveError('INVALID_ARGUMENT', 'an author is one line of text, such as `Name <mail>`', { actual: who })
+  }
+  const timeMs = session.clock.nowMs()
+  return { who, timeMs, zoneMinutes: session.clock.zoneMinutes(timeMs) }
+}
+
+function defaultAuthor(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`
+  } catch (error) {
+    // Some containers run under a user that has no name.
+    if (error instanceof Error && 'syscall' in error) return `unknown@${hostname()}`
+    throw error
+  }
+}
+
+/** Where a branch stands: `undefined` before its first commit. */
+export async function branchTip(session: Session, branch: string): Promise<{ id: Hash; commit: Commit } | undefined> {
+  const target = session.refs.get(branchRef(branch))?.target
+  return target && { id: target, commit: await readCommit(session.store, target) }
+}
+
+export interface NewCommit {
+  readonly branch: string
+  /** The branch must still stand here (compare-and-swap); `undefined`: it must not exist. */
+  readonly parent: Hash | undefined
+  readonly tree: Pick<Commit, 'tree' | 'files' | 'attributes'>
+  readonly message: string
+  readonly author: Signature
+  readonly operation: string
+  /** Trees taken over from elsewhere by id. */
+  readonly adopted?: (() => AsyncIterable<Hash>) | undefined
+}
+
+/**
+ * Writes the commit object, publishes everything `writer` holds and moves the branch, in one transaction. Durable when
+ * resolved. @throws {VarveError} `REF_CONFLICT` when the branch moved
+ */
+export async function publishCommit(session: Session, writer: StoreWriter, make: NewCommit): Promise<CommitInfo> {
+  const commit: Commit = {
+    ...make.tree,
+    parents: make.parent === undefined ? [] : [make.parent],
+    author: make.author,
+    committer: make.author,
+    message: make.message,
+    extraHeaders: [],
+  }
+  const id = await writeCommit(writer, commit)
+  const firstLine = make.message.split('\n', 1)[0] ?? ''
+  await writer.publish({
+    apply: (tx) =>
+      session.refs.apply(tx, [{ name: branchRef(make.branch), expected: make.parent ?? null, target: id }], {
+        operation: make.operation,
+        message: firstLine,
+        who: make.author.who,
+      }),
+    reach: () => idsBelow(session, [id]),
+    adopted: make.adopted,
+  })
+  return describeCommit(id, commit)
+}
+
+/** Every chunk and object below these roots; of a commit not its parents, which their own ref keeps. */
+export async function* idsBelow(session: Session, roots: readonly ReachRoot[]): AsyncGenerator<Hash> {
+  for await (const { id } of reachable(session.store, roots, { parents: false })) yield id
+}
+
+/**
+ * Runs `attempt` again while the branch moves under it, up to `retries` times.
+ * @param retries 0 = the first conflict is the caller's
+ */
+export async function retrying<T>(retries: number, attempt: () => Promise<T>): Promise<T> {
+  for (let left = retries; ; left--) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (left <= 0 || !isVarveError(error, 'REF_CONFLICT')) throw error
+    }
+  }
+}

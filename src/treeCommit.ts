@@ -1,0 +1,167 @@
+/** `commitFrom`: the state of a folder becomes a commit. */
+import { resolve } from 'node:path'
+import { isVarveError, VarveError } from './base/errors.js'
+import { nameToBytes, nameToText } from './base/names.js'
+import type { WorkOptions } from './base/progress.js'
+import type { ObjectWriter } from './cas/objects.js'
+import type { Commit } from './format/commit.js'
+import { type Content, EMPTY_CONTENT } from './format/content.js'
+import type { CommitInfo } from './history/commits.js'
+import { Draft } from './history/draft.js'
+import type { TreeRoot } from './history/entries.js'
+import { sameRecorded } from './history/sameRecorded.js'
+import { diffTrees } from './history/treeDiff.js'
+import { type AttributeName, parseAttributes } from './refs/properties.js'
+import { branchTip, openWriter, publishCommit, retrying, type Session, signatureNow } from './session.js'
+import type { UnreadableFile } from './worktree/readFailure.js'
+import { storeTree } from './worktree/storeTree.js'
+
+export interface CommitFromOptions extends WorkOptions {
+  /** Default: the store's `default-branch`. Made by its first commit. */
+  readonly branch?: string | undefined
+  readonly message: string
+  /** `Name <mail>`. Default: the store's `author`, else user@host. */
+  readonly author?: string | undefined
+  /** Patterns in the syntax of .gitignore: what they match is left out. */
+  readonly ignore?: readonly string[] | undefined
+  /** Honour .varveignore and .gitignore files in the folder. Default false. */
+  readonly ignoreFiles?: boolean | undefined
+  /** Leave out what cannot be read or keeps changing, and say so, instead of failing. */
+  readonly skipUnreadable?: boolean | undefined
+  /** Commit even when nothing changed. */
+  readonly allowEmpty?: boolean | undefined
+  /** What to record beside contents. Default: the store's `attributes`. */
+  readonly attributes?: readonly AttributeName[] | undefined
+  /** How often to try again when another process moves the branch meanwhile. Default 0. */
+  readonly retry?: number | undefined
+}
+
+export interface CommitFromResult {
+  /** `undefined`: the folder is as the branch has it, and nothing was committed. */
+  readonly commit: CommitInfo | undefined
+  readonly branch: string
+  /** Everything in the folder that is not a directory. */
+  readonly files: number
+  readonly bytes: number
+  /** Entries left out by ignore rules. */
+  readonly ignored: number
+  /** Raw bytes of chunks that were not known before. */
+  readonly newBytes: number
+  /** What those and the new objects take, compressed. */
+  readonly storedBytes: number
+  readonly skipped: readonly UnreadableFile[]
+  /** Sockets, devices and the like that were passed over, and other things worth knowing. */
+  readonly warnings: readonly string[]
+}
+
+export const EMPTY_TREE: TreeRoot = { tree: EMPTY_CONTENT, files: 0, attributes: EMPTY_CONTENT }
+
+export async function commitFrom(session: Session, dir: string, options: CommitFromOptions): Promise<CommitFromResult> {
+  requireMessage(options.message)
+  const branch = options.branch ?? session.properties.get('default-branch').value
+  const author = signatureNow(session, options.author)
+  const before = await branchTip(session, branch)
+  const writer = openWriter(session, options.signal)
+  try {
+    const stored = await storeTree(writer, session.fileSystem, resolve(dir), {
+      ignore: options.ignore,
+      ignoreFiles: options.ignoreFiles,
+      skipUnreadable: options.skipUnreadable,
+      attributes: options.attributes ?? parseAttributes(session.properties.get('attributes').value),
+      storeFiles: storeFiles(session),
+      signal: options.signal,
+      onProgress: options.onProgress,
+    })
+    const result = {
+      branch,
+      files: stored.files,
+      bytes: stored.tree.size,
+      ignored: stored.ignored,
+      skipped: stored.skipped,
+      warnings: stored.warnings,
+    }
+    const tree = { tree: stored.tree, files: stored.files, attributes: stored.attributes }
+    const unchanged = before && (await isUnchanged(session, before.commit, tree))
+    if (unchanged && !options.allowEmpty) {
+      await writer.abandon()
+      return { ...result, commit: undefined, newBytes: 0, storedBytes: 0 }
+    }
+    options.onProgress?.({
+      phase: 'publish',
+      itemsDone: stored.files,
+      itemsTotal: stored.files,
+      bytesDone: stored.tree.size,
+      bytesTotal: stored.tree.size,
+    })
+    let onto = before
+    let rebased: TreeRoot = tree
+    const commit = await retrying(options.retry ?? 0, async () => {
+      try {
+        return await publishCommit(session, writer, {
+          branch,
+          parent: onto?.id,
+          tree: rebased,
+          message: options.message,
+          author,
+          operation: 'commit',
+        })
+      } catch (error) {
+        if ((options.retry ?? 0) > 0 && isVarveError(error, 'REF_CONFLICT')) {
+          onto = await branchTip(session, branch)
+          rebased = await rebaseTree(writer, before?.commit ?? EMPTY_TREE, tree, onto?.commit ?? EMPTY_TREE)
+        }
+        throw error
+      }
+    })
+    const { newBytes, storedBytes } = writer.stats
+    return { ...result, commit, newBytes, storedBytes }
+  } catch (error) {
+    // The error at hand is the one to tell. A lease left behind is swept once this process is gone.
+    await writer.abandon().catch(() => undefined)
+    throw error
+  }
+}
+
+/**
+ * What changed from `base` to `ours`, done again on `onto`.
+ * @throws {VarveError} `REF_CONFLICT` naming the paths that `onto` changed as well
+ */
+async function rebaseTree(writer: ObjectWriter, base: TreeRoot, ours: TreeRoot, onto: TreeRoot): Promise<TreeRoot> {
+  const draft = new Draft(writer, base)
+  for await (const { path, before, after } of diffTrees(writer, base.tree, ours.tree)) {
+    const bytes = nameToBytes(path)
+    // A file where a directory was, or the reverse, comes as a removal and an addition.
+    if (before && (!after || before.kind !== after.kind)) await draft.remove(bytes)
+    if (after) await draft.copy(bytes, bytes, ours)
+  }
+  const conflicts = await draft.rebaseOnto(onto)
+  if (conflicts.length > 0) {
+    const paths = conflicts.map(nameToText)
+    throw new VarveError('REF_CONFLICT', `the branch moved, and both sides changed ${paths.join(', ')}`, { paths })
+  }
+  return draft.toTree()
+}
+
+export function requireMessage(message: string): void {
+  if (message.trim() === '') throw new VarveError('INVALID_ARGUMENT', 'a commit needs a message', { actual: message })
+}
+
+/** Same content, and nothing recorded differs but times: a new mtime alone never makes a commit. */
+async function isUnchanged(
+  session: Session,
+  before: Commit,
+  now: { readonly tree: Content; readonly attributes: Content },
+): Promise<boolean> {
+  if (before.tree.id !== now.tree.id || before.tree.shape !== now.tree.shape) return false
+  return sameRecorded(session.store, before.attributes, now.attributes)
+}
+
+/** A store that lies in the folder it versions is not part of it. */
+function storeFiles(session: Session): string[] {
+  return session.group.volumes.flatMap(({ location }) => [
+    location,
+    `${location}-wal`,
+    `${location}-shm`,
+    `${location}-journal`,
+  ])
+}

@@ -1,0 +1,199 @@
+/**
+ * The catalog: what is visible, where it lies, and what points at it. One SQLite file of the group.
+ *
+ * Everything that makes data visible or reachable is one `write` transaction here. Rows that matter carry a check
+ * over their fields, so a flipped bit is an error that names the row, never a wrong answer.
+ */
+import { CorruptionError } from '../base/errors.js'
+import { rowCheck } from '../format/check.js'
+import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
+import type { ExtentClass } from './physicalVolume.js'
+import type { SqlDatabase, SqlValue } from './sqlite.js'
+
+/** What refs and leases use inside a transaction. The body that holds it must be synchronous. */
+export interface CatalogTransaction {
+  run(sql: string, ...parameters: SqlValue[]): { changes: number }
+  get<T>(sql: string, ...parameters: SqlValue[]): T | undefined
+  all<T>(sql: string, ...parameters: SqlValue[]): T[]
+  counter(name: CounterName): number
+  /** Adds to a counter. @returns the value before. */
+  advance(name: CounterName, by: number): number
+}
+
+export type CounterName =
+  | 'next_eid'
+  | 'next_chunk_id'
+  | 'refs_sequence'
+  | 'publish_sequence'
+  /** Grows with every condemnation and every deletion: unchanged means nothing went away. */
+  | 'gc_epoch'
+
+export const COUNTER_NAMES: readonly CounterName[] = [
+  'next_eid',
+  'next_chunk_id',
+  'refs_sequence',
+  'publish_sequence',
+  'gc_epoch',
+]
+
+/** A visible extent, as the catalog knows it. */
+export interface ExtentRecord {
+  readonly eid: number
+  readonly class: ExtentClass
+  readonly rawBytes: number
+  readonly storedBytes: number
+  readonly chunks: number
+  readonly checksum: Buffer
+  readonly bases: readonly ExtentBase[]
+}
+
+interface ExtentRow {
+  eid: number
+  class: number
+  raw_bytes: number
+  stored_bytes: number
+  chunks: number
+  checksum: Buffer
+  bases: Buffer | null
+  row_check: number
+}
+
+const EXTENT_COLUMNS = 'eid, class, raw_bytes, stored_bytes, chunks, checksum, bases, row_check'
+
+export class Catalog implements CatalogTransaction {
+  constructor(private readonly database: SqlDatabase) {}
+
+  get path(): string {
+    return this.database.path
+  }
+
+  initialise(): void {
+    for (const name of COUNTER_NAMES) {
+      // Numbers begin at 1, so that 0 can mean none.
+      const value = name === 'next_eid' || name === 'next_chunk_id' ? 1 : 0
+      this.database.run(
+        'INSERT INTO counter (name, value, row_check) VALUES (?, ?, ?)',
+        name,
+        value,
+        rowCheck(name, value),
+      )
+    }
+  }
+
+  run(sql: string, ...parameters: SqlValue[]): { changes: number } {
+    return this.database.run(sql, ...parameters)
+  }
+
+  get<T>(sql: string, ...parameters: SqlValue[]): T | undefined {
+    return this.database.get<T>(sql, ...parameters)
+  }
+
+  all<T>(sql: string, ...parameters: SqlValue[]): T[] {
+    return this.database.all<T>(sql, ...parameters)
+  }
+
+  /** One durable write transaction (BEGIN IMMEDIATE). `body` is synchronous; a throw rolls everything back. */
+  write<T>(body: (tx: CatalogTransaction) => T): T {
+    return this.database.write(() => body(this))
+  }
+
+  /** One unchanging view over several reads. `body` is synchronous. */
+  snapshot<T>(body: (tx: CatalogTransaction) => T): T {
+    return this.database.snapshot(() => body(this))
+  }
+
+  counter(name: CounterName): number {
+    const row = this.get<{ value: number; row_check: number }>(
+      'SELECT value, row_check FROM counter WHERE name = ?',
+      name,
+    )
+    if (!row || rowCheck(name, row.value) !== row.row_check) throw this.damaged('counter', name)
+    return row.value
+  }
+
+  advance(name: CounterName, by: number): number {
+    const before = this.counter(name)
+    this.run(
+      'UPDATE counter SET value = ?, row_check = ? WHERE name = ?',
+      before + by,
+      rowCheck(name, before + by),
+      name,
+    )
+    return before
+  }
+
+  extent(eid: number): ExtentRecord | undefined {
+    const row = this.get<ExtentRow>(`SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid = ?`, eid)
+    return row && this.checkedExtent(row)
+  }
+
+  isVisible(eid: number): boolean {
+    return this.get('SELECT 1 FROM extent WHERE eid = ?', eid) !== undefined
+  }
+
+  /** Volumes that hold a copy, ascending. */
+  copies(eid: number): number[] {
+    return this.all<{ pv: number }>('SELECT pv FROM copy WHERE eid = ? ORDER BY pv', eid).map((row) => row.pv)
+  }
+
+  hasCopy(eid: number, pv: number): boolean {
+    return this.get('SELECT 1 FROM copy WHERE eid = ? AND pv = ?', eid, pv) !== undefined
+  }
+
+  /** Visible extents, ascending, read in pages so that memory stays bounded. */
+  *extents(): Iterable<ExtentRecord> {
+    let last = 0
+    for (;;) {
+      const rows = this.all<ExtentRow>(
+        `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? ORDER BY eid LIMIT 1000`,
+        last,
+      )
+      for (const row of rows) yield this.checkedExtent(row)
+      const end = rows.at(-1)
+      if (!end) return
+      last = end.eid
+    }
+  }
+
+  addExtent(record: ExtentRecord, pvs: readonly number[]): void {
+    const bases = record.bases.length > 0 ? encodeBases(record.bases) : null
+    this.run(
+      `INSERT INTO extent (${EXTENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      record.eid,
+      record.class,
+      record.rawBytes,
+      record.storedBytes,
+      record.chunks,
+      record.checksum,
+      bases,
+      extentCheck(record, bases),
+    )
+    for (const pv of pvs) this.run('INSERT INTO copy (eid, pv) VALUES (?, ?)', record.eid, pv)
+  }
+
+  private checkedExtent(row: ExtentRow): ExtentRecord {
+    const record: ExtentRecord = {
+      eid: row.eid,
+      class: row.class as ExtentClass,
+      rawBytes: row.raw_bytes,
+      storedBytes: row.stored_bytes,
+      chunks: row.chunks,
+      checksum: row.checksum,
+      bases: row.bases ? decodeBases(row.bases) : [],
+    }
+    if (extentCheck(record, row.bases) !== row.row_check) throw this.damaged('extent', String(row.eid))
+    return record
+  }
+
+  damaged(table: string, row: string): CorruptionError {
+    return new CorruptionError(
+      'CORRUPT_CATALOG',
+      `the catalog ${this.path} is damaged: row ${row} of table ${table} does not match its check`,
+      { path: this.path, table, row, hint: 'Run `varve verify` to see what else is hit.' },
+    )
+  }
+}
+
+function extentCheck(record: ExtentRecord, bases: Buffer | null): number {
+  return rowCheck(record.eid, record.class, record.rawBytes, record.storedBytes, record.chunks, record.checksum, bases)
+}

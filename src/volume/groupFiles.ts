@@ -1,0 +1,142 @@
+/**
+ * Finding the files of a volume group and recognising what does not belong: missing, foreign, duplicated and stale
+ * volumes, and a catalog put back from an old copy.
+ */
+import { existsSync, realpathSync } from 'node:fs'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { VarveError } from '../base/errors.js'
+import type { Checksum } from '../codec/checksum.js'
+import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import { PayloadTables } from './payloadTables.js'
+import type { VolumeState } from './physicalVolume.js'
+import { CATALOG_APPLICATION_ID, PAYLOAD_APPLICATION_ID } from './schema.js'
+import { type OpenDatabaseOptions, SqlDatabase } from './sqlite.js'
+import { requireFormat, SqliteVolume } from './sqliteVolume.js'
+
+/** A path as the layout records it: below the catalog's folder relative, elsewhere absolute; `/` separates. */
+export function recordedPath(catalogPath: string, file: string): string {
+  const fromCatalog = relative(dirname(resolve(catalogPath)), resolve(file))
+  const inside = fromCatalog !== '' && !fromCatalog.startsWith('..') && !isAbsolute(fromCatalog)
+  return (inside ? fromCatalog : resolve(file)).split(sep).join('/')
+}
+
+/** Where a volume's file is: where the layout says, else beside the catalog under the same name (moved together). */
+export function locateVolume(catalogPath: string, volume: PhysicalVolumeLayout): string | undefined {
+  const folder = dirname(resolve(catalogPath))
+  const candidates = [resolve(folder, volume.path), join(folder, basename(volume.path))]
+  return candidates.find((path) => existsSync(path))
+}
+
+/** The layout that any one file of a group carries, and the file's own identity. Opens nothing else. */
+export interface FileIdentity {
+  readonly role: 'catalog' | 'payload'
+  readonly path: string
+  readonly state: VolumeState
+  readonly layout: VolumeGroupLayout
+}
+
+/** @throws {VarveError} `STORE_NOT_FOUND`, `NOT_A_STORE`, `FORMAT_NEWER`, `CORRUPT` */
+export function identifyFile(path: string, checksum: Checksum, options: OpenDatabaseOptions): FileIdentity {
+  const database = SqlDatabase.open(path, options)
+  try {
+    const role = database.applicationId === PAYLOAD_APPLICATION_ID ? 'payload' : 'catalog'
+    requireFormat(database, role === 'payload' ? PAYLOAD_APPLICATION_ID : CATALOG_APPLICATION_ID)
+    const tables = new PayloadTables(database, checksum)
+    return { role, path, state: tables.state(), layout: tables.layout() }
+  } finally {
+    database.close()
+  }
+}
+
+/**
+ * The catalog's file that a payload file leads to.
+ * @throws {VarveError} `CATALOG_MISSING`, `PV_DUPLICATE` when the file is a copy of one that is still in place.
+ */
+export function catalogOf(identity: FileIdentity): string {
+  const home = identity.layout.physicalVolumes.find((volume) => volume.number === 0)
+  const own = identity.layout.physicalVolumes.find((volume) => volume.uuid === identity.state.uuid)
+  const recorded = home?.catalogPath ?? ''
+  const beside = join(dirname(resolve(identity.path)), basename(recorded))
+  const catalog = [recorded, beside].find((path) => path !== '' && existsSync(path))
+  if (catalog === undefined) {
+    throw new VarveError('CATALOG_MISSING', `the catalog of ${identity.path} is not at ${recorded}`, {
+      path: identity.path,
+      expected: recorded,
+      hint: 'Put the catalog file back, or open the group through it where it lies now.',
+    })
+  }
+  const inPlace = own && locateVolume(catalog, own)
+  if (inPlace !== undefined && realpathSync(inPlace) !== realpathSync(identity.path)) {
+    throw new VarveError('PV_DUPLICATE', `${identity.path} is a copy of the volume at ${inPlace}`, {
+      paths: [identity.path, inPlace],
+      pv: identity.state.uuid,
+      hint: 'Use the original, or delete the copy.',
+    })
+  }
+  return catalog
+}
+
+/**
+ * Opens a volume and refuses it when it is not the one the catalog knows.
+ * @param known what the catalog says: the volume's transaction count as it was read before, and its own sequences,
+ *   read after the volume's, since another process may publish in between.
+ * @throws {VarveError} `PV_MISSING`, `PV_FOREIGN`, `PV_STALE`, `CATALOG_STALE`
+ */
+export async function openMember(
+  catalogPath: string,
+  layout: VolumeGroupLayout,
+  volume: PhysicalVolumeLayout,
+  known: { transactions: number; publishSequence(): number; layoutSequence(): number },
+  checksum: Checksum,
+  options: OpenDatabaseOptions,
+): Promise<SqliteVolume> {
+  const path = locateVolume(catalogPath, volume)
+  if (path === undefined) {
+    throw new VarveError('PV_MISSING', `volume ${volume.number} of group ${layout.name} is missing: ${volume.path}`, {
+      pv: volume.uuid,
+      path: volume.path,
+      hint: 'Put the file back. `varve vg` and `varve pv list` work without it.',
+    })
+  }
+  const member = SqliteVolume.open(path, checksum, options)
+  try {
+    const state = await member.state()
+    if (state.vg !== layout.vg) {
+      throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, {
+        path,
+        expected: layout.vg,
+        actual: state.vg,
+      })
+    }
+    if (state.uuid !== volume.uuid || state.number !== volume.number) {
+      throw new VarveError('PV_FOREIGN', `${path} is another volume of this group than the layout says`, {
+        path,
+        expected: volume.uuid,
+        actual: state.uuid,
+      })
+    }
+    if (state.transactions < known.transactions) {
+      throw new VarveError('PV_STALE', `${path} is older than the catalog: it was put back from an old copy`, {
+        path,
+        pv: volume.uuid,
+        expected: known.transactions,
+        actual: state.transactions,
+        hint: 'Put the newest copy of this file back.',
+      })
+    }
+    const ahead = (await member.layout()).sequence > known.layoutSequence()
+    if (state.publishSequence > known.publishSequence() || ahead) {
+      throw new VarveError('CATALOG_STALE', `${catalogPath} is older than ${path}: it was put back from an old copy`, {
+        path: catalogPath,
+        pv: volume.uuid,
+        expected: state.publishSequence,
+        actual: known.publishSequence(),
+        hint: 'Put the newest copy of the catalog back.',
+      })
+    }
+    return member
+  } catch (error) {
+    await member.close()
+    throw error
+  }
+}

@@ -1,0 +1,172 @@
+/** What a volume group looks like from outside: its volumes, their use, and where extents lie. */
+import { VarveError } from '../base/errors.js'
+import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import type { VolumeGroup } from './volumeGroup.js'
+
+export interface PhysicalVolumeInfo {
+  /** 0 is the volume in the catalog's own file. */
+  readonly number: number
+  readonly uuid: string
+  /** Where its file lies, or where it should lie when `problem` is set. */
+  readonly path: string
+  readonly capacityBytes: number | null
+  readonly allocatable: boolean
+  readonly tags: readonly string[]
+  readonly extents: number
+  /** Frames, as capacity counts them. */
+  readonly storedBytes: number
+  /** `null` without a capacity. */
+  readonly freeBytes: number | null
+  /** The file on disk; 0 when absent. */
+  readonly fileBytes: number
+  /** Why it could not be opened (only in a group opened `partial`). */
+  readonly problem: { readonly code: string; readonly message: string } | undefined
+}
+
+export interface VolumeGroupInfo {
+  readonly uuid: string
+  readonly name: string
+  /** Grows with every change of the layout. */
+  readonly sequence: number
+  readonly extentBytes: number
+  readonly physicalVolumes: readonly PhysicalVolumeInfo[]
+  readonly logicalVolumes: readonly LogicalVolumeLayout[]
+}
+
+/** One row of `pv list --map`: extents in a row (by number) on one volume. */
+export interface ExtentMapEntry {
+  readonly pv: number
+  readonly firstExtent: number
+  readonly lastExtent: number
+  readonly extents: number
+  readonly rawBytes: number
+  readonly storedBytes: number
+}
+
+export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
+  const { layout } = group
+  const use = new Map(
+    group.catalog
+      .all<{ pv: number; extents: number; stored: number }>(
+        `SELECT copy.pv AS pv, count(*) AS extents, sum(extent.stored_bytes) AS stored
+         FROM copy JOIN extent USING (eid) GROUP BY copy.pv`,
+      )
+      .map((row) => [row.pv, row]),
+  )
+  const physicalVolumes = await Promise.all(
+    layout.physicalVolumes.map(async (volume): Promise<PhysicalVolumeInfo> => {
+      const member = group.volume(volume.number)
+      const problem = group.absent.get(volume.number)
+      const storedBytes = use.get(volume.number)?.stored ?? 0
+      return {
+        number: volume.number,
+        uuid: volume.uuid,
+        path: member?.location ?? volume.path,
+        capacityBytes: volume.capacityBytes,
+        allocatable: volume.allocatable,
+        tags: volume.tags,
+        extents: use.get(volume.number)?.extents ?? 0,
+        storedBytes,
+        freeBytes: volume.capacityBytes === null ? null : Math.max(0, volume.capacityBytes - storedBytes),
+        fileBytes: member ? await member.fileBytes() : 0,
+        problem: problem && { code: problem.code, message: problem.message },
+      }
+    }),
+  )
+  return {
+    uuid: layout.vg,
+    name: layout.name,
+    sequence: layout.sequence,
+    extentBytes: layout.profile.peSize,
+    physicalVolumes,
+    logicalVolumes: layout.logicalVolumes,
+  }
+}
+
+/** Ascending by volume, then extent. */
+export function* extentMap(group: VolumeGroup, pv: number | undefined): Iterable<ExtentMapEntry> {
+  const numbers = pv === undefined ? group.layout.physicalVolumes.map((volume) => volume.number) : [pv]
+  for (const number of numbers) {
+    let run: ExtentMapEntry | undefined
+    let last = 0
+    for (;;) {
+      const rows = group.catalog.all<{ eid: number; raw_bytes: number; stored_bytes: number }>(
+        `SELECT eid, raw_bytes, stored_bytes FROM copy JOIN extent USING (eid)
+         WHERE copy.pv = ? AND copy.eid > ? ORDER BY copy.eid LIMIT 1000`,
+        number,
+        last,
+      )
+      for (const row of rows) {
+        if (run && row.eid === run.lastExtent + 1) {
+          run = {
+            ...run,
+            lastExtent: row.eid,
+            extents: run.extents + 1,
+            rawBytes: run.rawBytes + row.raw_bytes,
+            storedBytes: run.storedBytes + row.stored_bytes,
+          }
+        } else {
+          if (run) yield run
+          run = {
+            pv: number,
+            firstExtent: row.eid,
+            lastExtent: row.eid,
+            extents: 1,
+            rawBytes: row.raw_bytes,
+            storedBytes: row.stored_bytes,
+          }
+        }
+      }
+      const end = rows.at(-1)
+      if (!end) break
+      last = end.eid
+    }
+    if (run) yield run
+  }
+}
+
+/**
+ * A volume named by number, UUID or path.
+ * @throws {VarveError} `PV_NOT_FOUND`
+ */
+export function findVolume(group: VolumeGroup, name: string): PhysicalVolumeLayout {
+  const found = group.layout.physicalVolumes.find(
+    (volume) =>
+      String(volume.number) === name ||
+      volume.uuid === name ||
+      (volume.path !== '' && volume.path === name) ||
+      group.volume(volume.number)?.location === name,
+  )
+  if (found) return found
+  throw new VarveError('PV_NOT_FOUND', `there is no physical volume ${JSON.stringify(name)} in this group`, {
+    actual: name,
+    candidates: group.layout.physicalVolumes.map((volume) => `${volume.number} ${volume.path}`.trim()),
+    hint: 'Name it by number, UUID or path; `varve pv list` shows them.',
+  })
+}
+
+/** @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT` */
+export function withVolume(
+  layout: VolumeGroupLayout,
+  number: number,
+  change: { readonly allocatable?: boolean | undefined; readonly capacityBytes?: number | null | undefined },
+): VolumeGroupLayout {
+  const { capacityBytes } = change
+  if (typeof capacityBytes === 'number' && (!Number.isSafeInteger(capacityBytes) || capacityBytes < 0)) {
+    throw new VarveError('INVALID_ARGUMENT', `a capacity is a number of bytes, not ${capacityBytes}`, {
+      actual: capacityBytes,
+    })
+  }
+  return {
+    ...layout,
+    physicalVolumes: layout.physicalVolumes.map((volume) =>
+      volume.number === number
+        ? {
+            ...volume,
+            allocatable: change.allocatable ?? volume.allocatable,
+            capacityBytes: capacityBytes === undefined ? volume.capacityBytes : capacityBytes,
+          }
+        : volume,
+    ),
+  }
+}

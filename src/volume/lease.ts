@@ -1,0 +1,149 @@
+/**
+ * Leases (safety rule 2). A writer's, and a long reader's, lease row exists before its first lookup and ends only
+ * by deleting the row. While it lives, gc deletes nothing that was not condemned before it began.
+ *
+ * Extent numbers and chunk ids are reserved in blocks under a lease. What a killed writer left in the volumes is
+ * found through its reservations, never by scanning.
+ */
+import { hostname } from 'node:os'
+import type { Clock } from '../base/clock.js'
+import { VarveError } from '../base/errors.js'
+import type { Catalog, CatalogTransaction } from './catalog.js'
+
+export type LeaseKind = 'writer' | 'reader'
+
+export interface LeaseInfo {
+  readonly id: number
+  readonly kind: LeaseKind
+  readonly host: string
+  readonly pid: number
+  readonly startedMs: number
+}
+
+/** Whether a process of this machine still runs; injected for tests. */
+export type IsAlive = (pid: number) => boolean
+
+export const isProcessAlive: IsAlive = (pid) => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: it runs, and is somebody else's.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+interface LeaseRow {
+  id: number
+  kind: string
+  host: string
+  pid: number
+  started_ms: number
+}
+
+const EIDS_PER_RESERVATION = 256
+const CHUNK_IDS_PER_RESERVATION = 65_536
+
+export class Lease {
+  private nextEid = 0
+  private endEid = 0
+  private nextChunkId = 0
+  private endChunkId = 0
+
+  private constructor(
+    private readonly catalog: Catalog,
+    readonly id: number,
+    /** gc's epoch when the lease began. */
+    readonly gcEpoch: number,
+  ) {}
+
+  static take(catalog: Catalog, kind: LeaseKind, clock: Clock): Lease {
+    return catalog.write((tx) => {
+      const id = tx.get<{ id: number }>('SELECT coalesce(max(id), 0) + 1 AS id FROM lease')?.id ?? 1
+      const gcEpoch = tx.counter('gc_epoch')
+      tx.run(
+        'INSERT INTO lease (id, kind, host, pid, started_ms, gc_epoch) VALUES (?, ?, ?, ?, ?, ?)',
+        id,
+        kind,
+        hostname(),
+        process.pid,
+        clock.nowMs(),
+        gcEpoch,
+      )
+      const lease = new Lease(catalog, id, gcEpoch)
+      if (kind === 'writer') {
+        lease.reserveExtents(tx)
+        lease.reserveChunks(tx)
+      }
+      return lease
+    })
+  }
+
+  takeEid(): number {
+    if (this.nextEid === this.endEid) this.catalog.write((tx) => this.reserveExtents(tx))
+    return this.nextEid++
+  }
+
+  takeChunkId(): number {
+    if (this.nextChunkId === this.endChunkId) this.catalog.write((tx) => this.reserveChunks(tx))
+    return this.nextChunkId++
+  }
+
+  /** Called by every transaction that publishes under this lease. @throws {VarveError} `LEASE_LOST` */
+  require(tx: CatalogTransaction): void {
+    if (tx.get('SELECT 1 FROM lease WHERE id = ?', this.id) === undefined) {
+      throw new VarveError('LEASE_LOST', 'the lease of this writer was ended by somebody else; nothing was published', {
+        lease: this.id,
+        hint: 'Run the command again.',
+      })
+    }
+  }
+
+  /** Ends the lease inside a transaction. Ending it twice does nothing. */
+  release(tx: CatalogTransaction): void {
+    releaseLease(tx, this.id)
+  }
+
+  private reserveExtents(tx: CatalogTransaction): void {
+    this.nextEid = tx.advance('next_eid', EIDS_PER_RESERVATION)
+    this.endEid = this.nextEid + EIDS_PER_RESERVATION
+    tx.run(
+      'INSERT INTO reservation (first_eid, count, lease) VALUES (?, ?, ?)',
+      this.nextEid,
+      EIDS_PER_RESERVATION,
+      this.id,
+    )
+  }
+
+  private reserveChunks(tx: CatalogTransaction): void {
+    this.nextChunkId = tx.advance('next_chunk_id', CHUNK_IDS_PER_RESERVATION)
+    this.endChunkId = this.nextChunkId + CHUNK_IDS_PER_RESERVATION
+  }
+}
+
+export function releaseLease(tx: CatalogTransaction, id: number): void {
+  tx.run('DELETE FROM reservation WHERE lease = ?', id)
+  tx.run('DELETE FROM lease WHERE id = ?', id)
+}
+
+export function listLeases(catalog: CatalogTransaction): LeaseInfo[] {
+  return catalog.all<LeaseRow>('SELECT id, kind, host, pid, started_ms FROM lease ORDER BY id').map((row) => ({
+    id: row.id,
+    kind: row.kind as LeaseKind,
+    host: row.host,
+    pid: row.pid,
+    startedMs: row.started_ms,
+  }))
+}
+
+/** Leases of this machine whose process is gone. Those of other machines are never judged. */
+export function deadLeases(catalog: CatalogTransaction, isAlive: IsAlive): LeaseInfo[] {
+  const host = hostname()
+  return listLeases(catalog).filter((lease) => lease.host === host && !isAlive(lease.pid))
+}
+
+export function reservationsOf(catalog: CatalogTransaction, lease: number): { firstEid: number; count: number }[] {
+  return catalog
+    .all<{ first_eid: number; count: number }>('SELECT first_eid, count FROM reservation WHERE lease = ?', lease)
+    .map((row) => ({ firstEid: row.first_eid, count: row.count }))
+}

@@ -1,0 +1,256 @@
+/**
+ * The tables every SQLite volume has: header, layout, extents (`payload`) and their chunk table.
+ * Synchronous, so that the volume in the catalog's own file can take part in the catalog's transactions.
+ */
+import { CorruptionError, VarveError } from '../base/errors.js'
+import { type Hash, hashFromBytes, hashToBytes } from '../base/hash.js'
+import type { Checksum } from '../codec/checksum.js'
+import { rowCheck } from '../format/check.js'
+import { decodeLayout, encodeLayout, type VolumeGroupLayout } from '../format/layout.js'
+import { decodeBases, decodeSlots, encodeBases, encodeSlots } from '../format/slots.js'
+import type { ChunkLocation, ExtentClass, NewExtent, StoredExtent, VolumeState } from './physicalVolume.js'
+import type { SqlDatabase } from './sqlite.js'
+
+interface HeaderRow {
+  uuid: string
+  vg: string
+  number: number
+  created_ms: number
+  transactions: number
+  publish_sequence: number
+  row_check: number
+}
+
+interface PayloadRow {
+  class: number
+  codec: number
+  cipher: number
+  raw_bytes: number
+  slots: Buffer
+  bases: Buffer | null
+  checksum: Buffer
+  row_check: number
+  frame: Buffer
+}
+
+interface ChunkRow {
+  eid: number
+  slot: number
+  length: number
+  chunk_id: number
+}
+
+const INSERT_PAYLOAD = `INSERT INTO payload
+  (eid, class, codec, cipher, key_id, nonce, raw_bytes, slots, bases, checksum, row_check, frame)
+  VALUES (?, ?, ?, 0, NULL, NULL, ?, ?, ?, ?, ?, ?)`
+const INSERT_CHUNK = 'INSERT INTO chunk (hash, eid, slot, length, chunk_id) VALUES (?, ?, ?, ?, ?)'
+const SELECT_CHUNK = 'SELECT eid, slot, length, chunk_id FROM chunk WHERE hash = ? ORDER BY eid'
+
+export class PayloadTables {
+  constructor(
+    private readonly database: SqlDatabase,
+    private readonly checksum: Checksum,
+  ) {}
+
+  initialise(
+    header: Omit<VolumeState, 'transactions' | 'publishSequence'>,
+    createdMs: number,
+    layout: VolumeGroupLayout,
+  ): void {
+    this.database.run(
+      `INSERT INTO pv_header (id, uuid, vg, number, created_ms, transactions, publish_sequence, row_check)
+       VALUES (1, ?, ?, ?, ?, 0, 0, ?)`,
+      header.uuid,
+      header.vg,
+      header.number,
+      createdMs,
+      rowCheck(header.uuid, header.vg, header.number, createdMs, 0, 0),
+    )
+    const bytes = encodeLayout(layout)
+    this.database.run(
+      'INSERT INTO pv_layout (id, sequence, layout, row_check) VALUES (1, ?, ?, ?)',
+      layout.sequence,
+      bytes,
+      rowCheck(layout.sequence, bytes),
+    )
+  }
+
+  state(): VolumeState {
+    const row = this.headerRow()
+    return {
+      uuid: row.uuid,
+      vg: row.vg,
+      number: row.number,
+      transactions: row.transactions,
+      publishSequence: row.publish_sequence,
+    }
+  }
+
+  private headerRow(): HeaderRow {
+    const row = this.database.get<HeaderRow>(
+      'SELECT uuid, vg, number, created_ms, transactions, publish_sequence, row_check FROM pv_header WHERE id = 1',
+    )
+    if (!row) throw this.damaged('the volume header is missing')
+    const check = rowCheck(row.uuid, row.vg, row.number, row.created_ms, row.transactions, row.publish_sequence)
+    if (check !== row.row_check) throw this.damaged('the volume header does not match its check')
+    return row
+  }
+
+  /** Counts one write transaction; call it inside that transaction. @returns the new count. */
+  countTransaction(publishSequence: number): number {
+    const row = this.headerRow()
+    const transactions = row.transactions + 1
+    const sequence = Math.max(row.publish_sequence, publishSequence)
+    this.database.run(
+      'UPDATE pv_header SET transactions = ?, publish_sequence = ?, row_check = ? WHERE id = 1',
+      transactions,
+      sequence,
+      rowCheck(row.uuid, row.vg, row.number, row.created_ms, transactions, sequence),
+    )
+    return transactions
+  }
+
+  layout(): VolumeGroupLayout {
+    const row = this.database.get<{ sequence: number; layout: Buffer; row_check: number }>(
+      'SELECT sequence, layout, row_check FROM pv_layout WHERE id = 1',
+    )
+    if (!row) throw this.damaged('the layout of the volume group is missing')
+    if (rowCheck(row.sequence, row.layout) !== row.row_check) {
+      throw this.damaged('the layout of the volume group does not match its check')
+    }
+    return decodeLayout(row.layout)
+  }
+
+  layoutSequence(): number {
+    return this.database.get<{ sequence: number }>('SELECT sequence FROM pv_layout WHERE id = 1')?.sequence ?? 0
+  }
+
+  writeLayout(layout: VolumeGroupLayout): void {
+    const bytes = encodeLayout(layout)
+    this.database.run(
+      'UPDATE pv_layout SET sequence = ?, layout = ?, row_check = ? WHERE id = 1',
+      layout.sequence,
+      bytes,
+      rowCheck(layout.sequence, bytes),
+    )
+  }
+
+  insert(extent: NewExtent): void {
+    const slots = encodeSlots(extent.slots)
+    const bases = extent.bases.length > 0 ? encodeBases(extent.bases) : null
+    this.database.run(
+      INSERT_PAYLOAD,
+      extent.eid,
+      extent.class,
+      extent.codec,
+      extent.rawBytes,
+      slots,
+      bases,
+      extent.checksum,
+      payloadCheck(extent.eid, extent.class, extent.codec, 0, extent.rawBytes, slots, bases, extent.checksum),
+      extent.frame,
+    )
+    extent.slots.forEach((slot, index) => {
+      const hash = extent.hashes[index]
+      if (hash === undefined) throw new VarveError('INVALID_ARGUMENT', `slot ${index} has no id`)
+      this.database.run(INSERT_CHUNK, hashToBytes(hash), extent.eid, index, slot.length, slot.chunkId)
+    })
+  }
+
+  lookup(hash: Hash, pv: number): ChunkLocation[] {
+    const rows = this.database.all<ChunkRow>(SELECT_CHUNK, hashToBytes(hash))
+    return rows.map((row) => ({
+      hash,
+      pv,
+      eid: row.eid,
+      slot: row.slot,
+      length: row.length,
+      chunkId: row.chunk_id,
+    }))
+  }
+
+  read(eid: number): StoredExtent | undefined {
+    const row = this.database.get<PayloadRow>(
+      'SELECT class, codec, cipher, raw_bytes, slots, bases, checksum, row_check, frame FROM payload WHERE eid = ?',
+      eid,
+    )
+    if (!row) return undefined
+    const check = payloadCheck(eid, row.class, row.codec, row.cipher, row.raw_bytes, row.slots, row.bases, row.checksum)
+    if (check !== row.row_check) throw this.damagedExtent(eid, 'its row does not match its check', row.row_check, check)
+    const actual = this.checksum.of(row.frame)
+    if (!actual.equals(row.checksum)) {
+      throw this.damagedExtent(
+        eid,
+        'its bytes do not match their checksum',
+        row.checksum.toString('hex'),
+        actual.toString('hex'),
+      )
+    }
+    return {
+      eid,
+      class: row.class as ExtentClass,
+      codec: row.codec,
+      rawBytes: row.raw_bytes,
+      slots: decodeSlots(row.slots),
+      bases: row.bases ? decodeBases(row.bases) : [],
+      checksum: row.checksum,
+      frame: row.frame,
+    }
+  }
+
+  hashesBetween(first: Hash, last: Hash, limit: number): Hash[] {
+    return this.database
+      .all<{ hash: Buffer }>(
+        'SELECT DISTINCT hash FROM chunk WHERE hash BETWEEN ? AND ? ORDER BY hash LIMIT ?',
+        hashToBytes(first),
+        hashToBytes(last),
+        limit,
+      )
+      .map((row) => hashFromBytes(row.hash))
+  }
+
+  chunksOf(eid: number): Hash[] {
+    return this.database
+      .all<{ hash: Buffer }>('SELECT hash FROM chunk WHERE eid = ?', eid)
+      .map((row) => hashFromBytes(row.hash))
+  }
+
+  list(first: number, end: number): number[] {
+    return this.database
+      .all<{ eid: number }>('SELECT eid FROM payload WHERE eid >= ? AND eid < ? ORDER BY eid', first, end)
+      .map((row) => row.eid)
+  }
+
+  remove(eid: number): void {
+    // The ids are not in the row, so the chunk rows of one extent are found through its own contents by the caller's
+    // gc; here a scan is right, because only extents that never became visible are removed.
+    this.database.run('DELETE FROM chunk WHERE eid = ?', eid)
+    this.database.run('DELETE FROM payload WHERE eid = ?', eid)
+  }
+
+  private damaged(what: string): CorruptionError {
+    return new CorruptionError('CORRUPT', `${this.database.path} is damaged: ${what}`, { path: this.database.path })
+  }
+
+  private damagedExtent(eid: number, what: string, expected: unknown, actual: unknown): CorruptionError {
+    return new CorruptionError('CORRUPT_EXTENT', `extent ${eid} in ${this.database.path} is damaged: ${what}`, {
+      extent: eid,
+      path: this.database.path,
+      expected,
+      actual,
+    })
+  }
+}
+
+function payloadCheck(
+  eid: number,
+  extentClass: number,
+  codec: number,
+  cipher: number,
+  rawBytes: number,
+  slots: Buffer,
+  bases: Buffer | null,
+  checksum: Buffer,
+): number {
+  return rowCheck(eid, extentClass, codec, cipher, rawBytes, slots, bases, checksum)
+}

@@ -1,0 +1,90 @@
+/**
+ * A physical volume: where extents and the chunk table of their chunks are kept.
+ *
+ * The interface is asynchronous and batched, so that a volume can later live on object storage or in another
+ * thread. What a volume holds is invisible until the catalog names it; a volume never decides what is live.
+ */
+import type { Hash } from '../base/hash.js'
+import type { VolumeGroupLayout } from '../format/layout.js'
+import type { ExtentBase, Slot } from '../format/slots.js'
+
+export const EXTENT_CLASS = { data: 0, object: 1, archive: 2 } as const
+export type ExtentClass = (typeof EXTENT_CLASS)[keyof typeof EXTENT_CLASS]
+
+/** An immutable run of chunks, compressed as one frame. */
+export interface StoredExtent {
+  readonly eid: number
+  readonly class: ExtentClass
+  readonly codec: number
+  readonly rawBytes: number
+  readonly slots: readonly Slot[]
+  readonly bases: readonly ExtentBase[]
+  /** 8 bytes, XXH3-64 over `frame`. */
+  readonly checksum: Buffer
+  readonly frame: Buffer
+}
+
+/** What a writer hands over: the chunk table's rows need the ids as well, one for each slot. */
+export interface NewExtent extends StoredExtent {
+  readonly hashes: readonly Hash[]
+}
+
+/** Where a chunk lies: a row of a chunk table. */
+export interface ChunkLocation {
+  readonly hash: Hash
+  readonly pv: number
+  readonly eid: number
+  readonly slot: number
+  readonly length: number
+  readonly chunkId: number
+}
+
+/** Extents on their way into a volume. */
+export interface StagedExtents {
+  /**
+   * Called once inside the publishing transaction of the catalog, after `stage` resolved. The volume in the
+   * catalog's own file writes here, in that same transaction; others have nothing left to do.
+   * @returns the volume's transaction count, which the catalog records.
+   */
+  complete(): number
+}
+
+export interface VolumeState {
+  readonly uuid: string
+  readonly vg: string
+  readonly number: number
+  /** Write transactions since the volume was made. */
+  readonly transactions: number
+  /** The catalog's publish sequence as the volume last saw it. */
+  readonly publishSequence: number
+}
+
+export interface PhysicalVolume {
+  readonly number: number
+  readonly uuid: string
+  /** For messages: where it lies. */
+  readonly location: string
+  /** Resolves when `complete` can make the extents durable without waiting for anything but its own file. */
+  stage(extents: readonly NewExtent[], publishSequence: number): Promise<StagedExtents>
+  /** All rows of the chunk table for these hashes, of visible and invisible extents alike. */
+  lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]>
+  /** The extent with its row check and checksum verified, or `undefined`. @throws CORRUPT_EXTENT */
+  read(eid: number): Promise<StoredExtent | undefined>
+  /** Numbers of the extents held, ascending, from `first` up to but not including `end`. */
+  list(first: number, end: number): Promise<number[]>
+  /** Hashes in the chunk table from `first` to `last`, ascending, each once; at most `limit`. */
+  hashesBetween(first: Hash, last: Hash, limit: number): Promise<Hash[]>
+  /** The hashes that the chunk table says are in an extent. Scans the table: for reports on damage. */
+  chunksOf(eid: number): Promise<Hash[]>
+  /** Drops extents and their chunk rows, durable when resolved. Numbers that are not held are passed over. */
+  remove(eids: readonly number[]): Promise<void>
+  state(): Promise<VolumeState>
+  layout(): Promise<VolumeGroupLayout>
+  /** Durable when resolved. */
+  writeLayout(layout: VolumeGroupLayout): Promise<void>
+  /** Structural problems of the file itself; empty when sound. */
+  integrityProblems(): Promise<string[]>
+  /** Bytes on disk. */
+  fileBytes(): Promise<number>
+  close(): Promise<void>
+}

@@ -1,0 +1,73 @@
+/**
+ * Which volumes an extent goes to. A logical volume is a named policy; nothing here moves what is stored already.
+ */
+import { VarveError } from '../base/errors.js'
+import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+
+export const DEFAULT_LOGICAL_VOLUME = 'default'
+
+export function logicalVolume(layout: VolumeGroupLayout, name: string): LogicalVolumeLayout {
+  const found = layout.logicalVolumes.find((volume) => volume.name === name)
+  if (!found) {
+    throw new VarveError('PV_NOT_FOUND', `there is no logical volume ${name}`, {
+      actual: name,
+      candidates: layout.logicalVolumes.map((volume) => volume.name),
+    })
+  }
+  return found
+}
+
+/**
+ * Chooses volumes for extents, one after the other, counting what it has given out.
+ *
+ * - linear: the first volume with room, in the layout's order.
+ * - striped: each extent on the next volume in turn.
+ * - mirrored: `copies` volumes with the most room left, by turns where they are equal.
+ */
+export class Placement {
+  private turn: number
+  private readonly candidates: readonly PhysicalVolumeLayout[]
+
+  constructor(
+    layout: VolumeGroupLayout,
+    private readonly policy: LogicalVolumeLayout,
+    /** Stored bytes per volume number; kept up to date by `place`. */
+    private readonly usedBytes: Map<number, number>,
+    firstTurn: number,
+  ) {
+    const allowed = new Set(policy.physicalVolumes)
+    this.candidates = layout.physicalVolumes.filter(
+      (volume) => volume.allocatable && (allowed.size === 0 || allowed.has(volume.number)),
+    )
+    this.turn = firstTurn
+  }
+
+  /** @throws {VarveError} `VG_FULL` */
+  place(storedBytes: number): number[] {
+    const roomy = this.candidates.filter(
+      (volume) => volume.capacityBytes === null || this.used(volume) + storedBytes <= volume.capacityBytes,
+    )
+    const copies = this.policy.type === 'mirrored' ? this.policy.copies : 1
+    if (roomy.length < copies) {
+      throw new VarveError('VG_FULL', `no room for ${storedBytes} bytes in logical volume ${this.policy.name}`, {
+        expected: copies,
+        actual: roomy.length,
+        hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv change PV --size SIZE`.',
+      })
+    }
+    const chosen = this.choose(roomy, copies)
+    for (const volume of chosen) this.usedBytes.set(volume.number, this.used(volume) + storedBytes)
+    this.turn++
+    return chosen.map((volume) => volume.number)
+  }
+
+  private choose(roomy: readonly PhysicalVolumeLayout[], copies: number): PhysicalVolumeLayout[] {
+    if (this.policy.type === 'linear') return roomy.slice(0, 1)
+    const rotated = roomy.map((_, index) => roomy[(index + this.turn) % roomy.length] as PhysicalVolumeLayout)
+    return rotated.slice(0, copies)
+  }
+
+  private used(volume: PhysicalVolumeLayout): number {
+    return this.usedBytes.get(volume.number) ?? 0
+  }
+}

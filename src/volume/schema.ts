@@ -1,0 +1,149 @@
+/**
+ * The SQL of both kinds of file, and their versions. docs/FORMAT.md explains every column.
+ *
+ * A file is known by SQLite's `application_id` and `user_version`. The catalog's file holds both schemas:
+ * it is physical volume number 0 as well.
+ */
+
+/** 'varC': a catalog's file. */
+export const CATALOG_APPLICATION_ID = 0x76617243
+/** 'varP': a file with payload only. */
+export const PAYLOAD_APPLICATION_ID = 0x76617250
+
+export const FORMAT_VERSION = 1
+
+/**
+ * Small pages for both: many small rows change in each commit, and larger pages bought payload nothing measurable
+ * (bench/results/2026-11-22-spike.md).
+ */
+export const PAGE_BYTES = 4096
+
+export const PAYLOAD_SCHEMA = `
+CREATE TABLE pv_header (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  uuid TEXT NOT NULL,
+  vg TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  transactions INTEGER NOT NULL,
+  publish_sequence INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
+) STRICT;
+CREATE TABLE pv_layout (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  sequence INTEGER NOT NULL,
+  layout BLOB NOT NULL,
+  row_check INTEGER NOT NULL
+) STRICT;
+CREATE TABLE payload (
+  eid INTEGER PRIMARY KEY,
+  class INTEGER NOT NULL,
+  codec INTEGER NOT NULL,
+  cipher INTEGER NOT NULL DEFAULT 0,
+  key_id INTEGER,
+  nonce BLOB,
+  raw_bytes INTEGER NOT NULL,
+  slots BLOB NOT NULL,
+  bases BLOB,
+  checksum BLOB NOT NULL,
+  row_check INTEGER NOT NULL,
+  frame BLOB NOT NULL
+) STRICT;
+CREATE TABLE chunk (
+  hash BLOB NOT NULL,
+  eid INTEGER NOT NULL,
+  slot INTEGER NOT NULL,
+  length INTEGER NOT NULL,
+  chunk_id INTEGER NOT NULL,
+  PRIMARY KEY (hash, eid)
+) WITHOUT ROWID, STRICT;
+`
+
+export const CATALOG_SCHEMA = `
+CREATE TABLE counter (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE TABLE extent (
+  eid INTEGER PRIMARY KEY,
+  class INTEGER NOT NULL,
+  raw_bytes INTEGER NOT NULL,
+  stored_bytes INTEGER NOT NULL,
+  chunks INTEGER NOT NULL,
+  checksum BLOB NOT NULL,
+  bases BLOB,
+  row_check INTEGER NOT NULL
+) STRICT;
+CREATE TABLE copy (
+  eid INTEGER NOT NULL,
+  pv INTEGER NOT NULL,
+  PRIMARY KEY (eid, pv)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE pv_state (
+  pv INTEGER PRIMARY KEY,
+  transactions INTEGER NOT NULL,
+  stored_bytes INTEGER NOT NULL
+) STRICT;
+CREATE TABLE lease (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  host TEXT NOT NULL,
+  pid INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL,
+  gc_epoch INTEGER NOT NULL
+) STRICT;
+CREATE TABLE reservation (
+  first_eid INTEGER PRIMARY KEY,
+  count INTEGER NOT NULL,
+  lease INTEGER NOT NULL
+) STRICT;
+CREATE TABLE condemned (
+  hash BLOB PRIMARY KEY,
+  chunk_id INTEGER NOT NULL,
+  gc_epoch INTEGER NOT NULL,
+  condemned_ms INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE TABLE bitmap (
+  commit_id BLOB PRIMARY KEY,
+  base BLOB,
+  bytes BLOB NOT NULL,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE TABLE ref (
+  name TEXT PRIMARY KEY,
+  target BLOB NOT NULL,
+  message TEXT NOT NULL,
+  time_ms INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE TABLE reflog (
+  seq INTEGER PRIMARY KEY,
+  ref TEXT NOT NULL,
+  old BLOB,
+  new BLOB,
+  time_ms INTEGER NOT NULL,
+  operation TEXT NOT NULL,
+  message TEXT NOT NULL,
+  who TEXT NOT NULL,
+  operation_seq INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
+) STRICT;
+CREATE INDEX reflog_by_ref ON reflog (ref, seq);
+CREATE TABLE operation (
+  seq INTEGER PRIMARY KEY,
+  time_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  who TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  row_check INTEGER NOT NULL
+) STRICT;
+CREATE TABLE property (
+  dataset TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  source TEXT NOT NULL,
+  row_check INTEGER NOT NULL,
+  PRIMARY KEY (dataset, name)
+) WITHOUT ROWID, STRICT;
+`

@@ -1,0 +1,231 @@
+/**
+ * One SQLite file, opened the way varve needs it. The only importer of better-sqlite3.
+ *
+ * Guarantees: every write transaction takes the write lock first (BEGIN IMMEDIATE) and is durable when `write`
+ * returns (synchronous FULL, and a full flush on macOS); a body that throws leaves nothing behind; SQLite's errors
+ * come out as `VarveError`s that name the file.
+ */
+import { existsSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type BetterSqlite3 from 'better-sqlite3'
+import { CorruptionError, VarveError } from '../base/errors.js'
+
+// Loaded on first use: a program that only prints its version must not pay for a native module.
+const require = createRequire(import.meta.url)
+let driver: typeof BetterSqlite3 | undefined
+
+export type SqlValue = string | number | bigint | Buffer | null
+
+export interface OpenDatabaseOptions {
+  /** How long a busy lock is waited for, in milliseconds, before STORE_LOCKED. */
+  readonly lockTimeoutMs: number
+  readonly readOnly?: boolean
+}
+
+export interface CreateDatabaseOptions extends OpenDatabaseOptions {
+  readonly applicationId: number
+  readonly userVersion: number
+  readonly pageBytes: number
+  readonly journal: 'wal' | 'truncate'
+  readonly schema: string
+}
+
+export class SqlDatabase {
+  private readonly statements = new Map<string, BetterSqlite3.Statement>()
+
+  private constructor(
+    readonly path: string,
+    private readonly handle: BetterSqlite3.Database,
+    readonly readOnly: boolean,
+  ) {}
+
+  /**
+   * Makes a new file with its schema, durable when it returns.
+   * @throws {VarveError} `STORE_EXISTS` when anything is at `path`.
+   */
+  static create(path: string, options: CreateDatabaseOptions): SqlDatabase {
+    if (existsSync(path)) throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
+    const database = connect(path, { ...options, fileMustExist: false })
+    try {
+      database.guard(() => {
+        database.handle.pragma(`page_size = ${options.pageBytes}`)
+        // FULL auto-vacuum would move pages behind gc's back; INCREMENTAL lets it give space back when told.
+        database.handle.pragma('auto_vacuum = INCREMENTAL')
+        database.handle.pragma(`journal_mode = ${options.journal}`)
+        database.setDurability()
+        database.handle.pragma(`application_id = ${options.applicationId}`)
+        database.handle.pragma(`user_version = ${options.userVersion}`)
+        database.handle.transaction(() => database.handle.exec(options.schema)).immediate()
+      })
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    return database
+  }
+
+  /**
+   * @throws {VarveError} `STORE_NOT_FOUND`, `NOT_A_STORE`, `STORAGE_DENIED`, `STORE_LOCKED`
+   */
+  static open(path: string, options: OpenDatabaseOptions): SqlDatabase {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (!stat) throw new VarveError('STORE_NOT_FOUND', `there is no file ${path}`, { path })
+    if (!stat.isFile()) throw new VarveError('NOT_A_STORE', `${path} is not a file`, { path })
+    const database = connect(path, { ...options, fileMustExist: true })
+    try {
+      database.guard(() => {
+        // The first read shows whether this is a database at all, and settles the journal mode.
+        database.handle.pragma('schema_version')
+        database.setDurability()
+      })
+    } catch (error) {
+      database.close()
+      throw error
+    }
+    return database
+  }
+
+  private setDurability(): void {
+    this.handle.pragma('synchronous = FULL')
+    this.handle.pragma('fullfsync = ON')
+    this.handle.pragma('checkpoint_fullfsync = ON')
+    // A big batch must not leave a write-ahead log of its size behind for good.
+    this.handle.pragma(`journal_size_limit = ${16 * 1024 * 1024}`)
+    // Without this a big batch writes pages before its end, and shuts readers of a rollback-journal file out meanwhile.
+    this.handle.pragma('cache_spill = OFF')
+    // Bit flips in cells are noticed as they are read, not handed out.
+    this.handle.pragma('cell_size_check = ON')
+  }
+
+  get applicationId(): number {
+    return this.guard(() => this.handle.pragma('application_id', { simple: true }) as number)
+  }
+
+  get userVersion(): number {
+    return this.guard(() => this.handle.pragma('user_version', { simple: true }) as number)
+  }
+
+  /** SQLite's own structural check; an empty list when all is well. */
+  integrityProblems(): string[] {
+    return this.guard(() => {
+      const rows = this.handle.pragma('integrity_check(100)') as { integrity_check: string }[]
+      return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok')
+    })
+  }
+
+  run(sql: string, ...parameters: SqlValue[]): { changes: number } {
+    return this.guard(() => ({ changes: this.statement(sql).run(...parameters).changes }))
+  }
+
+  get<T>(sql: string, ...parameters: SqlValue[]): T | undefined {
+    return this.guard(() => this.statement(sql).get(...parameters) as T | undefined)
+  }
+
+  all<T>(sql: string, ...parameters: SqlValue[]): T[] {
+    return this.guard(() => this.statement(sql).all(...parameters) as T[])
+  }
+
+  /** Runs `body` in one write transaction; nested calls join the outer one. */
+  write<T>(body: () => T): T {
+    if (this.handle.inTransaction) return body()
+    return this.guard(() => this.handle.transaction(body).immediate())
+  }
+
+  /** Runs `body` on one unchanging view of the file. */
+  snapshot<T>(body: () => T): T {
+    if (this.handle.inTransaction) return body()
+    return this.guard(() => this.handle.transaction(body).deferred())
+  }
+
+  close(): void {
+    this.statements.clear()
+    this.guard(() => this.handle.close())
+  }
+
+  private statement(sql: string): BetterSqlite3.Statement {
+    let statement = this.statements.get(sql)
+    if (!statement) {
+      statement = this.handle.prepare(sql)
+      this.statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  private guard<T>(body: () => T): T {
+    try {
+      return body()
+    } catch (error) {
+      throw mapSqliteError(error, this.path)
+    }
+  }
+
+  /** For `connect` only. */
+  static wrap(path: string, handle: BetterSqlite3.Database, readOnly: boolean): SqlDatabase {
+    return new SqlDatabase(path, handle, readOnly)
+  }
+}
+
+function connect(path: string, options: OpenDatabaseOptions & { fileMustExist: boolean }): SqlDatabase {
+  driver ??= require('better-sqlite3') as typeof BetterSqlite3
+  try {
+    const handle = new driver(path, {
+      fileMustExist: options.fileMustExist,
+      readonly: options.readOnly ?? false,
+      timeout: options.lockTimeoutMs,
+    })
+    return SqlDatabase.wrap(path, handle, options.readOnly ?? false)
+  } catch (error) {
+    throw mapSqliteError(error, path)
+  }
+}
+
+function mapSqliteError(error: unknown, path: string): unknown {
+  const code = sqliteCode(error)
+  if (code === undefined) return error
+  const cause = error
+  const says = error instanceof Error ? error.message : String(error)
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
+    return new VarveError('STORE_LOCKED', `${path} is locked by another process`, {
+      path,
+      cause,
+      hint: 'Wait for the other command to end, or give a longer lock time-out.',
+    })
+  }
+  if (code === 'SQLITE_FULL') {
+    return new VarveError('STORAGE_FULL', `no space left for ${path}`, {
+      path,
+      cause,
+      hint: 'Nothing was lost: free some space, or add a volume with `varve vg extend FILE`, and run the command again.',
+    })
+  }
+  if (code.startsWith('SQLITE_CORRUPT')) {
+    return new CorruptionError('CORRUPT', `${path} is damaged: ${says}`, {
+      path,
+      cause,
+      hint: 'Run `varve verify` to see what is hit.',
+    })
+  }
+  if (code === 'SQLITE_NOTADB') {
+    return new VarveError('NOT_A_STORE', `${path} is not a varve store, or its first page is damaged`, { path, cause })
+  }
+  if (code.startsWith('SQLITE_READONLY')) {
+    return new VarveError('STORAGE_READ_ONLY', `${path} cannot be written: ${says}`, { path, cause })
+  }
+  if (code.startsWith('SQLITE_CANTOPEN') || code === 'SQLITE_PERM' || code === 'SQLITE_AUTH') {
+    return new VarveError('STORAGE_DENIED', `${path} cannot be opened: ${says}`, { path, cause })
+  }
+  if (code.startsWith('SQLITE_IOERR')) {
+    return new VarveError('STORAGE_IO', `reading or writing ${path} failed: ${says} (${code})`, { path, cause })
+  }
+  // A schema that does not fit, a value of the wrong type, a broken constraint: the file is not what was written.
+  return new CorruptionError('CORRUPT', `${path} is damaged: ${says} (${code})`, { path, cause })
+}
+
+function sqliteCode(error: unknown): string | undefined {
+  if (error instanceof VarveError || !(error instanceof Error)) return undefined
+  const code = (error as { code?: unknown }).code
+  if (typeof code === 'string' && code.startsWith('SQLITE_')) return code
+  // better-sqlite3 reports a missing folder as a TypeError without a code.
+  if (error instanceof TypeError && error.message.includes('directory does not exist')) return 'SQLITE_CANTOPEN'
+  return undefined
+}

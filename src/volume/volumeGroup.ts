@@ -1,0 +1,513 @@
+/**
+ * A volume group: the catalog and the physical volumes, opened together.
+ *
+ * Model: the catalog says which extents are visible and on which volumes their copies lie; volumes hold bytes and
+ * chunk tables. `lookup` and `readExtent` answer only for visible extents, from whichever copy is sound.
+ * The layout is changed only by `extend` and `change*`, and copied to every volume.
+ */
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Clock } from '../base/clock.js'
+import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
+import type { Hash } from '../base/hash.js'
+import { newUuid, type Randomness } from '../base/random.js'
+import { type Checksum, createChecksum } from '../codec/checksum.js'
+import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import type { StoreProfile } from '../format/profile.js'
+import { Catalog } from './catalog.js'
+import { catalogOf, identifyFile, locateVolume, openMember, recordedPath } from './groupFiles.js'
+import { deadLeases, type IsAlive, isProcessAlive, releaseLease, reservationsOf } from './lease.js'
+import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
+import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement } from './placement.js'
+import { CATALOG_APPLICATION_ID, CATALOG_SCHEMA, FORMAT_VERSION, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
+import { SqlDatabase } from './sqlite.js'
+import { HomeVolume, requireFormat, SqliteVolume } from './sqliteVolume.js'
+
+export interface GroupEnvironment {
+  readonly clock: Clock
+  readonly random: Randomness
+  readonly lockTimeoutMs: number
+  readonly isAlive?: IsAlive
+}
+
+export interface OpenGroupOptions extends GroupEnvironment {
+  readonly readOnly?: boolean
+  /** Open although volumes are missing or refused: for looking at the layout, and for rescue. */
+  readonly partial?: boolean
+  /** Wraps each volume as it is opened: for simulations and fault injection. */
+  readonly wrapVolume?: (volume: PhysicalVolume) => PhysicalVolume
+}
+
+/** An extent on its way, and the volumes it was placed on. */
+export interface PlacedExtent {
+  readonly extent: NewExtent
+  readonly pvs: readonly number[]
+}
+
+export class VolumeGroup {
+  private readonly members = new Map<number, PhysicalVolume>()
+  /** Volumes that could not be opened, with the reason (only when opened `partial`). */
+  readonly absent = new Map<number, VarveError>()
+  private currentLayout: VolumeGroupLayout
+
+  private constructor(
+    readonly catalog: Catalog,
+    readonly home: HomeVolume,
+    readonly checksum: Checksum,
+    private readonly database: SqlDatabase,
+    private readonly options: OpenGroupOptions,
+    layout: VolumeGroupLayout,
+  ) {
+    this.currentLayout = layout
+    this.members.set(0, options.wrapVolume?.(home) ?? home)
+  }
+
+  /** Makes a group of one file. @throws {VarveError} `STORE_EXISTS` */
+  static async create(path: string, profile: StoreProfile, options: OpenGroupOptions): Promise<VolumeGroup> {
+    const checksum = await createChecksum()
+    const createdMs = options.clock.nowMs()
+    const catalogPath = resolve(path)
+    const layout: VolumeGroupLayout = {
+      vg: newUuid(options.random),
+      name: 'store',
+      sequence: 1,
+      createdMs,
+      profile,
+      physicalVolumes: [
+        {
+          number: 0,
+          uuid: newUuid(options.random),
+          path: '',
+          catalogPath,
+          capacityBytes: null,
+          allocatable: true,
+          tags: [],
+        },
+      ],
+      logicalVolumes: [
+        {
+          name: DEFAULT_LOGICAL_VOLUME,
+          uuid: newUuid(options.random),
+          type: 'linear',
+          physicalVolumes: [],
+          copies: 1,
+          virtualBytes: null,
+          tags: [],
+        },
+      ],
+    }
+    const database = SqlDatabase.create(catalogPath, {
+      lockTimeoutMs: options.lockTimeoutMs,
+      applicationId: CATALOG_APPLICATION_ID,
+      userVersion: FORMAT_VERSION,
+      pageBytes: PAGE_BYTES,
+      journal: 'wal',
+      schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
+    })
+    const uuid = (layout.physicalVolumes[0] as PhysicalVolumeLayout).uuid
+    const home = new HomeVolume(database, checksum, 0, uuid)
+    const catalog = new Catalog(database)
+    database.write(() => {
+      home.tables.initialise({ uuid, vg: layout.vg, number: 0 }, createdMs, layout)
+      catalog.initialise()
+      database.run('INSERT INTO pv_state (pv, transactions, stored_bytes) VALUES (0, 0, 0)')
+    })
+    return new VolumeGroup(catalog, home, checksum, database, options, layout)
+  }
+
+  /**
+   * Opens a group through any of its files.
+   * @throws {VarveError} `STORE_NOT_FOUND`, `NOT_A_STORE`, `FORMAT_NEWER`, `PV_MISSING`, `PV_STALE`, `PV_FOREIGN`,
+   *   `PV_DUPLICATE`, `CATALOG_STALE`, `CATALOG_MISSING`, `CORRUPT`
+   */
+  static async open(path: string, options: OpenGroupOptions): Promise<VolumeGroup> {
+    const checksum = await createChecksum()
+    const identity = identifyFile(path, checksum, options)
+    const catalogPath = identity.role === 'catalog' ? resolve(path) : catalogOf(identity)
+    const database = SqlDatabase.open(catalogPath, options)
+    try {
+      requireFormat(database, CATALOG_APPLICATION_ID)
+      const catalog = new Catalog(database)
+      const probe = new HomeVolume(database, checksum, 0, '')
+      const layout = probe.tables.layout()
+      const state = probe.tables.state()
+      if (state.vg !== layout.vg || identity.layout.vg !== layout.vg) {
+        throw new VarveError('PV_FOREIGN', `${path} does not belong to the group of ${catalogPath}`, {
+          path,
+          expected: layout.vg,
+          actual: identity.layout.vg,
+        })
+      }
+      const home = new HomeVolume(database, checksum, 0, state.uuid)
+      const group = new VolumeGroup(catalog, home, checksum, database, options, layout)
+      try {
+        await group.openMembers()
+        await group.rememberCatalogPath(catalogPath)
+      } catch (error) {
+        await group.closeMembers()
+        throw error
+      }
+      return group
+    } catch (error) {
+      database.close()
+      throw error
+    }
+  }
+
+  get layout(): VolumeGroupLayout {
+    return this.currentLayout
+  }
+
+  get isOneFile(): boolean {
+    return this.currentLayout.physicalVolumes.length === 1
+  }
+
+  get readOnly(): boolean {
+    return this.database.readOnly
+  }
+
+  volume(number: number): PhysicalVolume | undefined {
+    return this.members.get(number)
+  }
+
+  get volumes(): PhysicalVolume[] {
+    return [...this.members.values()]
+  }
+
+  /** Takes up changes of the layout that another process made. @returns whether there were any. */
+  async refresh(): Promise<boolean> {
+    if (this.home.tables.layoutSequence() === this.currentLayout.sequence) return false
+    this.currentLayout = this.home.tables.layout()
+    await this.openMembers()
+    return true
+  }
+
+  /**
+   * Where visible copies of these chunks lie. A hash may come back several times (duplicates, copies) or not at all.
+   */
+  async lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
+    const found = await this.lookupMembers(hashes)
+    // What is not here may lie on a volume that another process added.
+    if (found.length >= hashes.length || !(await this.refresh())) return found
+    return this.lookupMembers(hashes)
+  }
+
+  private async lookupMembers(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
+    const found: ChunkLocation[] = []
+    for (const member of this.members.values()) {
+      for (const location of await member.lookup(hashes)) {
+        // The volume in the catalog's file publishes in the same transaction that writes: but gc may have dropped a copy.
+        if (this.catalog.hasCopy(location.eid, location.pv)) found.push(location)
+      }
+    }
+    return found
+  }
+
+  /**
+   * A visible extent from whichever of its copies is sound.
+   * @throws {CorruptionError} `CORRUPT_EXTENT` when no copy is; `details.pv` names the volumes tried.
+   * @throws {VarveError} `PV_MISSING` when the only copies lie on absent volumes.
+   */
+  async readExtent(eid: number): Promise<StoredExtent | undefined> {
+    let copies = this.catalog.copies(eid)
+    if (copies.some((pv) => !this.members.has(pv))) {
+      await this.refresh()
+      copies = this.catalog.copies(eid)
+    }
+    const record = this.catalog.extent(eid)
+    if (!record || copies.length === 0) return undefined
+    const failures: unknown[] = []
+    for (const pv of copies) {
+      const member = this.members.get(pv)
+      if (!member) {
+        failures.push(
+          this.absent.get(pv) ?? new VarveError('PV_MISSING', `volume ${pv} is not open`, { pv: String(pv) }),
+        )
+        continue
+      }
+      try {
+        const extent = await member.read(eid)
+        if (extent?.checksum.equals(record.checksum)) return extent
+        failures.push(
+          new CorruptionError(
+            'CORRUPT_EXTENT',
+            `extent ${eid} in ${member.location} is ${extent ? 'not the one the catalog names' : 'gone'}`,
+            {
+              extent: eid,
+              pv: member.uuid,
+              path: member.location,
+            },
+          ),
+        )
+      } catch (error) {
+        if (!isVarveError(error)) throw error
+        failures.push(error)
+      }
+    }
+    // It may have been moved or freed between the two reads; then the caller looks it up again.
+    if (!this.catalog.isVisible(eid)) return undefined
+    throw failures[0]
+  }
+
+  /** A placement policy with the use of each volume as it is now. */
+  placement(): Placement {
+    const used = new Map(
+      this.catalog
+        .all<{ pv: number; stored_bytes: number }>('SELECT pv, stored_bytes FROM pv_state')
+        .map((row) => [row.pv, row.stored_bytes]),
+    )
+    const turn = this.catalog.counter('next_eid')
+    return new Placement(this.currentLayout, logicalVolume(this.currentLayout, DEFAULT_LOGICAL_VOLUME), used, turn)
+  }
+
+  /**
+   * Brings extents to their volumes: durable on every volume but the catalog's own when resolved (safety rule 1).
+   * The result's `publish` makes them visible and is called inside the publishing transaction.
+   */
+  async stage(placed: readonly PlacedExtent[]): Promise<{ publish(): void }> {
+    const byVolume = new Map<number, NewExtent[]>()
+    for (const { extent, pvs } of placed) {
+      for (const pv of pvs) {
+        const list = byVolume.get(pv) ?? []
+        list.push(extent)
+        byVolume.set(pv, list)
+      }
+    }
+    const sequence = this.catalog.counter('publish_sequence')
+    const staged: [number, StagedExtents][] = await Promise.all(
+      [...byVolume].map(async ([pv, extents]): Promise<[number, StagedExtents]> => {
+        return [pv, await this.requireVolume(pv).stage(extents, sequence)]
+      }),
+    )
+    return { publish: () => this.publish(placed, staged) }
+  }
+
+  /** `stage` and `publish` in one step, for a group of one file, inside a transaction of the catalog. */
+  publishNow(extents: readonly NewExtent[]): void {
+    const placed = extents.map((extent) => ({ extent, pvs: [0] }))
+    this.publish(placed, [[0, this.home.stageNow(extents)]])
+  }
+
+  private publish(placed: readonly PlacedExtent[], staged: readonly (readonly [number, StagedExtents])[]): void {
+    for (const [pv, stage] of staged) {
+      const transactions = stage.complete()
+      const stored = placed.reduce((sum, { extent, pvs }) => sum + (pvs.includes(pv) ? extent.frame.length : 0), 0)
+      this.catalog.run(
+        `INSERT INTO pv_state (pv, transactions, stored_bytes) VALUES (?, ?, ?)
+         ON CONFLICT (pv) DO UPDATE SET transactions = max(transactions, excluded.transactions),
+           stored_bytes = stored_bytes + excluded.stored_bytes`,
+        pv,
+        transactions,
+        stored,
+      )
+    }
+    for (const { extent, pvs } of placed) {
+      this.catalog.addExtent(
+        {
+          eid: extent.eid,
+          class: extent.class,
+          rawBytes: extent.rawBytes,
+          storedBytes: extent.frame.length,
+          chunks: extent.slots.length,
+          checksum: extent.checksum,
+          bases: extent.bases,
+        },
+        pvs,
+      )
+    }
+    this.catalog.advance('publish_sequence', 1)
+  }
+
+  /**
+   * Adds a volume: a new file. The group keeps working if this is killed at any point.
+   * @throws {VarveError} `PV_DUPLICATE`, `PV_FOREIGN`, `ALREADY_EXISTS`
+   */
+  async extend(file: string, details: { capacityBytes: number | null; tags: readonly string[] }): Promise<void> {
+    const path = resolve(file)
+    this.refuseKnownFile(path)
+    await this.refresh()
+    const layout = this.currentLayout
+    const volume: PhysicalVolumeLayout = {
+      number: Math.max(...layout.physicalVolumes.map((member) => member.number)) + 1,
+      uuid: newUuid(this.options.random),
+      path: recordedPath(this.catalog.path, path),
+      capacityBytes: details.capacityBytes,
+      allocatable: true,
+      tags: details.tags,
+    }
+    const next = { ...layout, sequence: layout.sequence + 1, physicalVolumes: [...layout.physicalVolumes, volume] }
+    // File first, durable; then the catalog: a crash between the two leaves a file that nothing names.
+    const header = { uuid: volume.uuid, vg: layout.vg, number: volume.number }
+    const member = SqliteVolume.create(path, header, this.options.clock.nowMs(), next, this.checksum, this.options)
+    this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)
+    await this.switchLayout(next, (tx) => {
+      tx.run('INSERT INTO pv_state (pv, transactions, stored_bytes) VALUES (?, 0, 0)', volume.number)
+    })
+  }
+
+  /** Changes policies, never what is stored. `edit` gets the layout as it is now. */
+  async changeLayout(edit: (layout: VolumeGroupLayout) => VolumeGroupLayout): Promise<void> {
+    await this.refresh()
+    const edited = edit(this.currentLayout)
+    await this.switchLayout({ ...edited, sequence: this.currentLayout.sequence + 1 }, () => undefined)
+  }
+
+  private async switchLayout(next: VolumeGroupLayout, also: (tx: Catalog) => void): Promise<void> {
+    this.database.write(() => {
+      const found = this.home.tables.layoutSequence()
+      if (found !== next.sequence - 1) {
+        throw new VarveError('REF_CONFLICT', 'the layout of the volume group was changed by another process', {
+          expected: next.sequence - 1,
+          actual: found,
+          hint: 'Run the command again.',
+        })
+      }
+      this.home.tables.writeLayout(next)
+      also(this.catalog)
+    })
+    this.currentLayout = next
+    await this.copyLayout()
+  }
+
+  /** Copies the layout to volumes that have an older one (after a change, or after a crash in the middle of one). */
+  private async copyLayout(): Promise<void> {
+    for (const member of this.members.values()) {
+      if (member.number !== 0 && (await member.layout()).sequence < this.currentLayout.sequence) {
+        await member.writeLayout(this.currentLayout)
+      }
+    }
+  }
+
+  /**
+   * Ends leases of this machine whose process is gone, and drops what those writers left behind in the volumes.
+   * @returns extents dropped.
+   */
+  async sweep(): Promise<number> {
+    const dead = deadLeases(this.catalog, this.options.isAlive ?? isProcessAlive)
+    let dropped = 0
+    for (const lease of dead) {
+      for (const { firstEid, count } of reservationsOf(this.catalog, lease.id)) {
+        for (const member of this.members.values()) {
+          const held = await member.list(firstEid, firstEid + count)
+          const orphans = held.filter((eid) => !this.catalog.hasCopy(eid, member.number))
+          if (orphans.length > 0) await member.remove(orphans)
+          dropped += orphans.length
+        }
+      }
+      // Only now: a sweep that is killed is done again.
+      this.catalog.write((tx) => releaseLease(tx, lease.id))
+    }
+    return dropped
+  }
+
+  /** Drops extents that were staged and never became visible. */
+  async dropUnpublished(placed: readonly PlacedExtent[]): Promise<void> {
+    for (const member of this.members.values()) {
+      if (member.number === 0) continue
+      const eids = placed.filter(({ pvs }) => pvs.includes(member.number)).map(({ extent }) => extent.eid)
+      if (eids.length > 0) await member.remove(eids)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.closeMembers()
+    this.database.close()
+  }
+
+  private requireVolume(number: number): PhysicalVolume {
+    const member = this.members.get(number)
+    if (!member) throw this.absent.get(number) ?? new VarveError('PV_MISSING', `volume ${number} is not open`)
+    return member
+  }
+
+  private refuseKnownFile(path: string): void {
+    const existing = realpathOrUndefined(path)
+    if (existing === undefined) return
+    const member = this.volumes.find((volume) => realpathOrUndefined(volume.location) === existing)
+    if (member) {
+      throw new VarveError('PV_DUPLICATE', `${path} is volume ${member.number} of this group already`, { path })
+    }
+    try {
+      const { state } = identifyFile(path, this.checksum, this.options)
+      const original = this.currentLayout.physicalVolumes.find((volume) => volume.uuid === state.uuid)
+      if (state.vg !== this.currentLayout.vg) {
+        throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, { path, actual: state.vg })
+      }
+      if (original) {
+        throw new VarveError('PV_DUPLICATE', `${path} is a copy of volume ${original.number} (${original.path})`, {
+          path,
+        })
+      }
+    } catch (error) {
+      if (!isVarveError(error, 'NOT_A_STORE')) throw error
+    }
+    throw new VarveError('ALREADY_EXISTS', `${path} exists already; a volume is a new file`, { path })
+  }
+
+  private async openMembers(): Promise<void> {
+    const known = new Map(
+      this.catalog
+        .all<{ pv: number; transactions: number }>('SELECT pv, transactions FROM pv_state')
+        .map((row) => [row.pv, row.transactions]),
+    )
+    const seen = new Map<string, number>()
+    for (const volume of this.currentLayout.physicalVolumes) {
+      if (volume.number === 0 || this.members.has(volume.number)) continue
+      try {
+        const path = locateVolume(this.catalog.path, volume)
+        const real = path && realpathOrUndefined(path)
+        const other = real === undefined ? undefined : seen.get(real)
+        if (real !== undefined && other !== undefined) {
+          throw new VarveError('PV_DUPLICATE', `volumes ${other} and ${volume.number} are one file: ${real}`, {
+            path: real,
+          })
+        }
+        if (real !== undefined) seen.set(real, volume.number)
+        const transactions = known.get(volume.number) ?? 0
+        const member = await openMember(
+          this.catalog.path,
+          this.currentLayout,
+          volume,
+          {
+            transactions,
+            publishSequence: () => this.catalog.counter('publish_sequence'),
+            layoutSequence: () => this.home.tables.layoutSequence(),
+          },
+          this.checksum,
+          this.options,
+        )
+        this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)
+      } catch (error) {
+        if (!this.options.partial || !(error instanceof VarveError)) throw error
+        this.absent.set(volume.number, error)
+      }
+    }
+    if (!this.readOnly) await this.copyLayout()
+  }
+
+  /** A group that was moved leads its volumes to where the catalog lies now. */
+  private async rememberCatalogPath(catalogPath: string): Promise<void> {
+    const home = this.currentLayout.physicalVolumes.find((volume) => volume.number === 0)
+    if (this.readOnly || this.isOneFile || home?.catalogPath === catalogPath) return
+    await this.changeLayout((layout) => ({
+      ...layout,
+      physicalVolumes: layout.physicalVolumes.map((volume) =>
+        volume.number === 0 ? { ...volume, catalogPath } : volume,
+      ),
+    }))
+  }
+
+  private async closeMembers(): Promise<void> {
+    for (const member of this.members.values()) await member.close()
+    this.members.clear()
+  }
+}
+
+function realpathOrUndefined(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}

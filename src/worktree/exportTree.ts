@@ -1,0 +1,246 @@
+/**
+ * Writes a commit's tree into a folder.
+ *
+ * Model: a first walk over the tree looks for everything that forbids it (exportChecks.ts), a second one writes. Files
+ * come back with content, mode and time, folders get theirs when all that they hold is written.
+ *
+ * Guarantees (safety rule 8): nothing is written outside the folder or through a symlink, whatever the tree says: every
+ * directory that something is written into was made or looked at in this run, and symlinks are made last. What was there
+ * stays, unless `overwrite`: then a file is replaced in one step, by renaming a finished one over it. A file is never
+ * left half written. What a stranger with the right to do so swaps in the very moment is beyond what Node can guard.
+ *
+ * Choices: `.git` is written like anything else, but never into a `.git` that was there; `.varve` never is. Modes are
+ * set whatever the umask; 0644, 0755 and 0755 for folders where none is recorded; set-user-id and set-group-id only
+ * together with `owner`. Directories that were there keep mode and owner. A gitlink becomes an empty folder.
+ */
+import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
+import type { FileSystem } from '../base/filesystem.js'
+import type { Hash } from '../base/hash.js'
+import { type ByteName, nameToText, ROOT_NAME } from '../base/names.js'
+import { type Randomness, systemRandomness } from '../base/random.js'
+import type { ObjectReader } from '../cas/objects.js'
+import { type Content, SHAPE_CHUNK, type StoredContent } from '../format/content.js'
+import { KIND } from '../format/kinds.js'
+import type { TreeRoot } from '../history/entries.js'
+import type { PathLike } from '../history/paths.js'
+import { ContentWriter, WINDOW_BYTES } from './contentWriter.js'
+import { lookAtDestination, makeFolders } from './destination.js'
+import { ExportChecks } from './exportChecks.js'
+import { storageError } from './faults.js'
+import { Pace, type PaceOptions } from './pace.js'
+import { nameRulesOf } from './pathSafety.js'
+import { type Selection, select } from './selection.js'
+import { type TreeStep, treeSteps } from './treeSteps.js'
+import { type Origin, shownPath, TreeWriter } from './treeWriter.js'
+
+export interface ExportTreeOptions extends PaceOptions {
+  /** Only these files and folders. Default: all. */
+  readonly paths?: readonly PathLike[] | undefined
+  /** Whether the folder may hold things already. They stay. */
+  readonly into?: boolean | undefined
+  /** With `into`: whether files that are in the way are replaced. */
+  readonly overwrite?: boolean | undefined
+  /** Whether recorded owners are set, for which the system wants privileges. */
+  readonly owner?: boolean | undefined
+  /** Whose rules for names hold. Default: those of the system this runs on. */
+  readonly platform?: NodeJS.Platform | undefined
+  readonly random?: Randomness | undefined
+}
+
+export interface ExportedTree {
+  /** Entries that are not directories. */
+  readonly files: number
+  /** Made or entered, without the root. */
+  readonly directories: number
+  /** Of contents, holes included. */
+  readonly bytes: number
+  readonly warnings: readonly string[]
+}
+
+/**
+ * @param folder Made if need be, with the folders above it. A symlink to a folder will do.
+ * @throws {VarveError} Before anything is written: `PATH_NOT_FOUND`, `INVALID_PATH`, `NOT_A_DIRECTORY`,
+ * `DESTINATION_NOT_EMPTY`, `UNSAFE_PATH`, `NAME_CLASH`, `ALREADY_EXISTS`. Later: `STORAGE_FULL`, `STORAGE_IO`,
+ * `STORAGE_DENIED`, `STORAGE_READ_ONLY`, `CANCELLED`, and what the store throws; then what was written stays.
+ */
+export async function exportTree(
+  reader: ObjectReader,
+  tree: TreeRoot,
+  fs: FileSystem,
+  folder: string | Buffer,
+  options: ExportTreeOptions = {},
+): Promise<ExportedTree> {
+  const { files, bytes, selection } = await select(reader, tree, options.paths)
+  const destination = lookAtDestination(fs, Buffer.from(folder), options.into === true)
+  const pace = new Pace('export', options, { items: files, bytes })
+  const checks = new ExportChecks(fs, {
+    root: destination.root,
+    holdsThings: destination.holdsThings,
+    overwrite: options.overwrite === true,
+    rules: nameRulesOf(options.platform ?? process.platform, destination.foldsNames),
+  })
+  for await (const step of treeSteps(reader, tree, selection)) {
+    checks.look(step)
+    await pace.step(0, 0, step.path)
+  }
+  checks.finish()
+
+  const run = new ExportRun(reader, fs, options, pace)
+  const rootIs = destination.holdsThings ? 'kept' : destination.exists ? 'empty' : 'made'
+  return run.write(tree, selection, destination.root, rootIs)
+}
+
+/** Chunks of so many steps are asked for together. */
+const STEPS_PER_BATCH = 512
+
+class ExportRun {
+  readonly #reader: ObjectReader
+  readonly #fs: FileSystem
+  readonly #pace: Pace
+  readonly #contents: ContentWriter
+  readonly #writer: TreeWriter
+  readonly #warnings: string[] = []
+  #root = ''
+  #files = 0
+  #directories = 0
+  #bytes = 0
+
+  constructor(reader: ObjectReader, fs: FileSystem, options: ExportTreeOptions, pace: Pace) {
+    this.#reader = reader
+    this.#fs = fs
+    this.#pace = pace
+    this.#contents = new ContentWriter(reader)
+    this.#writer = new TreeWriter(fs, {
+      overwrite: options.overwrite === true,
+      owner: options.owner === true,
+      random: options.random ?? systemRandomness,
+    })
+  }
+
+  async write(tree: TreeRoot, selection: Selection, root: Buffer, rootIs: Origin): Promise<ExportedTree> {
+    this.#root = root.toString()
+    let path = ROOT_NAME
+    try {
+      if (rootIs === 'made') makeFolders(this.#fs, root)
+      this.#writer.enterRoot(root, rootIs)
+      for await (const batch of inBatches(treeSteps(this.#reader, tree, selection), STEPS_PER_BATCH)) {
+        const chunks = this.#startReading(batch)
+        for (const step of batch) {
+          path = step.path
+          await this.#pace.step(0, 0, path)
+          if (step.is === 'entry') await this.#writeEntry(step, chunks)
+          else if (step.is === 'leave') this.#writer.leave(step)
+          else if (path !== ROOT_NAME) this.#enter(step)
+        }
+        await chunks.return?.()
+      }
+    } catch (error) {
+      throw this.#explained(error, path)
+    }
+    this.#pace.report()
+    this.#warnUndecorated()
+    return { files: this.#files, directories: this.#directories, bytes: this.#bytes, warnings: this.#warnings }
+  }
+
+  /** What is one chunk comes from one iterator for the whole batch, in order: so it is read ahead across files. */
+  #startReading(batch: readonly TreeStep[]): AsyncIterator<Buffer> {
+    const chunks: Hash[] = []
+    const manifests: Hash[] = []
+    for (const { is, entry } of batch) {
+      if (is !== 'entry' || entry.content.id === undefined) continue
+      if (isOneChunk(entry.content)) chunks.push(entry.content.id)
+      else manifests.push(entry.content.id)
+    }
+    if (manifests.length > 0) this.#reader.readAhead(KIND.manifest, manifests)
+    return this.#reader.getMany(KIND.chunk, chunks)[Symbol.asyncIterator]()
+  }
+
+  #enter(step: TreeStep): void {
+    this.#writer.enter(step)
+    this.#directories++
+  }
+
+  async #writeEntry(step: TreeStep, chunks: AsyncIterator<Buffer>): Promise<void> {
+    const { path, entry } = step
+    const { content, kind } = entry
+    let bytesSeen = 0
+    if (kind === 'gitlink') {
+      this.#writer.writeGitlink(step)
+      this.#warnings.push(`${JSON.stringify(nameToText(path))} stands for another repository: its folder is empty`)
+    } else if (kind === 'file' && content.size > WINDOW_BYTES) {
+      await this.#writer.writeFile(step, (file) =>
+        this.#contents.writeLarge(file, content, (bytes) => {
+          bytesSeen += bytes
+          return this.#pace.step(0, bytes, path)
+        }),
+      )
+    } else {
+      const bytes =
+        content.shape === SHAPE_CHUNK ? await nextChunk(chunks, content) : await this.#contents.load(content)
+      if (kind === 'symlink') this.#writer.writeSymlink(step, bytes)
+      else this.#writer.writeSmallFile(step, bytes)
+    }
+    this.#files++
+    this.#bytes += content.size
+    await this.#pace.step(1, content.size - bytesSeen, path)
+  }
+
+  #warnUndecorated(): void {
+    const [first] = this.#writer.undecorated
+    if (first === undefined) return
+    const count = this.#writer.undecorated.length
+    this.#warnings.push(
+      `this file system did not take the mode or time of ${JSON.stringify(shownPath(first))}` +
+        (count > 1 ? ` and ${count - 1} more` : ''),
+    )
+  }
+
+  /** With the path, and what became of the rest. */
+  #explained(error: unknown, path: ByteName): unknown {
+    const shown = shownPath(path)
+    const known = storageError('write', shown, error)
+    if (!isVarveError(known)) return known
+    const { code, message, details, hint } = known
+    const about =
+      code === 'CANCELLED' || message.includes(JSON.stringify(shown)) ? '' : ` (needed for ${JSON.stringify(shown)})`
+    const left =
+      this.#files === 0
+        ? 'no file was written'
+        : `${this.#files === 1 ? 'the one file' : `the ${this.#files} files`} written before stay in ${JSON.stringify(this.#root)}`
+    const make = known instanceof CorruptionError ? CorruptionError : VarveError
+    return new make(code, `${message}${about}; ${left}, nothing is left half written`, {
+      ...details,
+      path: shown,
+      filesWritten: this.#files,
+      ...(hint === undefined ? {} : { hint }),
+      cause: known.cause ?? known,
+    })
+  }
+}
+
+/** And small enough to be written in one go. */
+function isOneChunk(content: Content): content is StoredContent {
+  return content.shape === SHAPE_CHUNK && content.size <= WINDOW_BYTES
+}
+
+async function nextChunk(chunks: AsyncIterator<Buffer>, content: StoredContent): Promise<Buffer> {
+  const next = await chunks.next()
+  const bytes = next.done ? Buffer.alloc(0) : next.value
+  if (bytes.length === content.size) return bytes
+  throw new CorruptionError('CORRUPT_OBJECT', `a content of ${content.size} bytes has ${bytes.length}`, {
+    id: content.id,
+    expected: content.size,
+    actual: bytes.length,
+  })
+}
+
+async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let batch: T[] = []
+  for await (const item of items) {
+    batch.push(item)
+    if (batch.length < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}

@@ -1,0 +1,189 @@
+/**
+ * What is on the disk below a folder: a stream of steps, depth first, each directory's entries in the order of their
+ * bytes.
+ *
+ * Guarantees: a symlink is an entry, never a way into what it points to. A folder that cannot be listed is a failure and
+ * never an empty folder. Memory grows with depth, and with the entries of the folders on the way down.
+ */
+import type { DirectoryEntry, FileStat, FileSystem } from '../base/filesystem.js'
+import { type ByteName, joinNames, nameFromBytes, nameToText, ROOT_NAME } from '../base/names.js'
+import { diskPathOf } from './diskPath.js'
+import { IGNORE_FILE_NAMES, IgnoreRules } from './ignoreRules.js'
+import { isStoreName } from './pathSafety.js'
+import { ReadFailure, reading, toReadFailure, type UnreadableFile, vanished } from './readFailure.js'
+import { StoreFiles } from './storeFiles.js'
+
+export interface ScanOptions {
+  /** Patterns in the syntax of .gitignore, relative to the root. */
+  readonly ignore?: readonly string[] | undefined
+  /** Whether .gitignore and .varveignore files are honoured. Default: false. */
+  readonly ignoreFiles?: boolean | undefined
+  /** Absolute paths of files that are left out wherever they turn up: the store's own. They need not exist. */
+  readonly storeFiles?: readonly string[] | undefined
+}
+
+export interface ScanStep {
+  /** Everything between `enter` and `leave` of a directory lies in it. */
+  readonly is: 'enter' | 'leave' | 'file' | 'symlink'
+  /** From the root, which has the empty path. */
+  readonly path: ByteName
+  readonly name: ByteName
+  readonly diskPath: Buffer
+  /** Of directories, as it was before they were listed. Files and symlinks have not been looked at. */
+  readonly stat?: FileStat
+}
+
+interface Folder {
+  readonly step: ScanStep
+  readonly entries: readonly ScanEntry[]
+  readonly rules: IgnoreRules
+  next: number
+}
+
+interface ScanEntry {
+  readonly name: ByteName
+  readonly type: DirectoryEntry['type']
+}
+
+export class Scan {
+  /** Entries left out by rules; an ignored directory counts as one. */
+  ignored = 0
+  /** What could not be listed. */
+  readonly failures: UnreadableFile[] = []
+  /** Sentences about what is left out. */
+  readonly warnings: string[] = []
+  readonly storeFiles: StoreFiles
+  readonly #fs: FileSystem
+  readonly #options: ScanOptions
+
+  constructor(fs: FileSystem, options: ScanOptions) {
+    this.#fs = fs
+    this.#options = options
+    this.storeFiles = new StoreFiles(fs, options.storeFiles ?? [])
+  }
+
+  /** @throws {ReadFailure} when the root itself, or an ignore file, cannot be read */
+  *steps(root: Buffer): Generator<ScanStep> {
+    const rules = IgnoreRules.fromPatterns(this.#options.ignore ?? [])
+    const open: Folder[] = [this.#enter({ is: 'enter', path: ROOT_NAME, name: ROOT_NAME, diskPath: root }, rules)]
+    yield (open[0] as Folder).step
+    for (let folder = open.at(-1); folder; folder = open.at(-1)) {
+      const entry = folder.entries[folder.next++]
+      if (!entry) {
+        open.pop()
+        yield { ...folder.step, is: 'leave' }
+        continue
+      }
+      const step = this.#consider(folder, entry)
+      if (step?.is !== 'enter') {
+        if (step) yield step
+        continue
+      }
+      const below = this.#tryEnter(step, folder.rules)
+      if (!below) continue
+      open.push(below)
+      yield below.step
+    }
+  }
+
+  /** `undefined` for what is left out. */
+  #consider(folder: Folder, { name, type }: ScanEntry): ScanStep | undefined {
+    const path = joinNames(folder.step.path, name)
+    if (isStoreName(name)) {
+      if (name !== STORE_FOLDER) {
+        this.warnings.push(`left out ${quoted(path)}: some systems take its name for that of a store`)
+      }
+      return undefined
+    }
+    if (folder.rules.ignores(path, type === 'directory')) {
+      this.ignored++
+      return undefined
+    }
+    if (type === 'other') {
+      this.warnings.push(`left out ${quoted(path)}: it is neither a file nor a folder nor a symlink`)
+      return undefined
+    }
+    const diskPath = diskPathOf(folder.step.diskPath, name)
+    return { is: type === 'directory' ? 'enter' : type, path, name, diskPath }
+  }
+
+  #tryEnter(step: ScanStep, rules: IgnoreRules): Folder | undefined {
+    try {
+      return this.#enter(step, rules)
+    } catch (error) {
+      // Without its ignore file a folder would give more than was asked for: that is nobody's to skip.
+      if (!(error instanceof ReadFailure) || error instanceof IgnoreFileFailure) throw error
+      this.failures.push(error.describe(step.path))
+      return undefined
+    }
+  }
+
+  #enter(step: ScanStep, rules: IgnoreRules): Folder {
+    const stat = this.#statFolder(step.diskPath)
+    const listed = reading(() => this.#fs.list(step.diskPath))
+    const now = this.#statFolder(step.diskPath)
+    if (now.ino !== stat.ino || now.dev !== stat.dev) throw ReadFailure.changed('another folder took its place')
+    const storeNames = this.storeFiles.namesIn(stat)
+    const entries = listed
+      .map(({ name, type }): ScanEntry => ({ name: nameFromBytes(name), type }))
+      .filter(({ name }) => !storeNames.has(name))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+    const ownRules = this.#options.ignoreFiles ? rules.with(step.path, this.#ignoreFilesOf(step, entries)) : rules
+    return { step: { ...step, stat }, entries, rules: ownRules, next: 0 }
+  }
+
+  #statFolder(diskPath: Buffer): FileStat {
+    const stat = reading(() => this.#fs.lstat(diskPath))
+    if (!stat) throw vanished()
+    if (stat.type !== 'directory') throw ReadFailure.changed('it is a folder no more')
+    return stat
+  }
+
+  #ignoreFilesOf(step: ScanStep, entries: readonly ScanEntry[]): Buffer[] {
+    const files: Buffer[] = []
+    for (const name of IGNORE_FILE_NAMES) {
+      if (!entries.some((entry) => entry.name === name && entry.type === 'file')) continue
+      try {
+        files.push(this.#readSmallFile(diskPathOf(step.diskPath, name)))
+      } catch (error) {
+        const failure = toReadFailure(error)
+        if (!(failure instanceof ReadFailure)) throw error
+        throw new IgnoreFileFailure(joinNames(step.path, name), failure)
+      }
+    }
+    return files
+  }
+
+  #readSmallFile(diskPath: Buffer): Buffer {
+    const file = this.#fs.open(diskPath, 'read')
+    try {
+      const bytes = Buffer.alloc(file.stat().size)
+      let filled = 0
+      for (let length = -1; length !== 0 && filled < bytes.length; filled += length) {
+        length = file.readSync(bytes, filled, bytes.length - filled, filled)
+      }
+      return bytes.subarray(0, filled)
+    } finally {
+      file.closeSync()
+    }
+  }
+}
+
+const STORE_FOLDER = '.varve'
+
+class IgnoreFileFailure extends ReadFailure {
+  readonly #path: ByteName
+
+  constructor(path: ByteName, { code, reason, cause }: ReadFailure) {
+    super(code, reason, cause)
+    this.#path = path
+  }
+
+  override describe(): UnreadableFile {
+    return super.describe(this.#path)
+  }
+}
+
+function quoted(path: ByteName): string {
+  return JSON.stringify(nameToText(path))
+}

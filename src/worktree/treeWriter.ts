@@ -1,0 +1,265 @@
+/**
+ * Puts directories, files and symlinks on a disk, one after the other, each into the directory that was entered last.
+ *
+ * Guarantees: an entry is only made in a directory that was made, or seen to be one, when it was entered, and that is
+ * still the same when it is left. A new file is made where nothing is; over something else it is renamed when it is
+ * finished. What fails leaves no unfinished file behind.
+ */
+import { VarveError } from '../base/errors.js'
+import type { FileStat, FileSystem, OpenFile } from '../base/filesystem.js'
+import { type ByteName, nameToText, ROOT_NAME } from '../base/names.js'
+import type { Randomness } from '../base/random.js'
+import { writeSmall } from './contentWriter.js'
+import { diskPathOf } from './diskPath.js'
+import { errorCodeOf } from './faults.js'
+import { modeOf } from './recordedMode.js'
+import type { TreeStep } from './treeSteps.js'
+
+/** How a directory came to be there: by this export, or before it, and then with nothing or with something in it. */
+export type Origin = 'made' | 'empty' | 'kept'
+
+export interface TreeWriterOptions {
+  readonly overwrite: boolean
+  /** Whether recorded owners are set. */
+  readonly owner: boolean
+  /** For names of unfinished files. */
+  readonly random: Randomness
+}
+
+interface OpenDirectory {
+  readonly diskPath: Buffer
+  readonly path: ByteName
+  readonly origin: Origin
+  /** As it was when it was entered. */
+  readonly stat: FileStat
+}
+
+export class TreeWriter {
+  readonly #fs: FileSystem
+  readonly #options: TreeWriterOptions
+  readonly #open: OpenDirectory[] = []
+  /** Whose mode or time could not be set. */
+  readonly undecorated: ByteName[] = []
+
+  constructor(fs: FileSystem, options: TreeWriterOptions) {
+    this.#fs = fs
+    this.#options = options
+  }
+
+  enterRoot(diskPath: Buffer, origin: Origin): void {
+    this.#push(diskPath, ROOT_NAME, origin)
+  }
+
+  /** @throws {VarveError} `UNSAFE_PATH`, `NAME_CLASH`, `ALREADY_EXISTS`; otherwise errors of the file system, here and below */
+  enter({ path, entry }: TreeStep): void {
+    const parent = this.#parent()
+    const diskPath = diskPathOf(parent.diskPath, entry.name)
+    const isThere = parent.origin === 'kept' && this.#fs.lstat(diskPath) !== undefined
+    if (!isThere) this.#make(path, () => this.#fs.mkdir(diskPath))
+    this.#push(diskPath, path, isThere ? 'kept' : 'made')
+  }
+
+  leave({ entry, attributes }: TreeStep): void {
+    const left = this.#parent()
+    this.#requireSame(left)
+    this.#open.pop()
+    const { diskPath, path, origin } = left
+    if (origin === 'made') {
+      if (this.#options.owner && attributes.owner) this.#fs.chown(diskPath, attributes.owner.uid, attributes.owner.gid)
+      this.#decorate(path, () => this.#fs.chmod(diskPath, modeOf(entry, attributes, this.#options.owner)))
+    }
+    // A folder that was empty may be open to fewer than the recorded mode says, on purpose: it keeps its mode.
+    const { mtimeNs } = attributes
+    if (origin !== 'kept' && mtimeNs !== undefined) this.#decorate(path, () => this.#fs.utimes(diskPath, mtimeNs))
+  }
+
+  writeSmallFile(step: TreeStep, bytes: Buffer): void {
+    const place = this.#placeFor(step)
+    const made = this.#create(step.path, place.target)
+    try {
+      writeSmall(made.file, bytes)
+      this.#finish(step, made, place)
+    } catch (error) {
+      made.discard()
+      throw error
+    }
+  }
+
+  async writeFile(step: TreeStep, write: (file: OpenFile) => Promise<void>): Promise<void> {
+    const place = this.#placeFor(step)
+    const made = this.#create(step.path, place.target)
+    try {
+      await write(made.file)
+      this.#finish(step, made, place)
+    } catch (error) {
+      made.discard()
+      throw error
+    }
+  }
+
+  writeSymlink(step: TreeStep, to: Buffer): void {
+    if (to.length === 0 || to.includes(0)) {
+      throw unsafe(step.path, 'its symlink leads to something that no path can name')
+    }
+    const { target, place, replaces } = this.#placeFor(step)
+    this.#make(step.path, () => this.#fs.symlink(to, target))
+    try {
+      const { mtimeNs, owner } = step.attributes
+      if (this.#options.owner && owner) this.#fs.chown(target, owner.uid, owner.gid)
+      if (mtimeNs !== undefined) this.#decorate(step.path, () => this.#fs.utimes(target, mtimeNs, true))
+      if (replaces) this.#fs.rename(target, place)
+    } catch (error) {
+      removeAnyhow(this.#fs, target)
+      throw error
+    }
+  }
+
+  /** Another repository's commit has nothing to write but its place. */
+  writeGitlink({ path, entry }: TreeStep): void {
+    const parent = this.#parent()
+    const diskPath = diskPathOf(parent.diskPath, entry.name)
+    if (parent.origin === 'kept' && this.#fs.lstat(diskPath)?.type === 'directory') return
+    this.#make(path, () => this.#fs.mkdir(diskPath))
+    this.#fs.chmod(diskPath, GITLINK_MODE)
+  }
+
+  #parent(): OpenDirectory {
+    const parent = this.#open.at(-1)
+    if (!parent) throw new Error('no directory is open')
+    return parent
+  }
+
+  #push(diskPath: Buffer, path: ByteName, origin: Origin): void {
+    const stat = this.#fs.lstat(diskPath)
+    if (stat?.type !== 'directory') throw unsafe(path, `a ${stat?.type ?? 'gap'} is where its folder should be`)
+    this.#open.push({ diskPath, path, origin, stat })
+  }
+
+  #requireSame({ diskPath, path, stat }: OpenDirectory): void {
+    const now = this.#fs.lstat(diskPath)
+    if (now?.type === 'directory' && now.ino === stat.ino && now.dev === stat.dev) return
+    throw unsafe(path, 'something else took the place of the folder while it was being written')
+  }
+
+  #placeFor({ path, entry }: TreeStep): Place {
+    const parent = this.#parent()
+    const place = diskPathOf(parent.diskPath, entry.name)
+    const found = parent.origin === 'kept' ? this.#fs.lstat(place) : undefined
+    if (!found) return { target: place, place, replaces: false }
+    if (!this.#options.overwrite || (found.type !== 'file' && found.type !== 'symlink')) throw appeared(path)
+    const unfinished = `.varve-unfinished-${this.#options.random.bytes(8).toString('hex')}`
+    return { target: diskPathOf(parent.diskPath, unfinished), place, replaces: true }
+  }
+
+  #create(path: ByteName, target: Buffer): NewFile {
+    return this.#make(path, () => new NewFile(this.#fs, target))
+  }
+
+  /** Makes something where nothing was seen. */
+  #make<T>(path: ByteName, body: () => T): T {
+    try {
+      return body()
+    } catch (error) {
+      if (errorCodeOf(error) !== 'EEXIST') throw error
+      // In a directory of our own only another entry of the tree can be in the way.
+      throw this.#parent().origin === 'kept' ? appeared(path) : clash(path)
+    }
+  }
+
+  #finish({ path, entry, attributes }: TreeStep, made: NewFile, { target, place, replaces }: Place): void {
+    const { file } = made
+    const { mtimeNs, owner } = attributes
+    // Before the mode, of which changing the owner clears bits.
+    if (this.#options.owner && owner) this.#fs.chown(target, owner.uid, owner.gid)
+    this.#decorate(path, () => file.chmodSync(modeOf(entry, attributes, this.#options.owner)))
+    if (mtimeNs !== undefined) this.#decorate(path, () => file.utimesSync(mtimeNs))
+    made.close()
+    if (replaces) this.#fs.rename(target, place)
+  }
+
+  /** Some file systems keep no modes, or no times of symlinks: that is no reason to go without the file. */
+  #decorate(path: ByteName, body: () => void): void {
+    try {
+      body()
+    } catch (error) {
+      if (!UNDECORATED_CODES.has(errorCodeOf(error) ?? '')) throw error
+      this.undecorated.push(path)
+    }
+  }
+}
+
+interface Place {
+  /** Where it is made. */
+  readonly target: Buffer
+  /** Where it belongs. */
+  readonly place: Buffer
+  /** Whether the one is renamed to the other. */
+  readonly replaces: boolean
+}
+
+const GITLINK_MODE = 0o755
+const UNDECORATED_CODES: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'])
+
+/** A file that is not finished until it is closed. */
+class NewFile {
+  readonly file: OpenFile
+  readonly #fs: FileSystem
+  readonly #path: Buffer
+  /** A descriptor must not be closed twice: it may be another file's by then. */
+  #isOpen = true
+
+  constructor(fs: FileSystem, path: Buffer) {
+    this.#fs = fs
+    this.#path = path
+    this.file = fs.open(path, 'create')
+  }
+
+  close(): void {
+    this.#isOpen = false
+    this.file.closeSync()
+  }
+
+  discard(): void {
+    try {
+      if (this.#isOpen) this.close()
+    } catch {
+      // What made us give it up is the better message.
+    }
+    removeAnyhow(this.#fs, this.#path)
+  }
+}
+
+function removeAnyhow(fs: FileSystem, path: Buffer): void {
+  try {
+    fs.unlink(path)
+  } catch {
+    // What made us give it up is the better message.
+  }
+}
+
+function unsafe(path: ByteName, reason: string): VarveError {
+  const shown = shownPath(path)
+  return new VarveError('UNSAFE_PATH', `cannot write ${JSON.stringify(shown)}: ${reason}`, { path: shown })
+}
+
+function clash(path: ByteName): VarveError {
+  const shown = shownPath(path)
+  return new VarveError(
+    'NAME_CLASH',
+    `cannot write ${JSON.stringify(shown)}: this file system takes its name for that of something beside it`,
+    { path: shown, paths: [shown], hint: 'export to a file system that tells them apart, or only some of them' },
+  )
+}
+
+function appeared(path: ByteName): VarveError {
+  const shown = shownPath(path)
+  return new VarveError(
+    'ALREADY_EXISTS',
+    `cannot write ${JSON.stringify(shown)}: something appeared there during the export`,
+    { path: shown, paths: [shown] },
+  )
+}
+
+export function shownPath(path: ByteName): string {
+  return path === ROOT_NAME ? '.' : nameToText(path)
+}

@@ -1,0 +1,43 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Workbench } from '../support.js'
+
+const bench = new Workbench()
+const ids: string[] = []
+beforeAll(async () => {
+  await bench.init()
+  bench.write('tree/a', 'a')
+  bench.write('tree/sub/b', 'b')
+  ids.push(await bench.commit('tree', 'first'))
+  bench.write('tree/a', 'changed')
+  ids.push(await bench.commit('tree', 'second'))
+})
+afterAll(() => bench.remove())
+
+test('shows a commit and what it changed', async () => {
+  const out = await bench.ok('show')
+  expect(out).toMatch(
+    /^commit [0-9a-f]{64} \(main\)\nAuthor: .*\nDate: .*\n\n {4}second\n\nM {2}\+7 B {2}-1 B {2}a\n1 file changed, \+7 B, -1 B\n$/,
+  )
+})
+
+test('shows what a first commit began with', async () => {
+  const lines = (await bench.ok('show', 'main~1')).split('\n')
+  expect(lines[0]).toBe(`commit ${ids[0]}`)
+  expect(lines.some((line) => line.endsWith(' sub/'))).toBe(true)
+  expect(lines.at(-2)).toBe('first commit: 2 files, 2 B')
+})
+
+test('says the same in JSON', async () => {
+  expect(await bench.json('show', ids[1]!.slice(0, 10))).toEqual({
+    commit: expect.objectContaining({ id: ids[1], parents: [ids[0]], message: 'second' }),
+    changes: [expect.objectContaining({ path: 'a', kind: 'modified', addedBytes: 7, removedBytes: 1 })],
+  })
+  expect(await bench.json('show', ids[0]!)).toEqual({
+    commit: expect.objectContaining({ id: ids[0], parents: [] }),
+    entries: [expect.objectContaining({ path: 'a' }), expect.objectContaining({ path: 'sub', kind: 'directory' })],
+  })
+})
+
+test('what is not there', async () => {
+  await bench.fails(3, 'UNKNOWN_REVISION', 'show', 'nothing')
+})

@@ -1,0 +1,149 @@
+/** vg and pv. These make their volumes themselves, whatever the suite asks for. */
+import { randomBytes } from 'node:crypto'
+import { existsSync, renameSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Workbench } from '../support.js'
+
+let bench: Workbench
+beforeEach(async () => {
+  bench = new Workbench()
+  await bench.ok('init')
+})
+afterEach(() => bench.remove())
+
+const NUMBER = expect.any(Number)
+const FIRST = {
+  number: 0,
+  uuid: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  path: expect.any(String),
+  allocatable: true,
+  missing: false,
+  tags: [],
+  capacityBytes: null,
+  extents: NUMBER,
+  storedBytes: NUMBER,
+  fileBytes: NUMBER,
+}
+
+test('a new store is one volume', async () => {
+  expect(await bench.json('vg')).toEqual({
+    uuid: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    name: expect.any(String),
+    sequence: NUMBER,
+    type: 'linear',
+    chunkBytes: NUMBER,
+    extentBytes: NUMBER,
+    volumes: [FIRST],
+  })
+  expect(await bench.json('vg', 'show')).toEqual(await bench.json('vg'))
+  expect(await bench.json('pv', 'list')).toEqual([FIRST])
+  expect(await bench.ok('vg')).toMatch(/^volume group .*, linear, layout \d+\n.*\n1 physical volume:\npv +extents/)
+})
+
+describe('vg extend', () => {
+  test('adds a file', async () => {
+    expect(await bench.json('vg', 'extend', 'two.pv', '--size', '10M')).toMatchObject({
+      ...FIRST,
+      number: 1,
+      path: expect.stringContaining('two.pv'),
+      capacityBytes: 10 * 2 ** 20,
+    })
+    expect(existsSync(bench.path('two.pv'))).toBe(true)
+    expect(await bench.ok('vg', 'extend', 'three.pv')).toMatch(/^added physical volume 2: .*three\.pv\n$/)
+    expect(await bench.json<unknown[]>('pv')).toHaveLength(3)
+    const lines = (await bench.ok('pv', 'list')).split('\n')
+    expect(lines[0]).toMatch(/^pv {2}extents {2}stored {2}capacity {2}used {2}allocatable {2}file$/)
+    expect(lines[2]).toMatch(/^ 1 +0 +0 B +10\.0 MiB +0% {2}yes +.*two\.pv$/)
+  })
+
+  test('takes no file that is there', async () => {
+    bench.write('mine', 'mine')
+    expect((await bench.run('vg', 'extend', 'mine')).status).toBe(4)
+    expect((await bench.run('vg', 'extend', 'no/such/folder/pv')).status).not.toBe(0)
+    expect(await bench.json<unknown[]>('pv')).toHaveLength(1)
+  })
+})
+
+describe('vg change', () => {
+  test('stripes over the volumes', async () => {
+    await bench.ok('vg', 'extend', 'two.pv')
+    await bench.ok('vg', 'extend', 'three.pv')
+    expect(await bench.json('vg', 'change', '--type', 'striped')).toEqual({
+      name: expect.any(String),
+      type: 'striped',
+      sequence: NUMBER,
+    })
+    for (let file = 0; file < 6; file++) bench.write(`tree/${file}`, randomBytes(1 << 20))
+    await bench.commit('tree', 'x')
+    const volumes = await bench.json<{ extents: number }[]>('pv')
+    for (const volume of volumes) expect(volume.extents).toBeGreaterThan(0)
+    expect(await bench.json('verify')).toMatchObject({ ok: true })
+  })
+
+  test('names the group', async () => {
+    expect(await bench.ok('vg', 'change', '--name', 'photos')).toBe('volume group photos is linear\n')
+    expect(await bench.json('vg')).toMatchObject({ name: 'photos' })
+  })
+})
+
+describe('pv list --map', () => {
+  test('shows where extents are', async () => {
+    bench.write('tree/a', randomBytes(100_000))
+    await bench.commit('tree', 'x')
+    const map = await bench.json<{ rawBytes: number }[]>('pv', 'list', '--map')
+    expect(map.length).toBeGreaterThan(0)
+    expect(map[0]).toEqual({
+      pv: 0,
+      eid: NUMBER,
+      class: expect.any(String),
+      codec: expect.stringMatching(/^(zstd|lz4|none)/),
+      rawBytes: NUMBER,
+      storedBytes: NUMBER,
+      chunks: NUMBER,
+    })
+    expect(await bench.json('pv', 'list', '--map', '0')).toEqual(map)
+    expect(await bench.ok('pv', 'list', '--map')).toMatch(/^pv {2}extent {2}class .*\n 0 /)
+    await bench.fails(3, 'PV_NOT_FOUND', 'pv', 'list', '--map', '7')
+  })
+})
+
+describe('pv change', () => {
+  test('by number, uuid or path', async () => {
+    await bench.ok('vg', 'extend', 'two.pv')
+    const [, two] = await bench.json<{ uuid: string }[]>('pv')
+    expect(await bench.json('pv', 'change', '1', '--allocatable', 'n')).toMatchObject({ number: 1, allocatable: false })
+    expect(await bench.json('pv', 'change', two!.uuid, '--size', '1G')).toMatchObject({
+      capacityBytes: 2 ** 30,
+      allocatable: false,
+    })
+    expect(await bench.ok('pv', 'change', 'two.pv', '--size', 'none', '--allocatable', 'y')).toBe(
+      'volume 1: takes new extents\n',
+    )
+    expect(await bench.ok('pv', 'change', '1', '--size', '2M')).toBe(
+      'volume 1: takes new extents, holds at most 2.00 MiB\n',
+    )
+  })
+
+  test('of one that is not there', async () => {
+    const error = await bench.fails(3, 'PV_NOT_FOUND', 'pv', 'change', '9', '--allocatable', 'n')
+    expect(error.hint).toContain('0 (')
+  })
+})
+
+test('a volume that is full is said to be', async () => {
+  await bench.ok('pv', 'change', '0', '--size', '64K')
+  bench.write('tree/a', randomBytes(1_000_000))
+  await bench.fails(6, 'VG_FULL', 'commit', '--from', 'tree', '-m', 'x')
+  expect(await bench.json('branch')).toEqual([])
+})
+
+test('a missing volume: the store does not open, but shows what it lacks', async () => {
+  await bench.ok('vg', 'extend', 'two.pv')
+  bench.write('tree/a', 'a')
+  await bench.commit('tree', 'x')
+  renameSync(bench.path('two.pv'), bench.path('elsewhere'))
+  const error = await bench.fails(5, 'PV_MISSING', 'log')
+  expect(JSON.stringify(error)).toContain('two.pv')
+  expect(await bench.json('pv')).toMatchObject([{ missing: false }, { missing: true }])
+  expect(await bench.ok('vg')).toContain('missing')
+})

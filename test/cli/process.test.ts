@@ -1,0 +1,134 @@
+/** What only a process of its own shows: start-up, signals, pipes. */
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readVersion } from '../../cli/version.js'
+import { type BuiltCommand, buildCommand } from '../support/builtCommand.js'
+import { Workbench } from './support.js'
+
+let built: BuiltCommand
+let bench: Workbench
+
+beforeAll(async () => {
+  built = await buildCommand()
+  bench = new Workbench()
+  await bench.init()
+  // Enough that a commit is still at work when a signal comes.
+  const block = Buffer.alloc(1 << 20)
+  for (let file = 0; file < 48; file++) {
+    for (let at = 0; at < block.length; at += 4)
+      block.writeUInt32LE(Math.imul(at + file * block.length, 2654435761) >>> 0, at)
+    bench.write(`big/${file}`, block)
+  }
+})
+afterAll(() => {
+  built.remove()
+  bench.remove()
+})
+
+function start(...argv: string[]): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, [built.script, ...argv], { cwd: bench.folder, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+interface Ended {
+  /** `null` when a signal ended it before it could see to that. */
+  readonly status: number | null
+  readonly err: string
+}
+
+function ended(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Ended> {
+  let err = ''
+  child.stdout.resume()
+  child.stderr.on('data', (piece: Buffer) => {
+    err += piece.toString()
+  })
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, err })))
+}
+
+/**
+ * Commits and sends `signals` while the commit is at work. When that is depends on the machine, so several moments are
+ * tried, until one was neither before the command was up nor after it was done.
+ */
+async function interrupted(signals: readonly NodeJS.Signals[]): Promise<Ended> {
+  for (const afterMs of [250, 400, 160, 650, 100, 1000]) {
+    const branch = `after-${afterMs}`
+    const child = start('commit', '--from', 'big', '-m', 'never', '-b', branch)
+    const end = ended(child)
+    await new Promise((resolve) => setTimeout(resolve, afterMs))
+    for (const signal of signals) child.kill(signal)
+    const result = await end
+    if (result.status !== 0 && result.status !== null) {
+      expect(await branches()).not.toContain(branch)
+      return result
+    }
+    if (result.status === 0) await bench.ok('branch', '-d', '-f', branch)
+  }
+  throw new Error('no signal came while the commit was at work')
+}
+
+async function branches(): Promise<string[]> {
+  return (await bench.json<{ name: string }[]>('branch')).map((branch) => branch.name)
+}
+
+describe('start-up', () => {
+  test('--version loads nothing but what Node brings: it works where no package is', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-cli-'))
+    cpSync(dirname(built.script), folder, { recursive: true })
+    const alone = spawnSync(process.execPath, [join(folder, 'main.js'), '--version'], { encoding: 'utf8' })
+    const more = spawnSync(process.execPath, [join(folder, 'main.js'), 'log'], { encoding: 'utf8' })
+    rmSync(folder, { recursive: true })
+    expect(alone).toMatchObject({ status: 0, stdout: 'varve unknown\n' })
+    expect(more.stderr).toContain('commander')
+  })
+
+  test('help and wrong use load no store', () => {
+    for (const argv of [['--help'], ['commit', '--help'], ['help', 'json'], ['log', '--nonsense']]) {
+      const traced = spawnSync(process.execPath, [built.script, ...argv], {
+        encoding: 'utf8',
+        env: { ...process.env, NODE_DEBUG: 'esm' },
+      })
+      expect(traced.stderr).toContain('commander')
+      expect(traced.stderr).not.toContain('better-sqlite3')
+    }
+  })
+
+  test('says which version it is', () => {
+    const run = spawnSync(process.execPath, [built.script, '--version'], { encoding: 'utf8' })
+    expect(run.stdout).toBe(`varve ${readVersion()}\n`)
+  })
+})
+
+describe('interrupted', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('by %s a commit ends with %d and leaves a clean store', async (signal, status) => {
+    expect(await interrupted([signal])).toEqual({ status, err: `varve: interrupted by ${signal}\n` })
+    expect(await bench.json('verify')).toMatchObject({ ok: true })
+  })
+
+  test('twice it ends at once', async () => {
+    expect(await interrupted(['SIGINT', 'SIGINT'])).toMatchObject({ status: 130 })
+    expect(await bench.json('verify')).toMatchObject({ ok: true })
+  })
+})
+
+describe('a pipe whose reader leaves', () => {
+  test('ends the command without a word', async () => {
+    await bench.commit('big', 'all of it')
+    const child = start('cat', 'main:0')
+    const end = ended(child)
+    child.stdout.once('data', () => child.stdout.destroy())
+    expect(await end).toEqual({ status: 141, err: '' })
+  })
+
+  test('gets everything when it stays', async () => {
+    const run = spawnSync(process.execPath, [built.script, 'cat', 'main:7'], { cwd: bench.folder, maxBuffer: 1 << 26 })
+    expect(run.status).toBe(0)
+    expect(run.stdout.length).toBe(1 << 20)
+  })
+})
