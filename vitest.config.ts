@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 /** Suites that make stores: each runs twice, on a store of one file and on one of three physical volumes. */
@@ -7,7 +6,6 @@ const STORE_SUITES = ['volume', 'cas', 'repository', 'refs', 'worktree', 'upkeep
 )
 
 export default defineConfig({
-  resolve: { alias: { varve: fileURLToPath(new URL('src/index.ts', import.meta.url)) } },
   test: {
     pool: 'forks',
     testTimeout: 60_000,

@@ -1,7 +1,7 @@
 /** Document versioning through libraries: each contender in a process of its own, alternating in each round. */
-import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { runChild } from './children.js'
 import { CONTENDERS } from './libraryContenders.js'
 import type { LibraryRun } from './libraryRun.js'
 import { EDITS } from './libraryWorkload.js'
@@ -46,25 +46,15 @@ export async function runLibrary(
   return results
 }
 
-function runInProcess(contender: string, folder: string): Promise<LibraryRun> {
+async function runInProcess(contender: string, folder: string): Promise<LibraryRun> {
   const script = join(import.meta.dirname, 'libraryRun.ts')
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', script, contender, folder], {
-      cwd: join(import.meta.dirname, '..'),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    const printed: Buffer[] = []
-    let said = ''
-    child.stdout.on('data', (piece: Buffer) => printed.push(piece))
-    child.stderr.on('data', (piece: Buffer) => {
-      said += piece.toString()
-    })
-    child.on('error', reject)
-    child.on('close', (status) => {
-      if (status === 0) resolve(JSON.parse(Buffer.concat(printed).toString()) as LibraryRun)
-      else reject(new Error(reasonIn(said) ?? `ended with status ${status}`))
-    })
+  const ended = await runChild(process.execPath, ['--import', 'tsx', script, contender, folder], {
+    folder: join(import.meta.dirname, '..'),
+    environment: process.env,
+    keepPrinted: true,
   })
+  if (ended.status !== 0) throw new Error(reasonIn(ended.said) ?? `ended with status ${ended.status ?? ended.signal}`)
+  return JSON.parse(ended.printed) as LibraryRun
 }
 
 /** The line that names the error, without the stack and its machine paths. */

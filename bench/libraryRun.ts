@@ -13,6 +13,8 @@ export interface LibraryRun {
   readonly firstSeconds: number
   /** All commits of one line each. */
   readonly editsSeconds: number
+  /** User and system time of the process during those, all threads. */
+  readonly editsCpuSeconds: number
   readonly logSeconds: number
   readonly readSeconds: number
   readonly storeBytes: number
@@ -39,6 +41,7 @@ async function measure(name: string, folder: string): Promise<LibraryRun> {
   const watched = workload.pathOf(EDITS - 1)
   const texts: string[] = []
   let editsSeconds = 0
+  const cpuBefore = process.cpuUsage()
   for (let edit = 0; edit < EDITS; edit++) {
     const changed = workload.edit(edit)
     editsSeconds += await secondsOf(async () => {
@@ -46,6 +49,7 @@ async function measure(name: string, folder: string): Promise<LibraryRun> {
     })
     texts.push(workload.documents.get(watched) ?? '')
   }
+  const cpu = process.cpuUsage(cpuBefore)
   await writing.close()
   const storeBytes = bytesBelow(folder) - before
   const reading = await contender.open(folder)
@@ -57,7 +61,15 @@ async function measure(name: string, folder: string): Promise<LibraryRun> {
     }
   })
   await reading.close()
-  return { firstSeconds, editsSeconds, logSeconds, readSeconds, storeBytes, peakBytes: peakBytes() }
+  return {
+    firstSeconds,
+    editsSeconds,
+    editsCpuSeconds: (cpu.user + cpu.system) / 1e6,
+    logSeconds,
+    readSeconds,
+    storeBytes,
+    peakBytes: peakBytes(),
+  }
 }
 
 async function expectLog(store: DocumentStore): Promise<void> {

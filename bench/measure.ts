@@ -5,9 +5,10 @@
  * installed: it starts the command itself, so the numbers are those of the command and of what it waited for. Its own
  * millisecond is in every measured command alike, the start-ups included.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runChild } from './children.js'
 import { largestOf, sumOf } from './statistics.js'
 
 /** A command as data, so that a tool's adapter only says what to run. */
@@ -31,12 +32,6 @@ export interface Run {
 }
 
 const GNU_TIME = '/usr/bin/time'
-const ERROR_BYTES_KEPT = 4096
-
-let running: ChildProcess | undefined
-process.on('exit', () => {
-  running?.kill()
-})
 
 /** Several commands that together do one thing. */
 export function together(runs: readonly Run[]): Run {
@@ -72,15 +67,16 @@ export class Meter {
     const [program, args] = this.seesMemory
       ? [GNU_TIME, ['-q', '-o', this.reportFile, '-f', '%M %U %S', step.program, ...step.args]]
       : [step.program, [...step.args]]
-    const startedMs = performance.now()
-    const ended = await this.start(program, args, step)
-    const seconds = (ended.atMs - startedMs) / 1000
+    const ended = await runChild(program, args, {
+      folder: step.folder ?? this.scratchFolder,
+      environment: this.environmentOf(step),
+    })
     if (ended.status === null || !(step.successes ?? [0]).includes(ended.status)) {
       const how = ended.status === null ? `was ended by ${ended.signal}` : `ended with status ${ended.status}`
       const name = [step.program, ...step.args].join(' ')
       throw new Error(`${name} ${how}: ${ended.said.trim() || 'it said nothing'}`)
     }
-    return { seconds, ...(this.seesMemory ? readTimes(this.reportFile) : UNKNOWN) }
+    return { seconds: ended.seconds, ...(this.seesMemory ? readTimes(this.reportFile) : UNKNOWN) }
   }
 
   /** What a command prints, or undefined when it is not there or fails. Not measured. */
@@ -89,40 +85,9 @@ export class Meter {
     return asked.status === 0 ? asked.stdout.trim() : undefined
   }
 
-  private start(program: string, args: readonly string[], step: Step): Promise<Ended> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(program, [...args], {
-        cwd: step.folder ?? this.scratchFolder,
-        env: this.environmentOf(step),
-        stdio: ['ignore', 'ignore', 'pipe'],
-      })
-      running = child
-      let said = ''
-      let atMs = 0
-      child.stderr.on('data', (piece: Buffer) => {
-        said = (said + piece.toString()).slice(-ERROR_BYTES_KEPT)
-      })
-      child.on('error', reject)
-      child.on('exit', () => {
-        atMs = performance.now()
-      })
-      child.on('close', (status, signal) => {
-        running = undefined
-        resolve({ status, signal, said, atMs })
-      })
-    })
-  }
-
   private environmentOf(step: Step): NodeJS.ProcessEnv {
     return { PATH: process.env.PATH, HOME: this.homeFolder, LC_ALL: 'C.UTF-8', ...step.environment }
   }
-}
-
-interface Ended {
-  readonly status: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly said: string
-  readonly atMs: number
 }
 
 const UNKNOWN = { cpuSeconds: undefined, peakBytes: undefined } as const

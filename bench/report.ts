@@ -30,7 +30,7 @@ function hostLines({ host, date, tools, absent, rounds }: Results): string[] {
   const versions = tools.map(({ name, version }) => (version.startsWith(name) ? version : `${name} ${version}`))
   return [
     `**Host**: ${host.processor}, ${host.cores} cores, ${numberText(host.memoryBytes / 1e9)} GB, ${host.fileSystem}, ` +
-      `${host.system}; Node ${host.node}, SQLite ${host.sqlite}; ${date}, ${rounds} rounds; ` +
+      `${host.system}; Node ${host.node}, SQLite ${host.sqlite}; ${date}, ${rounds === 1 ? 'one round' : `${rounds} rounds`}; ` +
       `load before the run ${host.loadBefore.toFixed(2)}.`,
     `**Tools**: ${[...versions, `isomorphic-git ${host.isomorphicGit}`].join('; ')}.` +
       (absent.length > 0 ? ` Not in this run: ${absent.join(', ')}.` : ''),
@@ -57,6 +57,7 @@ function librarySection(library: readonly ContenderRounds[], subject: string): s
       contender,
       spread(rounds.map((run) => EDITS / run.editsSeconds)),
       ratio === undefined || contender === subject ? undefined : `${spreadText(ratio)} ×`,
+      spread(rounds.map((run) => (run.editsCpuSeconds * 1000) / EDITS)),
       spread(rounds.map((run) => run.firstSeconds)),
       spread(rounds.map((run) => run.logSeconds)),
       spread(rounds.map((run) => run.readSeconds)),
@@ -68,6 +69,7 @@ function librarySection(library: readonly ContenderRounds[], subject: string): s
     'library',
     'commits/s',
     `${subject} is faster by`,
+    'CPU ms a commit',
     `first commit, ${DOCUMENTS} documents, s`,
     `log of ${EDITS}, s`,
     `one document from ${VERSIONS_READ} versions, s`,
@@ -108,9 +110,9 @@ function methodLines({ tools, gnuTime, stores, library }: Results): string[] {
       ? []
       : [
           '- Corpora are read once beforehand, so they come from the page cache. Each tool starts with a fresh store, after a',
-          '  `sync`. Timed are its commands alone, each a process: for every version its commit, then the restore of the last',
-          '  version into an empty folder, then the last version committed once more.',
-          '- Past start-up: less what the same number of starts to print the version took, right after the commits.',
+          '  `sync`. Timed are its commands alone, each a process: for every version its commit, then the last version',
+          '  committed once more, then its restore into an empty folder.',
+          '- Past start-up: less what the same number of starts to print the version took, soon after the commits.',
           '- The store is the sum of its files’ lengths after the last version, without caches; allotted is what the file system',
           '  gave them. Identical: names, kinds, bytes, symlink targets and executable bits, by the harness’s own comparison.',
           gnuTime

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { stopChildren } from './children.js'
 import { type Corpus, openCorpus } from './corpora.js'
 import { describeHost } from './host.js'
 import { runLibrary } from './library.js'
@@ -111,6 +112,7 @@ async function main(): Promise<number> {
   const clean = (): void => rmSync(workFolder, { recursive: true, force: true, maxRetries: 3 })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
+      stopChildren()
       clean()
       process.exit(130)
     })

@@ -75,8 +75,8 @@ function toolRow({ tool, rounds }: ToolRounds, rawBytes: number): Cell[] {
   ]
 }
 
-function spreadIn(rounds: readonly StoreRound[], valueOf: (round: StoreRound) => number): Spread | undefined {
-  return rounds.length === 0 ? undefined : spreadOf(rounds.map(valueOf))
+function spreadIn(rounds: readonly StoreRound[], pick: (round: StoreRound) => number): Spread | undefined {
+  return rounds.length === 0 ? undefined : spreadOf(rounds.map(pick))
 }
 
 function text(spread: Spread | undefined): Cell {

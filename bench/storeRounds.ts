@@ -95,11 +95,11 @@ async function runOnce(corpus: Corpus, tool: StoreTool, meter: Meter, workFolder
       starts += steps.length
       commits.push(await meter.runAll(steps))
     }
-    const startUps = await meter.runAll(Array.from({ length: starts }, () => tool.versionStep))
     const [storeBytes, allottedBytes] = sizesOf(store.storeFolder)
+    const again = await meter.runAll(store.commit(last.folder, 'again'))
+    const startUps = await meter.runAll(Array.from({ length: starts }, () => tool.versionStep))
     const restoring = await meter.runAll(store.restore(last.folder, label, target))
     const comparison = compareTrees(last.folder, store.restoredAt(last.folder, target))
-    const again = await meter.runAll(store.commit(last.folder, 'again'))
     return {
       commits,
       committing: together(commits),

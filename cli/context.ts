@@ -83,6 +83,20 @@ export class Context {
     return this.open({ readOnly: true })
   }
 
+  /**
+   * Opens the store for a long read: with a lease, so that nothing is cleared away under it, where the store can be
+   * written to; on media that cannot, nothing is cleared away anyhow.
+   */
+  async openToReadLong(): Promise<Repository> {
+    const { isVarveError } = await this.library()
+    try {
+      return await this.open()
+    } catch (error) {
+      if (!isVarveError(error, 'STORAGE_READ_ONLY', 'STORAGE_DENIED')) throw error
+      return this.openToRead()
+    }
+  }
+
   /** Has the store closed when the verb is over. */
   adopt(repository: Repository): Repository {
     this.#opened.push(repository)

@@ -3,6 +3,7 @@
  * the world comes in as `io`, so that tests run it in their own process.
  */
 import { CommanderError, type OutputConfiguration } from 'commander'
+import type { ErrorCode } from '../src/index.js'
 import { GLOBAL_COMPLETES, globalOptions, readGlobalOptions, VerbCommand } from './command.js'
 import { Context } from './context.js'
 import { EXIT, type Failure, failureLines, failureOf, UsageError } from './errors.js'
@@ -19,9 +20,11 @@ export type Runner = (verb: Verb, command: VerbCommand) => Promise<void>
 /** @returns The exit status. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let status: number = EXIT.ok
+  let hints: Verb['hints']
   const printed: string[] = []
   const program = createProgram(
     async (verb, command) => {
+      hints = verb.hints
       status = await runVerb(program, verb, command, io)
     },
     {
@@ -42,7 +45,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       status = await endOfParsing(program, error, printed, io)
     }
   } catch (error) {
-    status = await reportFailure(failureOf(error), error, wantsJson(program, argv), io)
+    const failure = failureOf(error)
+    const hint = hints?.[failure.code as ErrorCode] ?? failure.hint
+    const hinted = hint === undefined ? failure : { ...failure, hint }
+    status = await reportFailure(hinted, error, wantsJson(program, argv), io)
   }
   return status
 }

@@ -20,9 +20,10 @@ Change    { path, kind: "added" | "removed" | "modified" | "type-changed" | "mod
             before, after: { kind, executable, sizeBytes, id } | null,
             addedBytes?, removedBytes?: number }    // bytes that really differ
 Ref       { name, kind: "branch" | "tag", target, message: string | null, time }
-Volume    { number, uuid, path: string, allocatable, missing: boolean, tags: string[],
-            capacityBytes: number | null,                // null: as the disk allows
-            extents, storedBytes, fileBytes: number }    // fileBytes: size of the file`
+Volume    { number, uuid, path: string, allocatable: boolean, tags: string[],
+            capacityBytes, freeBytes: number | null,     // null: as the disk allows
+            extents, storedBytes, fileBytes: number,     // fileBytes: size of the file
+            problem: { code, message } | null }          // why it cannot be used: missing, stale ...`
 
 type Signature = CommitInfo['author']
 
@@ -92,11 +93,12 @@ export function volumeJson(volume: PhysicalVolumeInfo) {
     uuid: volume.uuid,
     path: volume.path,
     allocatable: volume.allocatable,
-    missing: volume.missing,
     tags: volume.tags,
     capacityBytes: volume.capacityBytes,
+    freeBytes: volume.freeBytes,
     extents: volume.extents,
     storedBytes: volume.storedBytes,
     fileBytes: volume.fileBytes,
+    problem: volume.problem ?? null,
   }
 }

@@ -44,9 +44,9 @@ export function parsePositiveSize(text: string): number {
   return size
 }
 
-/** A capacity; `none` takes the limit away. */
-export function parseCapacity(text: string): number | null {
-  return text === 'none' ? null : parsePositiveSize(text)
+/** A capacity; `none` takes the limit away. (Not `null` yet: commander takes that for an empty text.) */
+export function parseCapacity(text: string): number | 'none' {
+  return text === 'none' ? 'none' : parsePositiveSize(text)
 }
 
 export interface ByteRange {

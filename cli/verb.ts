@@ -3,6 +3,7 @@
  *
  * A file in commands/ exports one `verb`; verbs.ts lists them with their summaries, so that `varve --help` loads none.
  */
+import type { ErrorCode } from '../src/index.js'
 import type { Completes, VerbCommand } from './command.js'
 import type { Context } from './context.js'
 
@@ -21,6 +22,8 @@ export interface Verb {
   readonly json: string
   /** The exit statuses that can come of it, beside 0, 2, 130 and 141; a text where the verb gives one a meaning of its own. */
   readonly statuses?: Readonly<Record<number, string | true>>
+  /** What to do about an error, in terms of this command's options; said instead of the library's own hint. */
+  readonly hints?: Readonly<Partial<Record<ErrorCode, string>>>
   /** What completion offers for the operands in turn. */
   readonly completes?: readonly Completes[]
   /** The same for options that take a value, by long name without dashes. */

@@ -12,9 +12,14 @@ export async function printVolumes(context: Context, volumes: readonly PhysicalV
     sizeText(volume.storedBytes),
     volume.capacityBytes === null ? '-' : sizeText(volume.capacityBytes),
     volume.capacityBytes === null ? '-' : percentText(volume.storedBytes, volume.capacityBytes),
-    volume.missing ? red('missing') : volume.allocatable ? 'yes' : 'no',
+    volume.problem !== undefined ? red(problemText(volume.problem.code)) : volume.allocatable ? 'yes' : 'no',
     plainLine(volume.path),
   ])
   const heads = ['pv', 'extents', 'stored', 'capacity', 'used', 'allocatable', 'file'].map(bold)
   await printColumns(context.out, ['right', 'right', 'right', 'right', 'right', 'left', 'left'], [heads, ...rows])
+}
+
+/** `PV_MISSING` is `missing`. */
+function problemText(code: string): string {
+  return code.replace(/^PV_/, '').toLowerCase()
 }

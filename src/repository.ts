@@ -30,6 +30,7 @@ import {
   type RefRow,
   Refs,
   type RefUpdate,
+  refExists,
   refNotFound,
 } from './refs/refs.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
@@ -359,6 +360,8 @@ export class Repository {
    */
   async createBranch(name: string, rev: string, options: { readonly force?: boolean | undefined } = {}): Promise<void> {
     const target = await this.resolve(rev)
+    const there = this.session.refs.get(branchRef(name))
+    if (there && !options.force) throw refExists(there)
     await this.moveRefs([{ name: branchRef(name), expected: options.force ? 'any' : null, target }], 'branch', rev)
   }
 

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { isVarveError, VarveError } from './base/errors.js'
 import { nameToBytes, nameToText } from './base/names.js'
 import type { WorkOptions } from './base/progress.js'
-import type { ObjectWriter } from './cas/objects.js'
+import type { ObjectReader, ObjectWriter } from './cas/objects.js'
 import type { Commit } from './format/commit.js'
 import { type Content, EMPTY_CONTENT } from './format/content.js'
 import type { CommitInfo } from './history/commits.js'
@@ -81,7 +81,7 @@ export async function commitFrom(session: Session, dir: string, options: CommitF
       warnings: stored.warnings,
     }
     const tree = { tree: stored.tree, files: stored.files, attributes: stored.attributes }
-    const unchanged = before && (await isUnchanged(session, before.commit, tree))
+    const unchanged = before && (await isUnchanged(writer, before.commit, tree))
     if (unchanged && !options.allowEmpty) {
       await writer.abandon()
       return { ...result, commit: undefined, newBytes: 0, storedBytes: 0 }
@@ -148,12 +148,12 @@ export function requireMessage(message: string): void {
 
 /** Same content, and nothing recorded differs but times: a new mtime alone never makes a commit. */
 async function isUnchanged(
-  session: Session,
+  reader: ObjectReader,
   before: Commit,
   now: { readonly tree: Content; readonly attributes: Content },
 ): Promise<boolean> {
   if (before.tree.id !== now.tree.id || before.tree.shape !== now.tree.shape) return false
-  return sameRecorded(session.store, before.attributes, now.attributes)
+  return sameRecorded(reader, before.attributes, now.attributes)
 }
 
 /** A store that lies in the folder it versions is not part of it. */

@@ -4,7 +4,6 @@ import type { VerbCommand } from '../command.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { printColumns } from '../output.js'
-import { defaultBranchOf } from '../settings.js'
 import { refJson } from '../shapes.js'
 import { agoText, plainLine, shortId, subjectOf } from '../text.js'
 import type { Verb } from '../verb.js'
@@ -20,10 +19,10 @@ export const verb: Verb = {
     command
       .argument('[name]', 'the branch; without one, or as "list", branches are listed')
       .argument('[rev]', 'where it starts (default: HEAD); with -m the new name')
-      .addOption(new Option('-d, --delete', 'delete the branch').conflicts(['move']))
+      .addOption(new Option('-d, --delete', 'delete the branch').conflicts(['move', 'force']))
       .option('-m, --move', 'rename NAME; its reflog goes with it')
-      .option('-f, --force', 'move a branch that exists, delete one that nothing else reaches')
-      .usage('[list]  |  [-f] <name> [rev]  |  -d [-f] <name>  |  -m <old> <new>')
+      .option('-f, --force', 'move a branch that exists')
+      .usage('[list]  |  [-f] <name> [rev]  |  -d <name>  |  -m <old> <new>')
   },
   about: 'What a deleted branch held stays in the store and in the reflog; its last commit is printed.',
   examples: [
@@ -44,7 +43,7 @@ export const verb: Verb = {
   async run(context, command) {
     const options = command.opts<Options>()
     const [name, second] = command.args
-    if (options.delete === true) await remove(context, options, command)
+    if (options.delete === true) await remove(context, command)
     else if (options.move === true) await rename(context, command)
     else if (name === undefined || (name === 'list' && second === undefined)) await list(context)
     else await create(context, name, second ?? 'HEAD', options.force === true)
@@ -54,7 +53,7 @@ export const verb: Verb = {
 
 async function list(context: Context): Promise<void> {
   const repository = await context.openToRead()
-  const defaultBranch = await defaultBranchOf(repository)
+  const { value: defaultBranch } = await repository.config.get('default-branch')
   const branches = await repository.branches()
   const subjects = await Promise.all(
     branches.map(async (branch) => subjectOf((await repository.commit(branch.target)).message)),
@@ -104,12 +103,12 @@ async function rename(context: Context, command: VerbCommand): Promise<void> {
   else await context.say(`renamed branch ${plainLine(old)} to ${plainLine(name)}`)
 }
 
-async function remove(context: Context, options: Options, command: VerbCommand): Promise<void> {
+async function remove(context: Context, command: VerbCommand): Promise<void> {
   const [name, tooMuch] = command.args
   if (name === undefined || tooMuch !== undefined) throw new UsageError('deleting needs one name: varve branch -d NAME')
   const repository = await context.open()
   const was = await targetOf(repository, name)
-  await repository.deleteBranch(name, { force: options.force === true })
+  await repository.deleteBranch(name)
   if (context.json) await context.out.json({ action: 'deleted', name, target: null, was: was ?? null })
   else await context.say(`deleted branch ${plainLine(name)}${was === undefined ? '' : ` (was ${shortId(was)})`}`)
 }

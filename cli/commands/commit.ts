@@ -1,8 +1,6 @@
-import { hostname, userInfo } from 'node:os'
 import type { CommitFromResult, Repository } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT } from '../errors.js'
-import { authorSettingOf, defaultBranchOf } from '../settings.js'
 import { commitJson } from '../shapes.js'
 import { counted, plainLine, shortId, sizeText, subjectOf } from '../text.js'
 import { collect, parseCount } from '../values.js'
@@ -57,8 +55,8 @@ visible in the store before all of it is safely written. If nothing changed sinc
 { branch: string, commit: Commit | null,          // null: nothing changed
   files, sizeBytes, ignored: number,
   newBytes, storedBytes: number,                  // what was not there before, and what it takes
-  savedBy: { dedup, compression: number },
-  skipped: { path, reason }[], warnings: string[] }`,
+  savedBy: { dedupBytes, compressionBytes: number },
+  skipped: { path, code, reason }[], warnings: string[] }`,
   statuses: {
     [EXIT.ok]: 'done, or nothing changed',
     [EXIT.notFound]: 'no such folder or store',
@@ -67,36 +65,32 @@ visible in the store before all of it is safely written. If nothing changed sinc
     [EXIT.storage]: true,
     [EXIT.files]: 'files could not be read or changed while they were read; nothing was committed',
   },
+  hints: {
+    UNREADABLE_FILES:
+      'nothing was committed; --skip-unreadable commits without them, --ignore leaves them out for good',
+    REF_CONFLICT: 'nothing was committed; --retry commits on top of what came meanwhile',
+  },
   completesOption: { from: 'file', branch: 'branch' },
 
   async run(context, command) {
     const options = command.opts<Options>()
     const repository = await context.open()
-    const branch = options.branch ?? (await defaultBranchOf(repository))
+    const author = options.author ?? nonEmpty(context.io.env.VARVE_AUTHOR)
     const result = await repository.commitFrom(context.resolvePath(options.from), {
       ...context.work,
-      branch,
+      branch: options.branch,
       message: options.message,
-      author: await authorOf(context, repository, options.author),
-      ...(options.ignore === undefined ? {} : { ignore: [...options.ignore] }),
+      author,
+      ignore: options.ignore,
       ignoreFiles: options.ignoreFiles === true,
       skipUnreadable: options.skipUnreadable === true,
       allowEmpty: options.allowEmpty === true,
-      ...(options.retry === undefined ? {} : { retry: options.retry === true ? RETRIES_WHEN_UNSAID : options.retry }),
+      retry: options.retry === true ? RETRIES_WHEN_UNSAID : options.retry,
     })
-    if (context.json) await context.out.json(resultJson(branch, result))
-    else await sayResult(context, repository, branch, options.message, result)
+    if (context.json) await context.out.json(resultJson(result))
+    else await sayResult(context, repository, options.message, result)
     return EXIT.ok
   },
-}
-
-/** The library reads neither environment nor user name: who commits is decided here. */
-async function authorOf(context: Context, repository: Repository, given: string | undefined): Promise<string> {
-  return given ?? nonEmpty(context.io.env.VARVE_AUTHOR) ?? (await authorSettingOf(repository)) ?? userAtHost()
-}
-
-function userAtHost(): string {
-  return `${userInfo().username}@${hostname()}`
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
@@ -104,16 +98,16 @@ function nonEmpty(text: string | undefined): string | undefined {
 }
 
 /** Beside the files' own chunks a commit stores directories and the like, so what is stored may exceed what is new. */
-function savings(result: CommitFromResult): { dedup: number; compression: number } {
+function savings(result: CommitFromResult): { dedupBytes: number; compressionBytes: number } {
   return {
-    dedup: Math.max(0, result.bytes - result.newBytes),
-    compression: Math.max(0, result.newBytes - result.storedBytes),
+    dedupBytes: Math.max(0, result.bytes - result.newBytes),
+    compressionBytes: Math.max(0, result.newBytes - result.storedBytes),
   }
 }
 
-function resultJson(branch: string, result: CommitFromResult) {
+function resultJson(result: CommitFromResult) {
   return {
-    branch,
+    branch: result.branch,
     commit: result.commit === undefined ? null : commitJson(result.commit),
     files: result.files,
     sizeBytes: result.bytes,
@@ -129,14 +123,14 @@ function resultJson(branch: string, result: CommitFromResult) {
 async function sayResult(
   context: Context,
   repository: Repository,
-  branch: string,
   message: string,
   result: CommitFromResult,
 ): Promise<void> {
+  const branch = plainLine(result.branch)
   for (const warning of result.warnings) await context.warn(warning)
   for (const { path, reason } of result.skipped) await context.warn(`skipped ${plainLine(path)}: ${reason}`)
   if (result.commit === undefined) {
-    const tip = await repository.resolve(branch)
+    const tip = await repository.resolve(`heads/${result.branch}`)
     await context.say(`nothing changed; ${branch} stays at ${shortId(tip)}`)
   } else {
     const id = context.colors.yellow(shortId(result.commit.id))
@@ -144,8 +138,8 @@ async function sayResult(
     const saved = savings(result)
     await context.say(
       `${counted(result.files, 'file')}, ${sizeText(result.bytes)}: ${sizeText(result.newBytes)} new, ` +
-        `${sizeText(result.storedBytes)} stored (saved ${sizeText(saved.dedup)} by dedup, ` +
-        `${sizeText(saved.compression)} by compression)`,
+        `${sizeText(result.storedBytes)} stored (saved ${sizeText(saved.dedupBytes)} by dedup, ` +
+        `${sizeText(saved.compressionBytes)} by compression)`,
     )
   }
   if (result.ignored > 0) await context.say(`${counted(result.ignored, 'entry', 'entries')} ignored`)

@@ -1,3 +1,5 @@
+import type { PropertyInfo } from '../../src/index.js'
+import type { Context } from '../context.js'
 import { EXIT } from '../errors.js'
 import { printColumns } from '../output.js'
 import { plainLine } from '../text.js'
@@ -8,24 +10,30 @@ const list: Verb = {
     { command: 'varve config', does: 'all settings' },
     { command: 'varve config list --json', does: 'for a program' },
   ],
-  json: '{ name, value: string | null, source: string }[]          // source: "default" or where it was set',
+  json: '{ name, value: string, source: "local" | "default", description: string }[]',
   statuses: { [EXIT.notFound]: 'no store here' },
 
   async run(context) {
     const repository = await context.openToRead()
     const entries = await repository.config.list()
     if (context.json) {
-      await context.out.jsonArray(entries.map(({ name, value, source }) => ({ name, value: value ?? null, source })))
+      await context.out.jsonArray(entries)
     } else {
       const { dim } = context.colors
       await printColumns(
         context.out,
         [],
-        entries.map(({ name, value, source }) => [name, plainLine(value ?? '-'), dim(source)]),
+        entries.map(({ name, value, source, description }) => [name, plainLine(value), source, dim(description)]),
       )
     }
     return EXIT.ok
   },
+}
+
+const SETTING = '{ name, value: string, source: "local" | "default" }'
+
+function settingJson({ name, value, source }: PropertyInfo) {
+  return { name, value, source }
 }
 
 const get: Verb = {
@@ -34,19 +42,19 @@ const get: Verb = {
   },
   examples: [
     { command: 'varve config get default-branch', does: 'one value' },
-    { command: 'varve config get author || echo "nobody in particular"', does: 'exit status 1 where none is set' },
+    { command: 'varve config get compression --json', does: 'and whether it is the default' },
   ],
-  json: '{ name: string, value: string | null }',
-  statuses: { [EXIT.failed]: 'not set', [EXIT.notFound]: 'no store here' },
+  json: SETTING,
+  statuses: { [EXIT.usage]: 'no such setting', [EXIT.notFound]: 'no store here' },
   completes: ['config'],
 
   async run(context, command) {
     const [name = ''] = command.args
     const repository = await context.openToRead()
-    const value = await repository.config.get(name)
-    if (context.json) await context.out.json({ name, value: value ?? null })
-    else if (value !== undefined) await context.out.line(plainLine(value))
-    return value === undefined ? EXIT.failed : EXIT.ok
+    const setting = await repository.config.get(name)
+    if (context.json) await context.out.json(settingJson(setting))
+    else await context.out.line(plainLine(setting.value))
+    return EXIT.ok
   },
 }
 
@@ -58,7 +66,7 @@ const set: Verb = {
     { command: 'varve config set author "Ann <ann@example.com>"', does: 'who commits where nothing else says it' },
     { command: 'varve config set compression zstd:6', does: 'for what is stored from now on' },
   ],
-  json: '{ name, value: string }',
+  json: SETTING,
   statuses: { [EXIT.usage]: 'no such setting, or not a value for it', [EXIT.notFound]: 'no store here' },
   completes: ['config'],
 
@@ -66,9 +74,7 @@ const set: Verb = {
     const [name = '', value = ''] = command.args
     const repository = await context.open()
     await repository.config.set(name, value)
-    const stored = (await repository.config.get(name)) ?? value
-    if (context.json) await context.out.json({ name, value: stored })
-    else await context.say(`${name} = ${plainLine(stored)}`)
+    await report(context, await repository.config.get(name))
     return EXIT.ok
   },
 }
@@ -81,19 +87,23 @@ const unset: Verb = {
     { command: 'varve config unset author', does: 'back to the default' },
     { command: 'varve config unset compression -q', does: 'without a word' },
   ],
-  json: '{ name: string, value: string | null }          // value: the default, now in force',
-  statuses: { [EXIT.notFound]: 'no store here' },
+  json: SETTING,
+  statuses: { [EXIT.usage]: 'no such setting', [EXIT.notFound]: 'no store here' },
   completes: ['config'],
 
   async run(context, command) {
     const [name = ''] = command.args
     const repository = await context.open()
     await repository.config.unset(name)
-    const value = await repository.config.get(name)
-    if (context.json) await context.out.json({ name, value: value ?? null })
-    else await context.say(value === undefined ? `${name} is not set` : `${name} = ${plainLine(value)} (default)`)
+    await report(context, await repository.config.get(name))
     return EXIT.ok
   },
+}
+
+async function report(context: Context, setting: PropertyInfo): Promise<void> {
+  const { name, value, source } = setting
+  if (context.json) await context.out.json(settingJson(setting))
+  else await context.say(`${name} = ${plainLine(value)}${source === 'default' ? ' (default)' : ''}`)
 }
 
 export const verb: VerbGroup = {

@@ -27,7 +27,7 @@ the names in the store are. Every byte is checked on its way.`,
     { command: 'varve export main@{yesterday} /tmp/out docs', does: 'a folder as it was yesterday' },
     { command: 'varve export v1.0 . --into --overwrite src/a.c', does: 'put one file back' },
   ],
-  json: '{ commit: string, dir: string, files, sizeBytes: number, warnings: string[] }',
+  json: '{ commit: string, dir: string, files, directories, sizeBytes: number, warnings: string[] }',
   statuses: {
     [EXIT.notFound]: true,
     [EXIT.conflict]: 'DIR is not empty, or a file is in the way',
@@ -35,13 +35,17 @@ the names in the store are. Every byte is checked on its way.`,
     [EXIT.storage]: true,
     [EXIT.files]: 'names that clash or are not safe to write here',
   },
+  hints: {
+    DESTINATION_NOT_EMPTY: 'name another folder, or write into it with --into',
+    ALREADY_EXISTS: 'nothing was written; --overwrite replaces them',
+  },
   completes: ['revision', 'file'],
 
   async run(context, command) {
     const options = command.opts<Options>()
     const [rev = '', dir = '', ...operands] = command.args
     const paths = [...operands, ...command.paths].map(trimSlashes)
-    const repository = await context.openToRead()
+    const repository = await context.openToReadLong()
     const commit = await repository.resolve(rev)
     const target = context.resolvePath(dir)
     const result = await repository.export(commit, target, {
@@ -52,8 +56,8 @@ the names in the store are. Every byte is checked on its way.`,
     })
     for (const warning of result.warnings) await context.warn(warning)
     if (context.json) {
-      const { files, bytes: sizeBytes, warnings } = result
-      await context.out.json({ commit, dir: target, files, sizeBytes, warnings })
+      const { files, directories, bytes: sizeBytes, warnings } = result
+      await context.out.json({ commit, dir: target, files, directories, sizeBytes, warnings })
     } else {
       await context.say(
         `exported ${plainLine(rev)} (${shortId(commit)}) to ${target}: ${counted(result.files, 'file')}, ${sizeText(result.bytes)}`,

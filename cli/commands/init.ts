@@ -3,7 +3,6 @@ import { dirname, join } from 'node:path'
 import { Option } from 'commander'
 import type { CreateOptions } from '../../src/index.js'
 import { EXIT, UsageError } from '../errors.js'
-import { defaultBranchOf } from '../settings.js'
 import { STORE_IN_FOLDER } from '../store.js'
 import { sizeText } from '../text.js'
 import { parsePositiveSize } from '../values.js'
@@ -56,7 +55,7 @@ ids, so all copies of a store share it. "varve vg extend" adds files to a store 
     if (path !== named) await mkdir(dirname(path), { recursive: true })
     const repository = context.adopt(await Repository.create(path, createOptions(options)))
     const { hash, chunker, peSize } = repository.profile
-    const defaultBranch = await defaultBranchOf(repository)
+    const { value: defaultBranch } = await repository.config.get('default-branch')
     if (context.json) {
       const result = { store: path, hash, chunkBytes: chunker.averageBytes, extentBytes: peSize, defaultBranch }
       await context.out.json(result)

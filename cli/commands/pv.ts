@@ -3,14 +3,16 @@ import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { printColumns } from '../output.js'
 import { volumeJson } from '../shapes.js'
-import { countText, percentText, plainLine, sizeText } from '../text.js'
+import { countText, percentText, sizeText } from '../text.js'
 import { parseCapacity, parseYesOrNo } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { printVolumes } from '../volumeText.js'
 
 const list: Verb = {
   define(command) {
-    command.argument('[pv]', 'number, uuid or path; only this one').option('--map', 'list the extents on each instead')
+    command
+      .argument('[pv]', 'number, uuid or path; only this one')
+      .option('--map', 'where extents lie: runs of extent numbers, volume by volume')
   },
   examples: [
     { command: 'varve pv list', does: 'all volumes' },
@@ -18,7 +20,7 @@ const list: Verb = {
   ],
   json: `
 // without --map: Volume[]
-// with --map:    { pv, eid: number, class, codec: string, rawBytes, storedBytes, chunks: number }[]`,
+// with --map:    { pv, firstExtent, lastExtent, extents, rawBytes, storedBytes: number }[]`,
   statuses: { [EXIT.notFound]: 'no such volume, or no store here', [EXIT.damage]: true },
   completes: ['pv'],
 
@@ -48,21 +50,20 @@ async function printMap(context: Context, entries: AsyncIterable<ExtentMapEntry>
   }
   const { bold } = context.colors
   async function* rows(): AsyncIterable<readonly string[]> {
-    yield ['pv', 'extent', 'class', 'codec', 'chunks', 'raw', 'stored', 'ratio'].map(bold)
+    yield ['pv', 'extents', 'numbers', 'raw', 'stored', 'ratio'].map(bold)
     for await (const entry of entries) {
+      const { firstExtent, lastExtent } = entry
       yield [
         String(entry.pv),
-        String(entry.eid),
-        plainLine(entry.class),
-        plainLine(entry.codec),
-        countText(entry.chunks),
+        countText(entry.extents),
+        firstExtent === lastExtent ? String(firstExtent) : `${firstExtent}-${lastExtent}`,
         sizeText(entry.rawBytes),
         sizeText(entry.storedBytes),
         percentText(entry.storedBytes, entry.rawBytes),
       ]
     }
   }
-  await printColumns(context.out, ['right', 'right', 'left', 'left', 'right', 'right', 'right', 'right'], rows())
+  await printColumns(context.out, ['right', 'right', 'left', 'right', 'right', 'right'], rows())
 }
 
 /** A volume by number, uuid or path; paths are meant as seen from here. */
@@ -107,7 +108,7 @@ const change: Verb = {
   completesOption: { allocatable: ['y', 'n'] },
 
   async run(context, command) {
-    const options = command.opts<{ readonly allocatable?: boolean; readonly size?: number | null }>()
+    const options = command.opts<{ readonly allocatable?: boolean; readonly size?: number | 'none' }>()
     const [wanted = ''] = command.args
     if (options.allocatable === undefined && options.size === undefined) {
       throw new UsageError('change what?', 'give --allocatable y, --allocatable n or --size SIZE')
@@ -115,8 +116,8 @@ const change: Verb = {
     const repository = await context.open()
     const chosen = await findVolume(context, repository, wanted)
     await repository.changePhysicalVolume(chosen.uuid, {
-      ...(options.allocatable === undefined ? {} : { allocatable: options.allocatable }),
-      ...(options.size === undefined ? {} : { capacityBytes: options.size }),
+      allocatable: options.allocatable,
+      capacityBytes: options.size === 'none' ? null : options.size,
     })
     const volume = await findVolume(context, repository, chosen.uuid)
     if (context.json) await context.out.json(volumeJson(volume))

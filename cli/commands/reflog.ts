@@ -23,7 +23,8 @@ before its last move. The ids of deleted branches can be used as they are.`,
     { command: 'varve branch rescued main@{1}', does: 'keep where main was before' },
   ],
   json: `
-{ ref, revision: string,               // revision: "main@{0}"
+{ ref: string, kind: "branch" | "tag",
+  revision: string,                    // "main@{0}"
   old, new: string | null,             // null: did not exist before, was deleted
   time, operation, message, who: string }[]`,
   statuses: { [EXIT.notFound]: 'no such branch or tag, now or ever' },
@@ -32,12 +33,18 @@ before its last move. The ids of deleted branches can be used as they are.`,
   async run(context, command) {
     const options = command.opts<Options>()
     const repository = await context.openToRead()
-    const limit = options.maxCount === undefined ? {} : { limit: options.maxCount }
-    const entries = numbered(await repository.reflog(command.args[0], limit))
+    const [ref] = command.args
+    const moves = await repository.reflog(ref, { limit: options.maxCount })
+    if (ref !== undefined && moves.length === 0) {
+      const { VarveError } = await context.library()
+      throw new VarveError('REF_NOT_FOUND', `there is no branch or tag ${JSON.stringify(ref)}, and there never was`)
+    }
+    const entries = numbered(moves)
     if (context.json) {
       await context.out.jsonArray(
         entries.map(({ revision, entry }) => ({
           ref: entry.ref,
+          kind: entry.kind,
           revision,
           old: entry.old ?? null,
           new: entry.new ?? null,
@@ -68,8 +75,9 @@ before its last move. The ids of deleted branches can be used as they are.`,
 function numbered(entries: readonly ReflogEntry[]): { revision: string; entry: ReflogEntry }[] {
   const next = new Map<string, number>()
   return entries.map((entry) => {
-    const index = next.get(entry.ref) ?? 0
-    next.set(entry.ref, index + 1)
+    const ref = `${entry.kind} ${entry.ref}`
+    const index = next.get(ref) ?? 0
+    next.set(ref, index + 1)
     return { revision: `${entry.ref}@{${index}}`, entry }
   })
 }

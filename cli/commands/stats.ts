@@ -2,6 +2,7 @@ import type { StoreStats } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT } from '../errors.js'
 import { printColumns } from '../output.js'
+import { volumeJson } from '../shapes.js'
 import { counted, countText, percentText, plainLine, sizeText } from '../text.js'
 import type { Verb } from '../verb.js'
 
@@ -15,18 +16,18 @@ they replaced. Directories, commits and the like are counted as objects.`,
     { command: 'varve stats --json | jq .savedBy', does: 'for a program' },
   ],
   json: `
-{ commits, logicalFiles, logicalBytes, chunks, uniqueBytes, objects, objectBytes,
+{ commits, logicalFiles, logicalBytes, chunks, uniqueBytes, objects, objectBytes, extents,
   storedBytes, fileBytes: number,          // fileBytes: all files of the store as they lie on disk
-  savedBy: { dedup, compression, bases: number },
-  volumes: { number, path, extents, storedBytes, fileBytes }[] }`,
+  savedBy: { dedupBytes, compressionBytes, basesBytes: number },
+  volumes: Volume[] }`,
   statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
 
   async run(context) {
     const repository = await context.openToRead()
-    const stats = await repository.stats()
+    const stats = await repository.stats({ signal: context.signal })
     if (context.json) {
       const { perVolume, ...rest } = stats
-      await context.out.json({ ...rest, volumes: perVolume })
+      await context.out.json({ ...rest, volumes: perVolume.map(volumeJson) })
     } else {
       await printStats(context, stats)
     }
@@ -44,7 +45,11 @@ async function printStats(context: Context, stats: StoreStats): Promise<void> {
       row('logical', logicalBytes, `${counted(stats.commits, 'commit')}, ${counted(stats.logicalFiles, 'file')}`),
       row('unique', uniqueBytes, counted(stats.chunks, 'chunk')),
       row('objects', objectBytes, counted(stats.objects, 'object')),
-      row('stored', storedBytes, `${percentText(storedBytes, logicalBytes)} of logical`),
+      row(
+        'stored',
+        storedBytes,
+        `${percentText(storedBytes, logicalBytes)} of logical, ${counted(stats.extents, 'extent')}`,
+      ),
       row('on disk', stats.fileBytes, 'all files of the store'),
     ],
   )
@@ -54,13 +59,13 @@ async function printStats(context: Context, stats: StoreStats): Promise<void> {
     context.out,
     ['left', 'right', 'left'],
     [
-      row('  dedup', savedBy.dedup, `${percentText(savedBy.dedup, logicalBytes)} of logical`),
+      row('  dedup', savedBy.dedupBytes, `${percentText(savedBy.dedupBytes, logicalBytes)} of logical`),
       row(
         '  compression',
-        savedBy.compression,
-        `${percentText(savedBy.compression, uniqueBytes + objectBytes)} of unique and objects`,
+        savedBy.compressionBytes,
+        `${percentText(savedBy.compressionBytes, uniqueBytes + objectBytes)} of unique and objects`,
       ),
-      row('  bases', savedBy.bases, ''),
+      row('  bases', savedBy.basesBytes, ''),
     ],
   )
   if (stats.perVolume.length > 1) {

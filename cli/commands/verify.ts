@@ -12,7 +12,7 @@ const PATHS_LISTED_AT_MOST = 10
 
 export const verb: Verb = {
   define(command) {
-    command.option('--quick', 'check structure and checksums of what is stored, without decoding every chunk')
+    command.option('--quick', 'check structure and history only; file contents are not read')
   },
   about: `
 Every stored extent is read and decoded, every chunk and object compared with its id, and every commit walked. What is
@@ -23,7 +23,7 @@ damaged is named with the files it touches. Nothing is changed.`,
   ],
   json: `
 { ok: boolean,
-  checked: { extents, chunks, commits, files, bytes: number },
+  checked: { volumes, extents, chunks, commits, objects, bytes: number },          // bytes: read and hashed
   problems: { code, message, pv?, extent?, id?, paths?: string[] }[],
   notes: string[] }`,
   statuses: {
@@ -45,8 +45,8 @@ damaged is named with the files it touches. Nothing is changed.`,
 async function printReport(context: Context, report: VerifyReport): Promise<void> {
   const { checked, problems, notes } = report
   await context.say(
-    `checked ${counted(checked.extents, 'extent')}, ${counted(checked.chunks, 'chunk')}, ` +
-      `${counted(checked.commits, 'commit')}, ${counted(checked.files, 'file')}, ${sizeText(checked.bytes)}`,
+    `checked ${counted(checked.volumes, 'volume')}, ${counted(checked.extents, 'extent')}, ${counted(checked.chunks, 'chunk')}, ` +
+      `${counted(checked.objects, 'object')}, ${counted(checked.commits, 'commit')}; ${sizeText(checked.bytes)} read and compared`,
   )
   context.clearProgress()
   const { red } = context.colors

@@ -21,13 +21,12 @@ const show: Verb = {
     const repository = await context.open({ readOnly: true, partial: true })
     const group = await repository.volumeGroup()
     if (context.json) {
-      await context.out.json(groupJson(group))
+      await context.out.json(groupJson(group, repository.profile.chunker.averageBytes))
       return EXIT.ok
     }
-    const { hash, chunker, peSize } = group.profile
-    await context.out.line(
-      `volume group ${plainLine(group.name)} (${group.uuid}), ${group.type}, layout ${group.sequence}`,
-    )
+    const { hash, chunker, peSize } = repository.profile
+    const name = plainLine(group.name)
+    await context.out.line(`volume group ${name} (${group.uuid}), ${typeOf(group)}, layout ${group.sequence}`)
     await context.out.line(`${hash} ids, chunks of ${sizeText(chunker.averageBytes)}, extents of ${sizeText(peSize)}`)
     await context.out.line(`${counted(group.physicalVolumes.length, 'physical volume')}:`)
     await printVolumes(context, group.physicalVolumes)
@@ -35,14 +34,19 @@ const show: Verb = {
   },
 }
 
-function groupJson(group: VolumeGroupInfo) {
+/** How new extents are placed: that of the one logical volume there is so far. */
+function typeOf(group: VolumeGroupInfo): string {
+  return group.logicalVolumes[0]?.type ?? 'linear'
+}
+
+function groupJson(group: VolumeGroupInfo, chunkBytes: number) {
   return {
     uuid: group.uuid,
     name: group.name,
     sequence: group.sequence,
-    type: group.type,
-    chunkBytes: group.profile.chunker.averageBytes,
-    extentBytes: group.profile.peSize,
+    type: typeOf(group),
+    chunkBytes,
+    extentBytes: group.extentBytes,
     volumes: group.physicalVolumes.map(volumeJson),
   }
 }
@@ -105,11 +109,10 @@ const change: Verb = {
       throw new UsageError('change what?', 'give --type linear, --type striped or --name NAME')
     }
     const repository = await context.open()
-    await repository.changeVolumeGroup({
-      ...(options.type === undefined ? {} : { type: options.type }),
-      ...(options.name === undefined ? {} : { name: options.name }),
-    })
-    const { name, type, sequence } = await repository.volumeGroup()
+    await repository.changeVolumeGroup(options)
+    const group = await repository.volumeGroup()
+    const { name, sequence } = group
+    const type = typeOf(group)
     if (context.json) await context.out.json({ name, type, sequence })
     else await context.say(`volume group ${plainLine(name)} is ${type}`)
     return EXIT.ok

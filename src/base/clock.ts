@@ -8,5 +8,5 @@ export interface Clock {
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  zoneMinutes: (timeMs) => -new Date(timeMs).getTimezoneOffset(),
+  zoneMinutes: (timeMs) => 0 - new Date(timeMs).getTimezoneOffset(),
 }

@@ -59,7 +59,7 @@ export function formatCompression({ codec, level }: Compression): string {
   return codec === 'zstd' ? `zstd:${level}` : codec
 }
 
-/** Encodes at once, in this thread. What `encodeFrameAsync` gives, byte for byte. */
+/** Encodes at once, in this thread. */
 export function encodeFrame(raw: Uint8Array, compression: Compression, dictionary?: Uint8Array): Frame {
   const bytes = asBuffer(raw)
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
@@ -68,7 +68,10 @@ export function encodeFrame(raw: Uint8Array, compression: Compression, dictionar
   return smaller(bytes, CODEC.zstd, zstd.encode(bytes, compression.level, base))
 }
 
-/** As `encodeFrame`, in the thread pool. `raw` and `dictionary` must not change until it resolves. */
+/**
+ * As `encodeFrame`, in the thread pool; the frame may be another one of the same content. `raw` and `dictionary` must not
+ * change until it resolves.
+ */
 export async function encodeFrameAsync(
   raw: Uint8Array,
   compression: Compression,

@@ -1,6 +1,7 @@
 /**
  * zstd, from whichever library is at hand: the runtime's own (Node 22.15 and later; with dictionaries later still),
- * or the package `@toondepauw/node-zstd`. Both write and read the same format.
+ * or the package `@toondepauw/node-zstd`. Both write and read the same format,
+ * though not always the same bytes; nor does the runtime's in the thread pool and out of it.
  *
  * The runtime's is preferred: it stops decoding at a given length. The package knows no limit, so its frames are
  * inspected first (zstdFrame.ts); its frames do not declare their size, so that is added.
@@ -18,6 +19,8 @@ export interface Zstd {
 
 interface RuntimeOptions {
   readonly params?: Record<number, number>
+  readonly pledgedSrcSize?: number
+  readonly chunkSize?: number
   readonly maxOutputLength?: number
   readonly dictionary?: Buffer
 }
@@ -31,6 +34,9 @@ interface RuntimeZstd {
   zstdDecompress(frame: Buffer, options: RuntimeOptions, done: RuntimeCallback): void
   readonly constants: { readonly ZSTD_c_compressionLevel: number }
 }
+
+/** The runtime refuses less. */
+const CHUNK_SIZE_LEAST = 64
 
 /** The package's. */
 export const packagedZstd: Zstd = {
@@ -68,24 +74,28 @@ function decoderOf(dictionary: Buffer | undefined): package_.Decoder {
 function runtime(native: RuntimeZstd): Zstd {
   const levelKey = native.constants.ZSTD_c_compressionLevel
   const hasDictionaries = takesDictionaries(native)
-  const encodeOptions = (level: number, dictionary: Buffer | undefined): RuntimeOptions => ({
+  const encodeOptions = (rawBytes: number, level: number, dictionary: Buffer | undefined): RuntimeOptions => ({
     params: { [levelKey]: level },
+    // Declared in the frame's header, and a better choice of tables.
+    pledgedSrcSize: rawBytes,
     ...(dictionary ? { dictionary } : undefined),
   })
   const decodeOptions = (rawBytes: number, dictionary: Buffer | undefined): RuntimeOptions => ({
     // Zero is refused.
     maxOutputLength: Math.max(rawBytes, 1),
+    // All in one piece of memory.
+    chunkSize: Math.max(rawBytes, CHUNK_SIZE_LEAST),
     ...(dictionary ? { dictionary } : undefined),
   })
   const usesPackage = (dictionary: Buffer | undefined): boolean => dictionary !== undefined && !hasDictionaries
   return {
     encode(raw, level, dictionary) {
       if (usesPackage(dictionary)) return packagedZstd.encode(raw, level, dictionary)
-      return withContentSize(native.zstdCompressSync(raw, encodeOptions(level, dictionary)), raw.length)
+      return withContentSize(native.zstdCompressSync(raw, encodeOptions(raw.length, level, dictionary)), raw.length)
     },
     async encodeAsync(raw, level, dictionary) {
       if (usesPackage(dictionary)) return packagedZstd.encodeAsync(raw, level, dictionary)
-      const frame = await called((done) => native.zstdCompress(raw, encodeOptions(level, dictionary), done))
+      const frame = await called((done) => native.zstdCompress(raw, encodeOptions(raw.length, level, dictionary), done))
       return withContentSize(frame, raw.length)
     },
     decode(frame, rawBytes, dictionary) {

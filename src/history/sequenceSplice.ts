@@ -7,12 +7,10 @@
  * From there on the old nodes stand. So a run replaces some old nodes by new ones, which is an edit of the level
  * above. A run over a whole level ends the descent of the old sequence: what is above is built anew.
  */
-import type { Hash } from '../base/hash.js'
 import type { ObjectWriter } from '../cas/objects.js'
 import {
   type ItemRules,
   indexAt,
-  loadItems,
   type SequenceChild,
   type SequenceFormat,
   type SequenceKey,
@@ -21,7 +19,7 @@ import {
   summarizeRoot,
 } from './sequence.js'
 import { buildAbove, OpenNode, SequenceBuilder } from './sequenceBuilder.js'
-import { NodeCursor, type PlacedNode } from './sequenceCursor.js'
+import { NodeCursor } from './sequenceCursor.js'
 
 /** The items that begin at or after `from` and end at or before `to`, in the old sequence, give way to `items`. */
 export interface Replacement<Item, Key> {
@@ -38,14 +36,14 @@ export async function spliceSequence<Entry, Child extends SequenceChild, Key ext
   replacements: readonly Replacement<Entry, Key>[],
 ): Promise<SummarizedRoot<Child> | undefined> {
   if (!root) return build(writer, format, replacements)
+  if (replacements.length === 0) return summarizeRoot(writer, format, root)
   let level = 0
   let outcome = await new LevelSplice(writer, format, format.leaf, level, root, () => undefined).apply(replacements)
   while (!outcome.whole) {
-    if (outcome.runs.length === 0) return summarizeRoot(writer, format, root)
     level++
     outcome = await new LevelSplice(writer, format, format.inner, level, root, (child) => child).apply(outcome.runs)
   }
-  if (outcome.onlyItem) return shrink(writer, format, { height: level - 1, child: outcome.onlyItem })
+  if (outcome.onlyItem) return { height: level - 1, child: outcome.onlyItem }
   return buildAbove(writer, format, level, outcome.nodes)
 }
 
@@ -61,21 +59,6 @@ async function build<Entry, Child extends SequenceChild, Key extends SequenceKey
   return builder.finish()
 }
 
-/** The last node of a level may have a single child. Where it has become the root, that child is the root. */
-async function shrink<Entry, Child extends SequenceChild, Key extends SequenceKey>(
-  writer: ObjectWriter,
-  format: SequenceFormat<Entry, Child, Key>,
-  root: SummarizedRoot<Child>,
-): Promise<SummarizedRoot<Child>> {
-  let lowest = root
-  while (lowest.height > 0) {
-    const [first, ...others] = await loadItems(writer, format, format.inner, lowest.height, lowest.child)
-    if (!first || others.length > 0) break
-    lowest = { height: lowest.height - 1, child: first }
-  }
-  return lowest
-}
-
 /** What became of a level: edits for the level above, or all of its new nodes. */
 type Outcome<Child, Key> =
   | { readonly whole: false; readonly runs: Replacement<Child, Key>[] }
@@ -86,7 +69,6 @@ interface Run<Child, Key> {
   readonly from: Key
   readonly to: Key
   readonly nodes: readonly Child[]
-  readonly isUnchanged: boolean
   readonly reachesEnd: boolean
   /** All that is left of the level, where a node for it would be no root. */
   readonly onlyItem: Child | undefined
@@ -97,7 +79,6 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
   readonly #format: SequenceFormat<Entry, Child, Key>
   readonly #rules: ItemRules<Item, Entry, Child, Key>
   readonly #level: number
-  readonly #root: SequenceRoot
   readonly #asChild: (item: Item) => Child | undefined
   readonly #cursor: NodeCursor<Item, Entry, Child, Key>
 
@@ -113,7 +94,6 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
     this.#format = format
     this.#rules = rules
     this.#level = level
-    this.#root = root
     this.#asChild = asChild
     this.#cursor = new NodeCursor(writer, format, rules, level, root)
   }
@@ -123,7 +103,6 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
     const pending = new Pending(replacements)
     while (pending.first) {
       const run = await this.#run(pending, pending.first.from)
-      if (run.isUnchanged) continue
       if (run.onlyItem) return { whole: true, nodes: [], onlyItem: run.onlyItem }
       if (run.from === this.#format.start && run.reachesEnd) return { whole: true, nodes: run.nodes }
       runs.push({ from: run.from, to: run.to, items: run.nodes })
@@ -139,17 +118,13 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
     }
     let node = await this.#cursor.seek(place)
     const from = node.start
-    let replaced: Hash[] | undefined = [this.#idOf(node)]
     for (let index = 0; ; ) {
       const { first } = pending
       const end = node.ends[index]
       if (first && (end === undefined ? node.isLast : end > first.from)) {
         pending.shift()
         await feed(first.items)
-        if (first.to > node.end && !node.isLast) {
-          node = await this.#cursor.seek(first.to)
-          replaced = undefined
-        }
+        if (first.to > node.end) node = await this.#cursor.seek(first.to)
         index = indexAt(node.ends, first.to)
       } else if (end !== undefined) {
         await feed(node.items.slice(index, index + 1))
@@ -157,22 +132,16 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
       } else {
         const onlyItem = this.#onlyItem(from, nodes, open.items)
         if (onlyItem === undefined && open.items.length > 0) nodes.push(await open.close())
-        return { from, to: node.end, nodes, isUnchanged: equalIds(nodes, replaced), reachesEnd: true, onlyItem }
+        return { from, to: node.end, nodes, reachesEnd: true, onlyItem }
       }
-      const isExhausted = index === node.items.length && !node.isLast
-      // A run replaces one node at least, so that one which begins the level and ends it is all of it.
-      const isBetween = index === 0 && node.start > from
-      if (open.items.length === 0 && (isBetween || isExhausted)) {
-        // A cut on an old cut: from here on the old nodes stand.
-        if (isBetween) replaced?.pop()
-        const to = isBetween ? node.start : node.end
-        return { from, to, nodes, isUnchanged: equalIds(nodes, replaced), reachesEnd: false, onlyItem: undefined }
+      if (index < node.items.length || node.isLast) continue
+      // A cut on an old cut: from here on the old nodes stand. Where nothing is left before them, though, the next
+      // one may be the last and too short for a root, and belongs to the run.
+      if (open.items.length === 0 && (nodes.length > 0 || from !== this.#format.start)) {
+        return { from, to: node.end, nodes, reachesEnd: false, onlyItem: undefined }
       }
-      if (isExhausted) {
-        node = (await this.#cursor.next()) ?? node
-        replaced?.push(this.#idOf(node))
-        index = 0
-      }
+      node = (await this.#cursor.next()) ?? node
+      index = 0
     }
   }
 
@@ -181,10 +150,6 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
     const [item] = items
     if (item === undefined || items.length > 1 || nodes.length > 0 || from !== this.#format.start) return undefined
     return this.#asChild(item)
-  }
-
-  #idOf(node: PlacedNode<Item, Key>): Hash {
-    return node.child?.id ?? this.#root.id
   }
 }
 
@@ -204,8 +169,4 @@ class Pending<Item, Key> {
   shift(): void {
     this.#index++
   }
-}
-
-function equalIds<Child extends SequenceChild>(nodes: readonly Child[], ids: readonly Hash[] | undefined): boolean {
-  return ids !== undefined && nodes.length === ids.length && nodes.every(({ id }, index) => id === ids[index])
 }

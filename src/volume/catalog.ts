@@ -78,6 +78,7 @@ export class Catalog implements CatalogTransaction {
         rowCheck(name, value),
       )
     }
+    this.run('INSERT INTO pv_state (pv, transactions, stored_bytes) VALUES (0, 0, 0)')
   }
 
   run(sql: string, ...parameters: SqlValue[]): { changes: number } {

@@ -5,7 +5,7 @@
  * returns (synchronous FULL, and a full flush on macOS); a body that throws leaves nothing behind; SQLite's errors
  * come out as `VarveError`s that name the file.
  */
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type BetterSqlite3 from 'better-sqlite3'
 import { CorruptionError, VarveError } from '../base/errors.js'
@@ -40,22 +40,39 @@ export class SqlDatabase {
   ) {}
 
   /**
-   * Makes a new file with its schema, durable when it returns.
+   * Makes a new file with its schema and first rows: killed in the middle it leaves nothing, or an empty file, which
+   * the next `create` takes. Durable when it returns.
+   * @param initialise writes the first rows, inside the transaction that makes the schema
    * @throws {VarveError} `STORE_EXISTS` when anything is at `path`.
    */
-  static create(path: string, options: CreateDatabaseOptions): SqlDatabase {
-    if (existsSync(path)) throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
+  static create(
+    path: string,
+    options: CreateDatabaseOptions,
+    initialise: (database: SqlDatabase) => void,
+  ): SqlDatabase {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat && !(stat.isFile() && stat.size === 0)) {
+      throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
+    }
     const database = connect(path, { ...options, fileMustExist: false })
     try {
       database.guard(() => {
         database.handle.pragma(`page_size = ${options.pageBytes}`)
         // FULL auto-vacuum would move pages behind gc's back; INCREMENTAL lets it give space back when told.
         database.handle.pragma('auto_vacuum = INCREMENTAL')
-        database.handle.pragma(`journal_mode = ${options.journal}`)
         database.setDurability()
-        database.handle.pragma(`application_id = ${options.applicationId}`)
-        database.handle.pragma(`user_version = ${options.userVersion}`)
-        database.handle.transaction(() => database.handle.exec(options.schema)).immediate()
+        const make = database.handle.transaction(() => {
+          // Somebody else may have been as quick.
+          if (database.handle.pragma('schema_version', { simple: true }) !== 0) {
+            throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
+          }
+          database.handle.pragma(`application_id = ${options.applicationId}`)
+          database.handle.pragma(`user_version = ${options.userVersion}`)
+          database.handle.exec(options.schema)
+          initialise(database)
+        })
+        make.immediate()
+        database.setJournal(options.journal)
       })
     } catch (error) {
       database.close()
@@ -85,14 +102,25 @@ export class SqlDatabase {
     return database
   }
 
+  /** Does nothing where the file has that journal already. */
+  setJournal(journal: 'wal' | 'truncate'): void {
+    this.guard(() => {
+      if (this.readOnly || this.handle.pragma('journal_mode', { simple: true }) === journal) return
+      this.handle.pragma(`journal_mode = ${journal}`)
+      this.setDurability()
+    })
+  }
+
   private setDurability(): void {
     this.handle.pragma('synchronous = FULL')
     this.handle.pragma('fullfsync = ON')
     this.handle.pragma('checkpoint_fullfsync = ON')
     // A big batch must not leave a write-ahead log of its size behind for good.
     this.handle.pragma(`journal_size_limit = ${16 * 1024 * 1024}`)
-    // Without this a big batch writes pages before its end, and shuts readers of a rollback-journal file out meanwhile.
-    this.handle.pragma('cache_spill = OFF')
+    // A big batch that writes pages before its end shuts readers of a rollback-journal file out meanwhile. A
+    // write-ahead log takes such pages without harm, and memory is better spent elsewhere.
+    const log = this.handle.pragma('journal_mode', { simple: true }) === 'wal'
+    this.handle.pragma(`cache_spill = ${log ? 'ON' : 'OFF'}`)
     // Bit flips in cells are noticed as they are read, not handed out.
     this.handle.pragma('cell_size_check = ON')
   }

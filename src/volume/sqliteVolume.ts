@@ -93,17 +93,19 @@ export class SqliteVolume extends TableVolume {
     checksum: Checksum,
     options: OpenDatabaseOptions,
   ): SqliteVolume {
-    const database = SqlDatabase.create(path, {
-      ...options,
-      applicationId: PAYLOAD_APPLICATION_ID,
-      userVersion: FORMAT_VERSION,
-      pageBytes: PAGE_BYTES,
-      journal: 'truncate',
-      schema: PAYLOAD_SCHEMA,
-    })
-    const volume = new SqliteVolume(database, checksum, header.number, header.uuid)
-    database.write(() => volume.tables.initialise(header, createdMs, layout))
-    return volume
+    const database = SqlDatabase.create(
+      path,
+      {
+        ...options,
+        applicationId: PAYLOAD_APPLICATION_ID,
+        userVersion: FORMAT_VERSION,
+        pageBytes: PAGE_BYTES,
+        journal: 'truncate',
+        schema: PAYLOAD_SCHEMA,
+      },
+      (made) => new PayloadTables(made, checksum).initialise(header, createdMs, layout),
+    )
+    return new SqliteVolume(database, checksum, header.number, header.uuid)
   }
 
   /** @throws {VarveError} `NOT_A_STORE`, `FORMAT_NEWER`, `STORE_NOT_FOUND` */
@@ -111,6 +113,7 @@ export class SqliteVolume extends TableVolume {
     const database = SqlDatabase.open(path, options)
     try {
       requireFormat(database, PAYLOAD_APPLICATION_ID)
+      database.setJournal('truncate')
       const { number, uuid } = new PayloadTables(database, checksum).state()
       return new SqliteVolume(database, checksum, number, uuid)
     } catch (error) {

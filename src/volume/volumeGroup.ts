@@ -5,7 +5,7 @@
  * chunk tables. `lookup` and `readExtent` answer only for visible extents, from whichever copy is sound.
  * The layout is changed only by `extend` and `change*`, and copied to every volume.
  */
-import { realpathSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
@@ -17,6 +17,7 @@ import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
 import { catalogOf, identifyFile, locateVolume, openMember, recordedPath } from './groupFiles.js'
 import { deadLeases, type IsAlive, isProcessAlive, releaseLease, reservationsOf } from './lease.js'
+import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement } from './placement.js'
 import { CATALOG_APPLICATION_ID, CATALOG_SCHEMA, FORMAT_VERSION, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
@@ -96,22 +97,24 @@ export class VolumeGroup {
         },
       ],
     }
-    const database = SqlDatabase.create(catalogPath, {
-      lockTimeoutMs: options.lockTimeoutMs,
-      applicationId: CATALOG_APPLICATION_ID,
-      userVersion: FORMAT_VERSION,
-      pageBytes: PAGE_BYTES,
-      journal: 'wal',
-      schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
-    })
     const uuid = (layout.physicalVolumes[0] as PhysicalVolumeLayout).uuid
+    const database = SqlDatabase.create(
+      catalogPath,
+      {
+        lockTimeoutMs: options.lockTimeoutMs,
+        applicationId: CATALOG_APPLICATION_ID,
+        userVersion: FORMAT_VERSION,
+        pageBytes: PAGE_BYTES,
+        journal: 'wal',
+        schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
+      },
+      (made) => {
+        new PayloadTables(made, checksum).initialise({ uuid, vg: layout.vg, number: 0 }, createdMs, layout)
+        new Catalog(made).initialise()
+      },
+    )
     const home = new HomeVolume(database, checksum, 0, uuid)
     const catalog = new Catalog(database)
-    database.write(() => {
-      home.tables.initialise({ uuid, vg: layout.vg, number: 0 }, createdMs, layout)
-      catalog.initialise()
-      database.run('INSERT INTO pv_state (pv, transactions, stored_bytes) VALUES (0, 0, 0)')
-    })
     return new VolumeGroup(catalog, home, checksum, database, options, layout)
   }
 
@@ -127,6 +130,7 @@ export class VolumeGroup {
     const database = SqlDatabase.open(catalogPath, options)
     try {
       requireFormat(database, CATALOG_APPLICATION_ID)
+      database.setJournal('wal')
       const catalog = new Catalog(database)
       const probe = new HomeVolume(database, checksum, 0, '')
       const layout = probe.tables.layout()
@@ -256,7 +260,8 @@ export class VolumeGroup {
         .all<{ pv: number; stored_bytes: number }>('SELECT pv, stored_bytes FROM pv_state')
         .map((row) => [row.pv, row.stored_bytes]),
     )
-    const turn = this.catalog.counter('next_eid')
+    // Each publish begins one volume further, so that many small commits are spread as well.
+    const turn = this.catalog.counter('publish_sequence')
     return new Placement(this.currentLayout, logicalVolume(this.currentLayout, DEFAULT_LOGICAL_VOLUME), used, turn)
   }
 
@@ -439,9 +444,14 @@ export class VolumeGroup {
         })
       }
     } catch (error) {
-      if (!isVarveError(error, 'NOT_A_STORE')) throw error
+      if (isVarveError(error, 'PV_FOREIGN', 'PV_DUPLICATE') || !isVarveError(error)) throw error
+      // Whatever else it is, it is no place for a volume.
     }
-    throw new VarveError('ALREADY_EXISTS', `${path} exists already; a volume is a new file`, { path })
+    if (statSync(path).size === 0) return
+    throw new VarveError('ALREADY_EXISTS', `${path} exists already; a volume is a new file`, {
+      path,
+      hint: 'If it was left by a `varve vg extend` that did not end, delete it and run the command again.',
+    })
   }
 
   private async openMembers(): Promise<void> {

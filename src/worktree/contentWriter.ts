@@ -109,7 +109,7 @@ function requireAll(content: Content, bytes: number): void {
   if (bytes !== content.size) throw wrongSize(content, bytes)
 }
 
-function wrongSize(content: Content, actual: number): VarveError {
+export function wrongSize(content: Content, actual: number): VarveError {
   return new CorruptionError('CORRUPT_OBJECT', `a content of ${content.size} bytes has ${actual}`, {
     ...(content.id === undefined ? {} : { id: content.id }),
     expected: content.size,

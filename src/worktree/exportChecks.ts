@@ -61,8 +61,9 @@ export class ExportChecks {
     const { name, kind, content } = step.entry
     const reason = unsafeNameReason(name, this.#destination.rules)
     if (reason !== undefined) this.#unsafe.push({ path: step.path, reason })
-    if (kind === 'symlink' && content.size === 0)
-      this.#unsafe.push({ path: step.path, reason: 'is a symlink to nothing' })
+    if (kind === 'symlink' && (content.size === 0 || content.size > TARGET_BYTES_MAX)) {
+      this.#unsafe.push({ path: step.path, reason: `is a symlink to a path of ${content.size} bytes` })
+    }
     this.#noteClash(parent, step)
     const isDirectory = step.is === 'enter'
     // What is not safe is not even looked for.

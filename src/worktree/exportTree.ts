@@ -19,11 +19,11 @@ import type { Hash } from '../base/hash.js'
 import { type ByteName, nameToText, ROOT_NAME } from '../base/names.js'
 import { type Randomness, systemRandomness } from '../base/random.js'
 import type { ObjectReader } from '../cas/objects.js'
-import { type Content, SHAPE_CHUNK, type StoredContent } from '../format/content.js'
+import { type Content, SHAPE_CHUNK } from '../format/content.js'
 import { KIND } from '../format/kinds.js'
 import type { TreeRoot } from '../history/entries.js'
 import type { PathLike } from '../history/paths.js'
-import { ContentWriter, WINDOW_BYTES } from './contentWriter.js'
+import { ContentWriter, WINDOW_BYTES, wrongSize } from './contentWriter.js'
 import { lookAtDestination, makeFolders } from './destination.js'
 import { ExportChecks } from './exportChecks.js'
 import { storageError } from './faults.js'
@@ -219,19 +219,15 @@ class ExportRun {
 }
 
 /** And small enough to be written in one go. */
-function isOneChunk(content: Content): content is StoredContent {
+function isOneChunk(content: Content): boolean {
   return content.shape === SHAPE_CHUNK && content.size <= WINDOW_BYTES
 }
 
-async function nextChunk(chunks: AsyncIterator<Buffer>, content: StoredContent): Promise<Buffer> {
+async function nextChunk(chunks: AsyncIterator<Buffer>, content: Content): Promise<Buffer> {
   const next = await chunks.next()
   const bytes = next.done ? Buffer.alloc(0) : next.value
   if (bytes.length === content.size) return bytes
-  throw new CorruptionError('CORRUPT_OBJECT', `a content of ${content.size} bytes has ${bytes.length}`, {
-    id: content.id,
-    expected: content.size,
-    actual: bytes.length,
-  })
+  throw wrongSize(content, bytes.length)
 }
 
 async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {

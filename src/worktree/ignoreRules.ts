@@ -37,10 +37,9 @@ export class IgnoreRules {
   /** With the ignore files of `directory`, as they are applied one after the other. */
   with(directory: ByteName, files: readonly Buffer[]): IgnoreRules {
     if (files.length === 0) return this
-    const set = ruleSet(
-      directory,
-      files.map((file) => file.toString('utf8')),
-    )
+    const set = ruleSet(directory, [])
+    // One by one as text: only then are lines told apart.
+    for (const file of files) set.rules.add(file.toString('utf8').replace(/^\ufeff/, ''))
     return new IgnoreRules(this.#ofCaller, [set, ...this.#sets])
   }
 

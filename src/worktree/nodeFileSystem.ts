@@ -38,6 +38,7 @@ import {
 } from 'node:fs'
 import type { DirectoryEntry, EntryType, FileStat, FileSystem, OpenFile } from '../base/filesystem.js'
 import { type Randomness, systemRandomness } from '../base/random.js'
+import { diskPathOf } from './diskPath.js'
 import { errorCodeOf } from './faults.js'
 
 const ON_WINDOWS = process.platform === 'win32'
@@ -186,17 +187,35 @@ class NodeFileSystem implements FileSystem {
     lchownSync(path, uid, gid)
   }
 
-  /** Tries it with a file of its own, because the answer may differ from folder to folder. */
+  /** Asked of the folder itself, because the answer may differ from folder to folder; written into only if it is empty. */
   isCaseInsensitive(directory: Buffer): boolean {
+    const names = this.list(directory).map(({ name }) => name.toString('latin1'))
+    for (const name of names) {
+      const other = withOtherCase(name)
+      if (other === name) continue
+      if (names.includes(other)) return false
+      const found = this.lstat(diskPathOf(directory, other)) !== undefined
+      // One that was removed in between has nothing to say.
+      if (this.lstat(diskPathOf(directory, name))) return found
+    }
+    return this.#probe(directory)
+  }
+
+  #probe(directory: Buffer): boolean {
     const name = `.varve-probe-${this.#random.bytes(8).toString('hex')}-`
-    const probe = Buffer.concat([directory, Buffer.from(`/${name}a`)])
-    this.open(probe, 'create').closeSync()
+    const path = diskPathOf(directory, `${name}a`)
+    this.open(path, 'create').closeSync()
     try {
-      return this.lstat(Buffer.concat([directory, Buffer.from(`/${name}A`)])) !== undefined
+      return this.lstat(diskPathOf(directory, `${name}A`)) !== undefined
     } finally {
-      this.unlink(probe)
+      this.unlink(path)
     }
   }
+}
+
+/** The first letter, if it is one of ASCII, turned around. */
+function withOtherCase(name: string): string {
+  return name.replace(/[a-z]/i, (letter) => (letter < 'a' ? letter.toLowerCase() : letter.toUpperCase()))
 }
 
 export const nodeFileSystem: FileSystem = new NodeFileSystem(systemRandomness)

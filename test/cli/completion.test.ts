@@ -104,12 +104,12 @@ describe('scripts', () => {
   function inBash(line: string, words: readonly string[], answer: string): string[] {
     const script = `
 varve() { printf '%s\\n' "$@" > "$ASKED"; printf '${answer}'; }
-compopt() { echo "compopt $*"; }
+compopt() { printf '%s\\n' "compopt-$1-$2"; }
 ${COMPLETION_SCRIPTS.bash}
 COMP_LINE="$LINE"; COMP_POINT=\${#LINE}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
 _varve
 printf '%s\\n' "\${COMPREPLY[@]}"; cat "$ASKED"`
-    const ended = spawnSync('bash', ['-c', script, 'bash', ...words], {
+    const ended = spawnSync('bash', ['--norc', '-c', script, 'bash', ...words], {
       env: { PATH: process.env.PATH, LINE: line, ASKED: bench.path('asked') },
       encoding: 'utf8',
     })
@@ -130,7 +130,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"; cat "$ASKED"`
   })
 
   test('bash leaves files to the shell', () => {
-    expect(inBash('varve init x', ['varve', 'init', 'x'], ':files\\n')[0]).toBe('compopt -o default')
+    expect(inBash('varve init x', ['varve', 'init', 'x'], ':files\\n')[0]).toBe('compopt--o-default')
   })
 
   test('bash replaces only what follows its own word breaks', () => {

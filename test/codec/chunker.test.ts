@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import fastcdc from 'fastcdc-wasm'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { KIB, MIB } from '../../src/base/units.js'
 import { Chunker, chunkStream, chunkWhole } from '../../src/codec/chunker.js'
 import { type ChunkerProfile, DEFAULT_PROFILE, makeProfile } from '../../src/format/profile.js'
@@ -166,22 +166,64 @@ test('all chunks of one push are valid together', () => {
   }
 })
 
+test('the last chunk is kept, not looked up in the caller’s buffer, which holds other bytes by then', () => {
+  const slice = pseudoRandom(3 * MIB, 31)
+  const first = Buffer.from(slice)
+  const chunker = new Chunker(usual)
+  const last = chunker.push(slice).at(-1)
+  const start = (last?.byteOffset ?? 0) - slice.byteOffset
+  const end = start + (last?.length ?? 0)
+  const carried = first.subarray(end)
+  // The next slice has, where the last chunk was, just what follows the last chunk.
+  const second = pseudoRandom(3 * MIB, 32)
+  second.set(Buffer.concat([carried, second]).subarray(0, end - start), start)
+  second.copy(slice)
+  const lengths = [...chunker.push(slice), ...chunker.end()].map((chunk) => chunk.length)
+  expect(lengths).toEqual(lengthsOfWhole(Buffer.concat([carried, second]), usual))
+})
+
+describe('long runs', () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  test.each([
+    ['at hand', (zeros: Buffer) => chunkWhole(zeros, usual)],
+    ['in one slice', (zeros: Buffer) => new Chunker(usual).push(zeros)],
+    [
+      'in small slices',
+      (zeros: Buffer) => {
+        const chunker = new Chunker(usual)
+        const slices = Array.from({ length: 64 }, (_, at) => zeros.subarray(at * MIB, (at + 1) * MIB))
+        return slices.flatMap((slice) => chunker.push(slice))
+      },
+    ],
+  ])('%s are compared, not rolled over', (_how, chunk) => {
+    const rolling = vi.spyOn(fastcdc, 'get_chunks')
+    expect(chunk(Buffer.alloc(64 * MIB)).length).toBeGreaterThan(900)
+    expect(rolling.mock.calls.length).toBeLessThanOrEqual(2)
+  })
+})
+
 describe('chunkStream', () => {
   async function* slicesOf(bytes: Buffer, sliceBytes: number): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes)
   }
 
   test('gives the chunks of the whole, several streams at once', async () => {
-    const seeds = [1, 2, 3, 4, 5]
-    await Promise.all(
-      seeds.map(async (seed) => {
-        const bytes = pseudoRandom(5 * MIB + seed, seed)
-        const copies: Buffer[] = []
-        for await (const chunk of chunkStream(slicesOf(bytes, 300_000 * seed), usual)) copies.push(Buffer.from(chunk))
-        expect(copies.map((chunk) => chunk.length)).toEqual(lengthsOfWhole(bytes, usual))
-        expect(Buffer.concat(copies).equals(bytes)).toBe(true)
-      }),
-    )
+    const read = (seeds: readonly number[]) =>
+      Promise.all(
+        seeds.map(async (seed) => {
+          const bytes = pseudoRandom(5 * MIB + seed, seed)
+          const copies: Buffer[] = []
+          for await (const chunk of chunkStream(slicesOf(bytes, 300_000 + seed), usual)) copies.push(Buffer.from(chunk))
+          expect(copies.map((chunk) => chunk.length)).toEqual(lengthsOfWhole(bytes, usual))
+          expect(Buffer.concat(copies).equals(bytes)).toBe(true)
+        }),
+      )
+    await read([1, 2, 3, 4, 5])
+    // These get the memory of the ones before.
+    await read([6, 7, 8, 9])
   })
 
   test('a failing source fails the stream', async () => {

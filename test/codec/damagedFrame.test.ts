@@ -63,6 +63,12 @@ describe('a zstd frame', () => {
     }
   })
 
+  test('ends where its last block ends', () => {
+    const longer = Buffer.concat([frame, Buffer.alloc(1)])
+    expect(zstdFrameProblem(longer, raw.length)).toBe('does not end where its last block ends')
+    expect(zstdFrameProblem(frame.subarray(0, frame.length - 1), raw.length)).toBeDefined()
+  })
+
   test('that does not declare its size is refused', () => {
     const undeclared = Buffer.concat([frame.subarray(0, 4), Buffer.from([0]), frame.subarray(5, 6), frame.subarray(10)])
     if (runtimeZstd === undefined) expect(withContentSize(undeclared, raw.length)).toEqual(frame)
@@ -139,9 +145,11 @@ test('libraries read each other’s frames', async () => {
     for (const reader of libraries()) {
       for (const base of [undefined, dictionary]) {
         const encoded = writer.encode(raw, 3, base)
-        expect((await writer.encodeAsync(raw, 3, base)).equals(encoded)).toBe(true)
-        expect(reader.decode(encoded, raw.length, base).equals(raw)).toBe(true)
-        expect((await reader.decodeAsync(encoded, raw.length, base)).equals(raw)).toBe(true)
+        for (const frame of [encoded, await writer.encodeAsync(raw, 3, base)]) {
+          expect(zstdFrameProblem(frame, raw.length)).toBeUndefined()
+          expect(reader.decode(frame, raw.length, base).equals(raw)).toBe(true)
+          expect((await reader.decodeAsync(frame, raw.length, base)).equals(raw)).toBe(true)
+        }
       }
     }
   }

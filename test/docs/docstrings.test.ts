@@ -73,13 +73,13 @@ describe('readPublicInterface', () => {
   })
 
   test('finds the public members with their docstrings', () => {
-    expect(found.items.map(({ name, callable, hasDocstring }) => [name, callable, hasDocstring])).toEqual([
-      ['Box', false, true],
-      ['Box.open', true, true],
-      ['Box.bare', true, false],
-      ['build', false, false],
-      ['Options', false, true],
-      ['Options.sizeBytes', false, true],
+    expect(found.items.map(({ name, kind, hasDocstring }) => [name, kind, hasDocstring])).toEqual([
+      ['Box', 'class', true],
+      ['Box.open', 'callable', true],
+      ['Box.bare', 'callable', false],
+      ['build', 'data', false],
+      ['Options', 'data', true],
+      ['Options.sizeBytes', 'data', true],
     ])
   })
 

@@ -8,8 +8,8 @@ export interface DocumentedItem {
   readonly name: string
   /** `src/repository.ts:12`, from the folder given. */
   readonly place: string
-  /** A function or method that a program calls. */
-  readonly callable: boolean
+  /** `callable`: a function or method that a program calls. `data`: types, fields, constants. */
+  readonly kind: 'class' | 'callable' | 'data'
   readonly hasDocstring: boolean
   /** The `ts` blocks of its `@example` tags. */
   readonly examples: readonly string[]
@@ -68,10 +68,15 @@ function itemOf(name: string, declaration: ts.Declaration, folder: string): Docu
   return {
     name,
     place: `${relative(folder, source.fileName)}:${line + 1}`,
-    callable: ts.isFunctionDeclaration(declaration) || ts.isMethodDeclaration(declaration),
+    kind: kindOf(declaration),
     hasDocstring: ts.getJSDocCommentsAndTags(declaration).length > 0,
     examples,
   }
+}
+
+function kindOf(declaration: ts.Declaration): DocumentedItem['kind'] {
+  if (ts.isClassDeclaration(declaration)) return 'class'
+  return ts.isFunctionDeclaration(declaration) || ts.isMethodDeclaration(declaration) ? 'callable' : 'data'
 }
 
 /** The lines of a docstring without their stars. The compiler's own text of a tag loses indentation. */
@@ -90,7 +95,6 @@ function mergeOverloads(items: readonly DocumentedItem[]): DocumentedItem[] {
         ? item
         : {
             ...before,
-            callable: before.callable || item.callable,
             hasDocstring: before.hasDocstring || item.hasDocstring,
             examples: [...before.examples, ...item.examples],
           },

@@ -11,7 +11,7 @@ import type { ManifestChild, ManifestEntry } from '../../src/format/manifest.js'
 import type { ExtentBase, Slot } from '../../src/format/slots.js'
 import type { TreeChild, TreeEntry } from '../../src/format/tree.js'
 
-export const hashes: fc.Arbitrary<Hash> = fc
+const hashes: fc.Arbitrary<Hash> = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
   .map((bytes) => Buffer.from(bytes).toString('hex') as Hash)
 
@@ -23,7 +23,7 @@ const sizes = fc.oneof(
 )
 const positiveSizes = sizes.map((size) => size + 1)
 
-export const names: fc.Arbitrary<ByteName> = fc
+const names: fc.Arbitrary<ByteName> = fc
   .oneof(
     fc.uint8Array({ minLength: 1, maxLength: 12 }),
     fc.uint8Array({ minLength: 1, maxLength: 2 }),

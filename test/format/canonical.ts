@@ -12,7 +12,7 @@ export interface Format<Value> {
 }
 
 /** Damaged bytes either do not decode, or they are the encoding of another value. */
-export function decodesCanonically<Value>(format: Format<Value>, bytes: Buffer): void {
+function decodesCanonically<Value>(format: Format<Value>, bytes: Buffer): void {
   let value: Value
   try {
     value = format.decode(bytes)

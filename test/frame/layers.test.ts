@@ -24,8 +24,7 @@ const LAYERS = [
 const GOOD: Record<string, string[]> = {
   ...Object.fromEntries(LAYERS.map((layer) => [`src/${layer}/good.ts`, []])),
   'src/format/uses.ts': ['../base/good.js', './good.js', 'node:zlib'],
-  'src/base/filesystem.ts': ['node:fs'],
-  'src/base/nodeFileSystem.ts': ['node:fs', 'node:fs/promises'],
+  'src/worktree/nodeFileSystem.ts': ['node:fs', 'node:fs/promises'],
   'src/volume/sql.ts': ['better-sqlite3', 'node:fs', '../format/good.js', '../codec/good.js'],
   'src/codec/hash.ts': ['hash-wasm', 'lz4-napi', 'node:crypto'],
   'src/transfer/all.ts': LAYERS.map((layer) => `../${layer}/good.js`),

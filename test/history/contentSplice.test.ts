@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { chunkWhole } from '../../src/codec/chunker.js'
 import type { Content } from '../../src/format/content.js'
+import { makeProfile } from '../../src/format/profile.js'
 import { readContent, readWhole, spliceContent, truncateContent, writeContent } from '../../src/history/manifest.js'
 import { createMemoryObjects, type MemoryObjects } from '../support/memoryObjects.js'
 import { noise, TINY_CHUNKS, textured } from './bytes.js'
@@ -51,6 +52,30 @@ function truncated(bytes: Buffer, size: number): Buffer {
   return size <= bytes.length ? bytes.subarray(0, size) : written(bytes, size - 1, Buffer.alloc(1))
 }
 
+/** What the splice builds on. If the chunker ever breaks it, this is the failure to look at first. */
+test('where the chunker cuts depends on nothing behind the cut', () => {
+  const { chunker } = makeProfile(TINY_CHUNKS)
+  const ends = (bytes: Buffer): number[] => {
+    let end = 0
+    return chunkWhole(bytes, chunker).map((chunk) => {
+      end += chunk.length
+      return end
+    })
+  }
+  const parts = fc.array(textured(3000), { minLength: 1, maxLength: 3 })
+  fc.assert(
+    fc.property(parts, textured(2000), fc.nat(), fc.boolean(), (of, more, at, isAtCut) => {
+      const bytes = Buffer.concat(of)
+      const cuts = ends(bytes).slice(0, -1)
+      const kept = (isAtCut ? cuts[at % cuts.length] : undefined) ?? at % (bytes.length + 1)
+      const changed = Buffer.concat([bytes.subarray(0, kept), more])
+      const known = cuts.filter((cut) => cut < kept || (cut === kept && changed.length > kept))
+      expect(ends(changed).slice(0, known.length)).toEqual(known)
+    }),
+    { numRuns: 500 },
+  )
+})
+
 describe('edits of any bytes', () => {
   test.each([
     ['small chunks in deep manifests', TINY_CHUNKS],
@@ -60,7 +85,7 @@ describe('edits of any bytes', () => {
     const first = fc.array(textured(8000), { maxLength: 4 }).map((parts) => Buffer.concat(parts))
     await fc.assert(
       fc.asyncProperty(first, fc.array(step, { minLength: 1, maxLength: 6 }), async (start, steps) => {
-        let bytes = start
+        let bytes: Buffer = start
         let content = await writeContent(objects, bytes)
         for (const each of steps) {
           const offset = offsetOf(each.place, bytes, objects)

@@ -11,22 +11,23 @@ afterEach(() => bench.remove())
 test('lists what there is', async () => {
   const entries = await bench.json<{ name: string }[]>('config')
   expect(await bench.json('config', 'list')).toEqual(entries)
+  const description = expect.any(String)
   expect(entries).toEqual(
     expect.arrayContaining([
-      { name: 'default-branch', value: 'main', source: expect.any(String) },
-      { name: 'compression', value: expect.any(String), source: expect.any(String) },
-      { name: 'author', value: null, source: expect.any(String) },
+      { name: 'default-branch', value: 'main', source: 'default', description },
+      { name: 'compression', value: 'zstd:3', source: 'default', description },
+      { name: 'author', value: '', source: 'default', description },
     ]),
   )
-  expect(await bench.ok('config')).toMatch(/^default-branch +main +\S/m)
+  expect(await bench.ok('config')).toMatch(/^default-branch +main +default +\S/m)
 })
 
 test('gets, sets and unsets', async () => {
-  expect(await bench.json('config', 'set', 'author', 'Ann')).toEqual({ name: 'author', value: 'Ann' })
+  expect(await bench.json('config', 'set', 'author', 'Ann')).toEqual({ name: 'author', value: 'Ann', source: 'local' })
   expect(await bench.ok('config', 'get', 'author')).toBe('Ann\n')
-  expect(await bench.json('config', 'get', 'author')).toEqual({ name: 'author', value: 'Ann' })
-  expect(await bench.json('config', 'unset', 'author')).toEqual({ name: 'author', value: null })
-  expect(await bench.run('config', 'get', 'author')).toMatchObject({ status: 1, out: '' })
+  expect(await bench.json('config', 'get', 'author')).toEqual({ name: 'author', value: 'Ann', source: 'local' })
+  expect(await bench.json('config', 'unset', 'author')).toEqual({ name: 'author', value: '', source: 'default' })
+  expect(await bench.ok('config', 'get', 'author')).toBe('\n')
   expect(await bench.ok('config', 'set', 'default-branch', 'trunk')).toBe('default-branch = trunk\n')
   expect(await bench.ok('config', 'unset', 'default-branch')).toBe('default-branch = main (default)\n')
 })

@@ -10,7 +10,7 @@ beforeAll(async () => {
     ids.push(await bench.commit('tree', message))
   }
   await bench.ok('branch', 'topic', 'main~1')
-  await bench.ok('branch', '-d', '-f', 'topic')
+  await bench.ok('branch', '-d', 'topic')
 })
 afterAll(() => bench.remove())
 
@@ -25,6 +25,7 @@ test('tells where a branch was, newest first', async () => {
   expect(entries).toEqual([
     {
       ref: 'main',
+      kind: 'branch',
       revision: 'main@{0}',
       old: ids[0],
       new: ids[1],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Workbench } from '../support.js'
+import { VOLUMES, Workbench } from '../support.js'
 
 let bench: Workbench
 beforeEach(async () => {
@@ -19,7 +19,7 @@ const CONTENT = Buffer.concat(
 
 /** Flips a bit of the content where it is stored. */
 function damage(): void {
-  const files = ['.varve/store.varve', '.varve/store.varve-wal', 'volume-1', 'volume-2']
+  const files = ['.varve/store.varve', '.varve/store.varve-wal', '.varve/volume-1', '.varve/volume-2']
   for (const file of files) {
     let bytes: Buffer
     try {
@@ -39,15 +39,16 @@ function damage(): void {
 
 test('says what it checked', async () => {
   expect(await bench.ok('verify')).toMatch(
-    /^checked \d+ extents?, .* chunks?, 1 commit, 1 file, .*\nno problems found\n$/,
+    /^checked \d volumes?, \d+ extents?, .* chunks?, .* objects?, 1 commit; .* read and compared\nno problems found\n$/,
   )
   expect(await bench.json('verify')).toEqual({
     ok: true,
     checked: {
+      volumes: VOLUMES,
       extents: expect.any(Number),
       chunks: expect.any(Number),
       commits: 1,
-      files: 1,
+      objects: expect.any(Number),
       bytes: expect.any(Number),
     },
     problems: [],

@@ -1,0 +1,3 @@
+export async function fillDisk(): Promise<void> {
+  throw new Error('not yet')
+}

@@ -1,0 +1,22 @@
+/** The program that crash tests start: one verb each, told on standard output, a line for each thing that is done. */
+import { commitUntilKilled } from './commit.js'
+import { damageAndLook } from './damage.js'
+import { extendUntilKilled } from './extend.js'
+import { fillDisk } from './fullDisk.js'
+import { holdLock } from './hold.js'
+import { raceFreely, raceInSteps } from './race.js'
+
+const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
+  commit: commitUntilKilled,
+  extend: extendUntilKilled,
+  hold: holdLock,
+  'race-in-steps': raceInSteps,
+  'race-freely': raceFreely,
+  damage: damageAndLook,
+  'full-disk': fillDisk,
+}
+
+const [verb = '', ...args] = process.argv.slice(2)
+const run = VERBS[verb]
+if (!run) throw new Error(`no verb ${verb}`)
+await run(...args)
