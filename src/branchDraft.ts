@@ -90,10 +90,7 @@ export class BranchDraft extends Draft {
     if (this.finished) throw new VarveError('INVALID_ARGUMENT', 'this draft was committed or abandoned already')
     requireMessage(options.message)
     const author = signatureNow(this.session, options.author)
-    let clashed = false
-    const commit = await retrying(options.retry ?? 0, async () => {
-      if (clashed) await this.moveToTip()
-      clashed = true
+    const attempt = async (): Promise<CommitInfo> => {
       const tree = await this.toTree()
       if (!options.allowEmpty && this.baseId !== undefined && sameTree(tree, this.baseTree)) {
         throw new VarveError('NOTHING_TO_COMMIT', `nothing changed on ${this.branch}`, {
@@ -110,7 +107,8 @@ export class BranchDraft extends Draft {
         operation: 'commit',
         adopted: adopted.length === 0 ? undefined : () => idsBelow(this.session, adopted),
       })
-    })
+    }
+    const commit = await retrying(options.retry ?? 0, attempt, () => this.moveToTip())
     this.finished = true
     return commit
   }

@@ -110,13 +110,15 @@ export async function* idsBelow(session: Session, roots: readonly ReachRoot[]): 
 /**
  * Runs `attempt` again while the branch moves under it, up to `retries` times.
  * @param retries 0 = the first conflict is the caller's
+ * @param moveOn brings the work onto the new tip before the next attempt; what it throws is final
  */
-export async function retrying<T>(retries: number, attempt: () => Promise<T>): Promise<T> {
+export async function retrying<T>(retries: number, attempt: () => Promise<T>, moveOn: () => Promise<void>): Promise<T> {
   for (let left = retries; ; left--) {
     try {
       return await attempt()
     } catch (error) {
       if (left <= 0 || !isVarveError(error, 'REF_CONFLICT')) throw error
     }
+    await moveOn()
   }
 }

@@ -1,6 +1,6 @@
 /** `commitFrom`: the state of a folder becomes a commit. */
 import { resolve } from 'node:path'
-import { isVarveError, VarveError } from './base/errors.js'
+import { VarveError } from './base/errors.js'
 import { nameToBytes, nameToText } from './base/names.js'
 import type { WorkOptions } from './base/progress.js'
 import type { ObjectReader, ObjectWriter } from './cas/objects.js'
@@ -95,23 +95,18 @@ export async function commitFrom(session: Session, dir: string, options: CommitF
     })
     let onto = before
     let rebased: TreeRoot = tree
-    const commit = await retrying(options.retry ?? 0, async () => {
-      try {
-        return await publishCommit(session, writer, {
-          branch,
-          parent: onto?.id,
-          tree: rebased,
-          message: options.message,
-          author,
-          operation: 'commit',
-        })
-      } catch (error) {
-        if ((options.retry ?? 0) > 0 && isVarveError(error, 'REF_CONFLICT')) {
-          onto = await branchTip(session, branch)
-          rebased = await rebaseTree(writer, before?.commit ?? EMPTY_TREE, tree, onto?.commit ?? EMPTY_TREE)
-        }
-        throw error
-      }
+    const attempt = (): Promise<CommitInfo> =>
+      publishCommit(session, writer, {
+        branch,
+        parent: onto?.id,
+        tree: rebased,
+        message: options.message,
+        author,
+        operation: 'commit',
+      })
+    const commit = await retrying(options.retry ?? 0, attempt, async () => {
+      onto = await branchTip(session, branch)
+      rebased = await rebaseTree(writer, before?.commit ?? EMPTY_TREE, tree, onto?.commit ?? EMPTY_TREE)
     })
     const { newBytes, storedBytes } = writer.stats
     return { ...result, commit, newBytes, storedBytes }

@@ -1,9 +1,11 @@
-/** A catalog in a fresh folder, a clock that is set by hand, and ids. */
+/** A catalog in memory, a clock that is set by hand, and ids. */
+import { onTestFinished } from 'vitest'
 import type { Clock } from '../../src/base/clock.js'
 import { type Hash, parseHash } from '../../src/base/hash.js'
 import { Refs } from '../../src/refs/refs.js'
-import type { Catalog } from '../../src/volume/catalog.js'
-import { createGroup } from '../support/groups.js'
+import { Catalog } from '../../src/volume/catalog.js'
+import { CATALOG_APPLICATION_ID, CATALOG_PAGE_BYTES, CATALOG_SCHEMA, FORMAT_VERSION } from '../../src/volume/schema.js'
+import { SqlDatabase } from '../../src/volume/sqlite.js'
 
 export const START_MS = Date.UTC(2026, 2, 1, 12)
 
@@ -20,10 +22,20 @@ export class HandClock implements Clock {
   }
 }
 
-export async function openRefs(): Promise<{ refs: Refs; catalog: Catalog; clock: HandClock }> {
-  const { group } = await createGroup({ volumes: 1 })
+export function openRefs(): { refs: Refs; catalog: Catalog; clock: HandClock } {
+  const database = SqlDatabase.create(':memory:', {
+    applicationId: CATALOG_APPLICATION_ID,
+    userVersion: FORMAT_VERSION,
+    pageBytes: CATALOG_PAGE_BYTES,
+    journal: 'wal',
+    schema: CATALOG_SCHEMA,
+    lockTimeoutMs: 0,
+  })
+  onTestFinished(() => database.close())
+  const catalog = new Catalog(database)
+  catalog.write(() => catalog.initialise())
   const clock = new HandClock()
-  return { refs: new Refs(group.catalog, clock), catalog: group.catalog, clock }
+  return { refs: new Refs(catalog, clock), catalog, clock }
 }
 
 export function idOf(digit: string): Hash {

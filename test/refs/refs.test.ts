@@ -7,8 +7,8 @@ import { type HandClock, idOf, LOG, openRefs, START_MS } from './catalogs.js'
 let refs: Refs
 let catalog: Catalog
 let clock: HandClock
-beforeEach(async () => {
-  ;({ refs, catalog, clock } = await openRefs())
+beforeEach(() => {
+  ;({ refs, catalog, clock } = openRefs())
 })
 
 const A = idOf('a')

@@ -17,7 +17,7 @@ let context: RevisionContext
 let madeUp: Hash[]
 
 beforeEach(async () => {
-  ;({ refs, catalog, clock } = await openRefs())
+  ;({ refs, catalog, clock } = openRefs())
   const objects = await createMemoryObjects()
   graph = await Graph.write(objects, [
     { name: 'a', timeMs: 1 },
