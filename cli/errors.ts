@@ -23,8 +23,6 @@ export const EXIT = {
   outputClosed: 141,
 } as const
 
-export type ExitStatus = (typeof EXIT)[keyof typeof EXIT]
-
 export const EXIT_MEANINGS: readonly { readonly status: number; readonly meaning: string }[] = [
   { status: EXIT.ok, meaning: 'done' },
   { status: EXIT.failed, meaning: 'the answer is no, or the operation failed for another reason than those below' },

@@ -30,7 +30,7 @@ export const formatHelp: HelpConfiguration = {
 }
 
 /** Any command can end with these; they are explained in one place. */
-export const COMMON_STATUSES_NOTE = `${EXIT.usage}, ${EXIT.interrupted} and ${EXIT.outputClosed} mean the same everywhere: varve help exit-statuses`
+const COMMON_STATUSES_NOTE = `${EXIT.usage}, ${EXIT.interrupted} and ${EXIT.outputClosed} mean the same everywhere: varve help exit-statuses`
 
 /** What the exit statuses mean that are a command's own. */
 export function statusLines(verb: Verb): { readonly status: number; readonly meaning: string }[] {

@@ -27,7 +27,7 @@ Volume    { number, uuid, path: string, allocatable: boolean, tags: string[],
 
 type Signature = CommitInfo['author']
 
-export function signatureJson(signature: Signature) {
+function signatureJson(signature: Signature) {
   return { who: signature.who, time: isoTime(signature.timeMs, signature.zoneMinutes) }
 }
 

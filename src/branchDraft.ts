@@ -23,6 +23,7 @@ export interface DraftCommitOptions {
 /** Resolves the tree of a revision; given by the repository. */
 export type TreeOf = (rev: string) => Promise<TreeRoot>
 
+/** Edits on a branch, from `Repository.draft`. See `Draft` for the edits themselves. */
 export class BranchDraft extends Draft {
   private baseId: Hash | undefined
   private baseTree: TreeRoot
@@ -40,7 +41,7 @@ export class BranchDraft extends Draft {
     this.baseTree = base?.tree ?? EMPTY_TREE
   }
 
-  /** For `Repository.draft`. */
+  /** @internal For `Repository.draft`. */
   static async open(session: Session, branch: string, treeOf: TreeOf, signal?: AbortSignal): Promise<BranchDraft> {
     const tip = await branchTip(session, branch)
     const writer = openWriter(session, signal)
@@ -66,8 +67,9 @@ export class BranchDraft extends Draft {
    * await draft.commit({ message: 'Letters from a template' })
    * ```
    */
-  override async copy(from: PathLike, to: PathLike, source?: string | TreeRoot): Promise<void> {
-    return super.copy(from, to, typeof source === 'string' ? await this.treeOf(source) : source)
+  override copy(from: PathLike, to: PathLike, source?: string | TreeRoot | (() => Promise<TreeRoot>)): Promise<void> {
+    // Resolved in its turn, so that edits keep the order of the calls.
+    return super.copy(from, to, typeof source === 'string' ? () => this.treeOf(source) : source)
   }
 
   /**
@@ -113,7 +115,16 @@ export class BranchDraft extends Draft {
     return commit
   }
 
-  /** Drops the edits. Does nothing after `commit`. */
+  /**
+   * Drops the edits. Does nothing after `commit`. `await using` calls it.
+   *
+   * @example
+   * ```ts
+   * const draft = await repo.draft('main')
+   * await draft.write('never', 'mind')
+   * await draft.abandon()
+   * ```
+   */
   async abandon(): Promise<void> {
     if (this.finished) return
     this.finished = true

@@ -12,7 +12,6 @@ import type { Hash } from './base/hash.js'
 import { type Randomness, systemRandomness } from './base/random.js'
 import { BranchDraft } from './branchDraft.js'
 import { ChunkStore } from './cas/chunkStore.js'
-import { makeReachable } from './cas/makeReachable.js'
 import { KIND } from './format/kinds.js'
 import type { HashName, StoreProfile } from './format/profile.js'
 import { makeProfile } from './format/profile.js'
@@ -20,36 +19,14 @@ import { type Change, type DiffOptions, diffRoots } from './history/changes.js'
 import { type CommitInfo, describeCommit, readCommit, walkCommits } from './history/commits.js'
 import type { PathLike } from './history/paths.js'
 import { Snapshot } from './history/snapshot.js'
-import { Properties, type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
-import { branchRef, splitRef, tagRef } from './refs/refName.js'
-import {
-  describeRef,
-  type OperationInfo,
-  type RefInfo,
-  type ReflogEntry,
-  type RefRow,
-  Refs,
-  type RefUpdate,
-  refExists,
-  refNotFound,
-} from './refs/refs.js'
+import { Properties } from './refs/properties.js'
+import { describeRef, Refs } from './refs/refs.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
-import { idsBelow, type Session, signatureNow } from './session.js'
 import { type CommitFromOptions, type CommitFromResult, commitFrom } from './treeCommit.js'
 import { type StoreStats, storeStats } from './upkeep/stats.js'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './upkeep/verify.js'
-import type { CatalogTransaction } from './volume/catalog.js'
-import {
-  type ExtentMapEntry,
-  extentMap,
-  findVolume,
-  groupInfo,
-  type PhysicalVolumeInfo,
-  type VolumeGroupInfo,
-  withVolume,
-} from './volume/groupInfo.js'
-import { DEFAULT_LOGICAL_VOLUME } from './volume/placement.js'
 import { VolumeGroup } from './volume/volumeGroup.js'
+import { VolumeVerbs } from './volumeVerbs.js'
 import { type ExportedTree, type ExportTreeOptions, exportTree } from './worktree/exportTree.js'
 import { nodeFileSystem } from './worktree/nodeFileSystem.js'
 
@@ -95,9 +72,8 @@ export interface LogOptions {
 
 const LOCK_TIMEOUT_MS = 10_000
 
-export class Repository {
-  private constructor(private readonly session: Session) {}
-
+/** A store opened for use: made by `Repository.create`, opened by `Repository.open`. */
+export class Repository extends VolumeVerbs {
   /**
    * Makes a store of one file and opens it. Durable when resolved.
    *
@@ -219,7 +195,16 @@ export class Repository {
     return new Snapshot(this.session.store, id, await readCommit(this.session.store, id))
   }
 
-  /** What is said of one commit. @throws {VarveError} as `resolve` */
+  /**
+   * What is said of one commit.
+   *
+   * @throws {VarveError} as `resolve`
+   * @example
+   * ```ts
+   * const { author, message } = await repo.commit('main')
+   * console.log(author.who, message)
+   * ```
+   */
   async commit(rev: string): Promise<CommitInfo> {
     return (await this.at(rev)).info
   }
@@ -335,181 +320,6 @@ export class Repository {
     }
   }
 
-  // ---- refs ----
-
-  /** Branches, by name. */
-  async branches(): Promise<RefInfo[]> {
-    return this.session.refs.list('heads/').map(describeRef)
-  }
-
-  /** Tags, by name. */
-  async tags(): Promise<RefInfo[]> {
-    return this.session.refs.list('tags/').map(describeRef)
-  }
-
-  /**
-   * Makes a branch at a revision. Durable when resolved.
-   *
-   * @param options.force move the branch if it exists
-   * @throws {VarveError} `REF_EXISTS`, `INVALID_REF_NAME`; as `resolve`
-   * @example
-   * ```ts
-   * await repo.createBranch('drafts', 'main')
-   * console.log((await repo.branches()).map((branch) => branch.name))
-   * ```
-   */
-  async createBranch(name: string, rev: string, options: { readonly force?: boolean | undefined } = {}): Promise<void> {
-    const target = await this.resolve(rev)
-    const there = this.session.refs.get(branchRef(name))
-    if (there && !options.force) throw refExists(there)
-    await this.moveRefs([{ name: branchRef(name), expected: options.force ? 'any' : null, target }], 'branch', rev)
-  }
-
-  /** Deletes a branch; its commits stay reachable through the reflog. @throws {VarveError} `REF_NOT_FOUND` */
-  async deleteBranch(name: string): Promise<void> {
-    const { target } = this.requireRef(branchRef(name))
-    await this.moveRefs([{ name: branchRef(name), expected: target, target: null }], 'branch-delete', name)
-  }
-
-  /** Renames a branch; its reflog goes with it. @throws {VarveError} `REF_NOT_FOUND`, `REF_EXISTS`, `INVALID_REF_NAME` */
-  async renameBranch(from: string, to: string): Promise<void> {
-    const { refs, group } = this.session
-    const { who } = signatureNow(this.session, undefined)
-    const log = { operation: 'branch-rename', message: `${from} to ${to}`, who }
-    group.catalog.write((tx) => refs.rename(tx, branchRef(from), branchRef(to), log))
-  }
-
-  /**
-   * Names a revision for good. Durable when resolved.
-   *
-   * @param options.force replace a tag of this name
-   * @throws {VarveError} `REF_EXISTS`, `INVALID_REF_NAME`; as `resolve`
-   * @example
-   * ```ts
-   * await repo.createTag('v1.0', 'main', { message: 'First release' })
-   * console.log((await repo.commit('v1.0')).message)
-   * ```
-   */
-  async createTag(
-    name: string,
-    rev: string,
-    options: { readonly message?: string | undefined; readonly force?: boolean | undefined } = {},
-  ): Promise<void> {
-    const target = await this.resolve(rev)
-    const { message, force } = options
-    const expected = force ? 'any' : null
-    await this.moveRefs([{ name: tagRef(name), expected, target, message, force }], 'tag', rev)
-  }
-
-  /** Deletes a tag. @throws {VarveError} `REF_NOT_FOUND` */
-  async deleteTag(name: string): Promise<void> {
-    const { target } = this.requireRef(tagRef(name))
-    await this.moveRefs([{ name: tagRef(name), expected: target, target: null }], 'tag-delete', name)
-  }
-
-  /** What happened to a branch or tag, or to all of them; newest first. */
-  async reflog(name?: string, options: { readonly limit?: number | undefined } = {}): Promise<ReflogEntry[]> {
-    return this.session.refs.reflog(name === undefined ? undefined : this.fullRefName(name), options.limit)
-  }
-
-  /** Every operation on the store's refs; newest first. */
-  async operations(options: { readonly limit?: number | undefined } = {}): Promise<OperationInfo[]> {
-    return this.session.refs.operations(options.limit)
-  }
-
-  // ---- settings ----
-
-  /** The store's properties. Names: `author`, `attributes`, `compression`, `default-branch`. */
-  readonly config = {
-    /** @throws {VarveError} `INVALID_ARGUMENT` for a name that is not known */
-    get: async (name: string): Promise<PropertyInfo> => this.session.properties.get(requirePropertyName(name)),
-    /** Durable when resolved. @throws {VarveError} `INVALID_ARGUMENT` */
-    set: async (name: string, value: string): Promise<void> =>
-      this.changeProperty(name, (property, tx) => this.session.properties.set(tx, property, value)),
-    /** Back to the default. Durable when resolved. @throws {VarveError} `INVALID_ARGUMENT` */
-    unset: async (name: string): Promise<void> =>
-      this.changeProperty(name, (property, tx) => this.session.properties.unset(tx, property)),
-    list: async (): Promise<PropertyInfo[]> => this.session.properties.list(),
-  }
-
-  // ---- volumes ----
-
-  /** The volume group: its volumes and their use. */
-  volumeGroup(): Promise<VolumeGroupInfo> {
-    return groupInfo(this.session.group)
-  }
-
-  /**
-   * Adds a physical volume: a new file. Durable when resolved; the group works on if this is interrupted anywhere.
-   *
-   * @throws {VarveError} `ALREADY_EXISTS`, `PV_DUPLICATE`, `PV_FOREIGN`, `STORAGE_DENIED`, `INVALID_ARGUMENT`
-   * @example
-   * ```ts
-   * const volume = await repo.extendVolumeGroup(`${dir}/second.varve`, { capacityBytes: 10 * 2 ** 30 })
-   * console.log(volume.number)
-   * ```
-   */
-  async extendVolumeGroup(
-    file: string,
-    options: { readonly capacityBytes?: number | null | undefined; readonly tags?: readonly string[] | undefined } = {},
-  ): Promise<PhysicalVolumeInfo> {
-    const { group } = this.session
-    const capacityBytes = options.capacityBytes ?? null
-    if (capacityBytes !== null && (!Number.isSafeInteger(capacityBytes) || capacityBytes <= 0)) {
-      throw new VarveError('INVALID_ARGUMENT', `a capacity is a number of bytes above 0, not ${capacityBytes}`, {
-        actual: capacityBytes,
-      })
-    }
-    await group.extend(file, { capacityBytes, tags: options.tags ?? [] })
-    const added = (await groupInfo(group)).physicalVolumes.at(-1)
-    if (!added) throw new VarveError('PV_NOT_FOUND', `${file} was added and is gone again`, { path: file })
-    return added
-  }
-
-  /**
-   * Changes how new extents are placed: `linear` fills volumes in order, `striped` takes them in turn. What is stored
-   * stays where it is.
-   */
-  async changeVolumeGroup(change: {
-    readonly type?: 'linear' | 'striped' | undefined
-    readonly name?: string | undefined
-  }): Promise<void> {
-    const { type, name } = change
-    if (type !== undefined && type !== 'linear' && type !== 'striped') {
-      throw new VarveError('INVALID_ARGUMENT', `a volume group is linear or striped, not ${JSON.stringify(type)}`, {
-        expected: ['linear', 'striped'],
-        actual: type,
-      })
-    }
-    await this.session.group.changeLayout((layout) => ({
-      ...layout,
-      name: name ?? layout.name,
-      logicalVolumes: layout.logicalVolumes.map((volume) =>
-        volume.name === DEFAULT_LOGICAL_VOLUME ? { ...volume, type: type ?? volume.type } : volume,
-      ),
-    }))
-  }
-
-  /**
-   * Lets a volume take new extents or not, or limits its stored bytes (`null`: no limit).
-   * @param name number, UUID or path
-   * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT`
-   */
-  async changePhysicalVolume(
-    name: string,
-    change: { readonly allocatable?: boolean | undefined; readonly capacityBytes?: number | null | undefined },
-  ): Promise<void> {
-    const { group } = this.session
-    const { number } = findVolume(group, name)
-    await group.changeLayout((layout) => withVolume(layout, number, change))
-  }
-
-  /** Where extents lie, in runs of numbers, volume by volume. @throws {VarveError} `PV_NOT_FOUND` */
-  async *extentMap(options: { readonly pv?: string | undefined } = {}): AsyncGenerator<ExtentMapEntry> {
-    const { group } = this.session
-    yield* extentMap(group, options.pv === undefined ? undefined : findVolume(group, options.pv).number)
-  }
-
   // ---- care ----
 
   /**
@@ -530,14 +340,28 @@ export class Repository {
     return verifyStore(store, roots, checkRows, options)
   }
 
-  /** What the store holds, and what dedup and compression saved. */
+  /**
+   * What the store holds, and what dedup and compression saved.
+   * @example
+   * ```ts
+   * const { logicalBytes, storedBytes } = await repo.stats()
+   * console.log(`${(logicalBytes / storedBytes).toFixed(1)} times as much as is stored`)
+   * ```
+   */
   async stats(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<StoreStats> {
     const { refs, group, store } = this.session
     const roots = refs.list().map(({ target }) => target)
     return storeStats(group, store, roots, options.signal)
   }
 
-  /** Closes the store's files. */
+  /**
+   * Closes the store's files.
+   * @example
+   * ```ts
+   * const repository = await Repository.open(repo.path)
+   * await repository.close()
+   * ```
+   */
   close(): Promise<void> {
     return this.session.group.close()
   }
@@ -555,38 +379,6 @@ export class Repository {
       head: properties.get('default-branch').value,
       findByPrefix: (prefix) => store.findByPrefix(KIND.commit, prefix),
     }
-  }
-
-  /** A branch before a tag of the same name; what was deleted is taken for a branch. */
-  private fullRefName(name: string): string {
-    if (splitRef(name)) return name
-    const { refs } = this.session
-    return !refs.get(branchRef(name)) && refs.get(tagRef(name)) ? tagRef(name) : branchRef(name)
-  }
-
-  private requireRef(name: string): RefRow {
-    const found = this.session.refs.get(name)
-    if (found) return found
-    throw refNotFound(name)
-  }
-
-  /** Safety rule 4: every way of making something reachable goes through `makeReachable`. */
-  private async moveRefs(updates: readonly RefUpdate[], operation: string, message: string): Promise<void> {
-    const { who } = signatureNow(this.session, undefined)
-    const roots = updates.flatMap(({ target }) => target ?? [])
-    await makeReachable(
-      this.session.store,
-      () => idsBelow(this.session, roots),
-      (tx) => this.session.refs.apply(tx, updates, { operation, message, who }),
-    )
-  }
-
-  private async changeProperty(
-    name: string,
-    change: (property: PropertyName, tx: CatalogTransaction) => void,
-  ): Promise<void> {
-    const property = requirePropertyName(name)
-    this.session.group.catalog.write((tx) => change(property, tx))
   }
 }
 

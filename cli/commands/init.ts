@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Option } from 'commander'
-import type { CreateOptions } from '../../src/index.js'
+import type { CreateOptions, Repository } from '../../src/index.js'
 import { EXIT, UsageError } from '../errors.js'
 import { STORE_IN_FOLDER } from '../store.js'
 import { sizeText } from '../text.js'
@@ -51,9 +51,17 @@ ids, so all copies of a store share it. "varve vg extend" adds files to a store 
     }
     const path =
       dir === undefined && named !== undefined ? named : join(context.resolvePath(dir ?? '.'), STORE_IN_FOLDER)
-    const { Repository } = await context.library()
-    if (path !== named) await mkdir(dirname(path), { recursive: true })
-    const repository = context.adopt(await Repository.create(path, createOptions(options)))
+    const library = await context.library()
+    const folder = dirname(path)
+    const madeFolder = path !== named && (await mkdir(folder, { recursive: true })) !== undefined
+    let repository: Repository
+    try {
+      repository = context.adopt(await library.Repository.create(path, createOptions(options)))
+    } catch (error) {
+      // What stands in it now is not ours to take away; an empty folder is.
+      if (madeFolder) await rmdir(folder).catch(() => undefined)
+      throw error
+    }
     const { hash, chunker, peSize } = repository.profile
     const { value: defaultBranch } = await repository.config.get('default-branch')
     if (context.json) {

@@ -80,6 +80,7 @@ export interface ErrorDetails {
   readonly [key: string]: unknown
 }
 
+/** What varve throws: a stable `code`, the values in `details`, and where there is something to do a `hint`. */
 export class VarveError extends Error {
   override readonly name: string = 'VarveError'
   readonly code: ErrorCode
@@ -100,6 +101,19 @@ export class CorruptionError extends VarveError {
   override readonly name = 'CorruptionError'
 }
 
+/**
+ * Whether `error` is one of varve's, and, with codes given, has one of them.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await repo.resolve('nowhere')
+ * } catch (error) {
+ *   if (!isVarveError(error, 'UNKNOWN_REVISION')) throw error
+ *   console.log(error.message, error.hint)
+ * }
+ * ```
+ */
 export function isVarveError(error: unknown, ...codes: ErrorCode[]): error is VarveError {
   return error instanceof VarveError && (codes.length === 0 || codes.includes(error.code))
 }

@@ -15,11 +15,28 @@ export const HASH_BYTES = 32
 
 const HEX_PATTERN = /^[0-9a-f]{64}$/
 
+/**
+ * Whether `text` is a whole id: 64 lower-case hex digits.
+ *
+ * @example
+ * ```ts
+ * console.log(isHash(await repo.resolve('main')), isHash('main'))
+ * ```
+ */
 export function isHash(text: string): text is Hash {
   return HEX_PATTERN.test(text)
 }
 
-/** @throws {VarveError} `INVALID_ARGUMENT` when `text` is not 64 lower-case hex digits. */
+/**
+ * An id from its 64 lower-case hex digits.
+ *
+ * @throws {VarveError} `INVALID_ARGUMENT`
+ * @example
+ * ```ts
+ * const id = parseHash('00'.repeat(32))
+ * console.log(shortHash(id))
+ * ```
+ */
 export function parseHash(text: string): Hash {
   if (!isHash(text)) {
     throw new VarveError('INVALID_ARGUMENT', `not an id: ${JSON.stringify(text)}`, {
@@ -45,7 +62,14 @@ export function hashToBytes(hash: Hash): Buffer {
   return Buffer.from(hash, 'hex')
 }
 
-/** The form shown to people where an id need not be whole. */
+/**
+ * The form shown to people where an id need not be whole: its first 12 digits.
+ *
+ * @example
+ * ```ts
+ * console.log(shortHash(await repo.resolve('main')))
+ * ```
+ */
 export function shortHash(hash: Hash): string {
   return hash.slice(0, 12)
 }

@@ -176,7 +176,7 @@ export class StoreWriter implements ObjectWriter {
     this.closed = true
     for (const { kind, id, bytes } of this.batch.values()) {
       // The parent's nodes are what the next commit reads first.
-      if (kind !== KIND.chunk) this.store.objects.set(id, Buffer.from(bytes))
+      if (kind !== KIND.chunk) this.store.objects.set(kind, id, Buffer.from(bytes))
     }
     this.batch.clear()
     return (result as { value: T }).value
@@ -187,7 +187,7 @@ export class StoreWriter implements ObjectWriter {
     if (this.closed) return
     this.closed = true
     await Promise.allSettled(this.compressing)
-    await this.store.group.dropUnpublished(this.unpublished)
+    await this.store.group.dropUnpublished([...this.unpublished, ...this.placed])
     const { lease } = this
     if (lease) this.store.group.catalog.write((tx) => lease.release(tx))
   }
@@ -213,9 +213,10 @@ export class StoreWriter implements ObjectWriter {
     }
     this.hitsEpoch ??= group.catalog.counter('gc_epoch')
     const items = this.pending
+    const found = await this.store.find(items.map(({ id }) => id))
+    // Only now: a lookup that fails is done again by the next try.
     this.pending = []
     this.pendingBytes = 0
-    const found = await this.store.find(items.map(({ id }) => id))
     for (const item of items) {
       const location = found.get(item.id)
       if (location) {
@@ -266,8 +267,8 @@ export class StoreWriter implements ObjectWriter {
     const lease = this.lease as Lease
     const { group } = this.store
     for (;;) {
-      const waiting = await this.closeExtents()
-      if (waiting.length > 0) this.stages.push(await group.stage(waiting))
+      await this.closeExtents()
+      await this.stagePlaced()
       const epoch = group.catalog.counter('gc_epoch')
       const walk = move && epoch !== 0 ? (epoch === lease.gcEpoch ? move.adopted : move.reach) : undefined
       const outcome = group.catalog.write((tx): { again: Hash[] } | { value: T | undefined } => {
@@ -324,17 +325,21 @@ export class StoreWriter implements ObjectWriter {
       .map(([id]) => id)
   }
 
-  private async closeExtents(): Promise<PlacedExtent[]> {
+  private async closeExtents(): Promise<void> {
     for (const builder of [this.data, this.object]) {
       const full = builder.take()
       if (full) await this.startCompressing(full)
     }
     await Promise.all(this.compressing)
     if (this.failure) throw this.failure
-    const ready = this.placed
+  }
+
+  /** What fails here stays placed, and is staged again by the next try. */
+  private async stagePlaced(): Promise<void> {
+    if (this.placed.length === 0) return
+    this.stages.push(await this.store.group.stage(this.placed))
+    this.unpublished.push(...this.placed)
     this.placed = []
-    this.unpublished.push(...ready)
-    return ready
   }
 
   private endBatch(last: boolean): void {
@@ -342,7 +347,7 @@ export class StoreWriter implements ObjectWriter {
     this.hitsEpoch = undefined
     if (last) return
     for (const { kind, id, bytes } of this.batch.values()) {
-      if (kind !== KIND.chunk) this.store.objects.set(id, Buffer.from(bytes))
+      if (kind !== KIND.chunk) this.store.objects.set(kind, id, Buffer.from(bytes))
     }
     this.batch.clear()
     this.batchBytes = 0

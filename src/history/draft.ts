@@ -157,7 +157,7 @@ export class Draft {
    * Copies a file, symlink or whole directory, with what is recorded of it, in O(1): nothing is read or stored again.
    * It replaces a file or symlink that is at `to`, if it is no directory itself.
    *
-   * @param source another tree to copy from; default: this draft.
+   * @param source another tree to copy from, or what finds it when the copy's turn comes; default: this draft.
    * @throws {VarveError} `PATH_NOT_FOUND`; `ALREADY_EXISTS` when a directory is in the way, or would replace something;
    * `NOT_A_DIRECTORY`, `INVALID_PATH`
    * @example
@@ -167,11 +167,12 @@ export class Draft {
    * await draft.commit({ message: 'A second set of data' })
    * ```
    */
-  copy(from: PathLike, to: PathLike, source?: TreeRoot): Promise<void> {
+  copy(from: PathLike, to: PathLike, source?: TreeRoot | (() => Promise<TreeRoot>)): Promise<void> {
     return this.edit(async () => {
       const target = parsePath(to)
       const segments = parsePath(from)
-      const state = await (source ? this.tree.takeFrom(source, segments) : this.tree.take(segments))
+      const root = typeof source === 'function' ? await source() : source
+      const state = await (root ? this.tree.takeFrom(root, segments) : this.tree.take(segments))
       await this.refuseOverwrite(target, state)
       this.tree.put(await this.tree.place(target), state)
     })

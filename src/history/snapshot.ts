@@ -34,6 +34,7 @@ export interface StreamOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** One commit's file tree, for reading, from `Repository.at`. It never changes. */
 export class Snapshot {
   /** Of the commit. */
   readonly id: Hash

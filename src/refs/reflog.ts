@@ -80,47 +80,46 @@ const REFLOG_COLUMNS = 'seq, ref, old, new, time_ms, operation, message, who, op
 /** SQLite: no limit. */
 const UNLIMITED = -1
 
+const PAGE_ROWS = 256
+
 export class Reflog {
   constructor(private readonly catalog: Catalog) {}
 
   /** Newest first. @param ref full name; all refs without it. */
   entries(ref: string | undefined, limit: number | undefined): ReflogEntry[] {
-    const rows =
-      ref === undefined
-        ? this.catalog.all<ReflogRow>(
-            `SELECT ${REFLOG_COLUMNS} FROM reflog ORDER BY seq DESC LIMIT ?`,
-            limit ?? UNLIMITED,
-          )
-        : this.catalog.all<ReflogRow>(
-            `SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ? ORDER BY seq DESC LIMIT ?`,
-            ref,
-            limit ?? UNLIMITED,
-          )
-    return rows.map((row) => this.checkedEntry(row))
+    const entries: ReflogEntry[] = []
+    for (const row of this.rows(ref)) {
+      if (entries.length >= (limit ?? Number.POSITIVE_INFINITY)) break
+      entries.push(entryOf(row))
+    }
+    return entries
   }
 
   /** How many moves of a ref are on record. @param ref full name */
   count(ref: string): number {
-    return this.catalog.get<{ count: number }>('SELECT count(*) AS count FROM reflog WHERE ref = ?', ref)?.count ?? 0
+    let count = 0
+    for (const _ of this.rows(ref)) count++
+    return count
   }
 
   /** The move `index` moves before the last one. */
   entryAt(ref: string, index: number): ReflogEntry | undefined {
-    return this.one(`SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ? ORDER BY seq DESC LIMIT 1 OFFSET ?`, ref, index)
+    let left = index
+    for (const row of this.rows(ref)) if (left-- === 0) return entryOf(row)
+    return undefined
   }
 
   /** The last move at or before `timeMs`. */
   entryBefore(ref: string, timeMs: number): ReflogEntry | undefined {
-    return this.one(
-      `SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ? AND time_ms <= ? ORDER BY seq DESC LIMIT 1`,
-      ref,
-      timeMs,
-    )
+    for (const row of this.rows(ref)) if (row.time_ms <= timeMs) return entryOf(row)
+    return undefined
   }
 
   /** The first move on record. */
   firstEntry(ref: string): ReflogEntry | undefined {
-    return this.one(`SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ? ORDER BY seq LIMIT 1`, ref)
+    let first: ReflogRow | undefined
+    for (const row of this.rows(ref)) first = row
+    return first && entryOf(first)
   }
 
   /** Newest first. */
@@ -182,30 +181,31 @@ export class Reflog {
 
   /** Gives all rows of one ref to another. */
   moveEntries(tx: CatalogTransaction, from: string, to: string): void {
-    for (const row of tx.all<ReflogRow>(`SELECT ${REFLOG_COLUMNS} FROM reflog WHERE ref = ?`, from)) {
-      this.checkedEntry(row)
+    for (const row of [...this.rows(from)]) {
       const check = reflogCheck({ ...row, ref: to })
       tx.run('UPDATE reflog SET ref = ?, row_check = ? WHERE seq = ?', to, check, row.seq)
     }
   }
 
-  private one(sql: string, ref: string, value?: number): ReflogEntry | undefined {
-    const row = this.catalog.get<ReflogRow>(sql, ref, ...(value === undefined ? [] : [value]))
-    return row && this.checkedEntry(row)
-  }
-
-  private checkedEntry(row: ReflogRow): ReflogEntry {
-    const parts = splitRef(row.ref)
-    if (!parts || reflogCheck(row) !== row.row_check) throw this.catalog.damaged('reflog', String(row.seq))
-    return {
-      ref: shortRef(row.ref),
-      kind: parts.kind,
-      old: hashOrUndefined(row.old),
-      new: hashOrUndefined(row.new),
-      timeMs: row.time_ms,
-      operation: row.operation,
-      message: row.message,
-      who: row.who,
+  /**
+   * Rows of a ref, newest first. Every row on the way is checked before its ref is compared: a row whose name is damaged
+   * must not be passed over in silence, as an index or a condition in SQL would.
+   */
+  private *rows(ref: string | undefined): Iterable<ReflogRow> {
+    let before = Number.MAX_SAFE_INTEGER
+    for (;;) {
+      const page = this.catalog.all<ReflogRow>(
+        `SELECT ${REFLOG_COLUMNS} FROM reflog WHERE seq < ? ORDER BY seq DESC LIMIT ${PAGE_ROWS}`,
+        before,
+      )
+      for (const row of page) {
+        if (reflogCheck(row) !== row.row_check || row.seq >= before || !splitRef(row.ref)) {
+          throw this.catalog.damaged('reflog', String(row.seq))
+        }
+        before = row.seq
+        if (ref === undefined || row.ref === ref) yield row
+      }
+      if (page.length < PAGE_ROWS) return
     }
   }
 
@@ -216,6 +216,19 @@ export class Reflog {
         : undefined
     if (!detail) throw this.catalog.damaged('operation', String(row.seq))
     return { sequence: row.seq, timeMs: row.time_ms, kind: row.kind, who: row.who, ...detail }
+  }
+}
+
+function entryOf(row: ReflogRow): ReflogEntry {
+  return {
+    ref: shortRef(row.ref),
+    kind: splitRef(row.ref)?.kind ?? 'branch',
+    old: hashOrUndefined(row.old),
+    new: hashOrUndefined(row.new),
+    timeMs: row.time_ms,
+    operation: row.operation,
+    message: row.message,
+    who: row.who,
   }
 }
 

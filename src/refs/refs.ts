@@ -78,8 +78,8 @@ export class Refs {
   list(prefix = ''): RefRow[] {
     return this.catalog
       .all<SqlRefRow>('SELECT name, target, message, time_ms, row_check FROM ref ORDER BY name')
-      .filter(({ name }) => name.startsWith(prefix))
       .map((row) => this.checked(row))
+      .filter(({ name }) => name.startsWith(prefix))
   }
 
   /**

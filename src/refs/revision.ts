@@ -11,7 +11,7 @@ import { type ParsedRevision, parseRevision, type Step } from './revisionSyntax.
 import { suggest } from './suggestions.js'
 import { parseTime } from './time.js'
 
-export { type ParsedRange, parseRange } from './revisionSyntax.js'
+export { parseRange } from './revisionSyntax.js'
 
 export interface RevisionContext {
   readonly reader: ObjectReader

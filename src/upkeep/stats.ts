@@ -36,15 +36,6 @@ export interface StoreStats {
   readonly perVolume: readonly PhysicalVolumeInfo[]
 }
 
-interface ClassRow {
-  class: number
-  has_bases: number
-  extents: number
-  chunks: number
-  raw: number
-  stored: number
-}
-
 export async function storeStats(
   group: VolumeGroup,
   reader: ObjectReader,
@@ -60,32 +51,29 @@ export async function storeStats(
     logicalBytes += commit.tree.size
     logicalFiles += commit.files
   }
-  const rows = group.catalog.all<ClassRow>(
-    `SELECT class, bases IS NOT NULL AS has_bases, count(*) AS extents, sum(chunks) AS chunks, sum(raw_bytes) AS raw,
-       sum(stored_bytes) AS stored FROM extent GROUP BY class, has_bases`,
-  )
-  const sum = (wanted: (row: ClassRow) => boolean, field: 'chunks' | 'raw' | 'stored' | 'extents'): number =>
-    rows.filter(wanted).reduce((total, row) => total + row[field], 0)
-  const isObject = (row: ClassRow): boolean => row.class === EXTENT_CLASS.object
-  const plain = (row: ClassRow): boolean => row.has_bases === 0
+  const count = { extents: 0, chunks: 0, uniqueBytes: 0, objects: 0, objectBytes: 0, storedBytes: 0 }
+  const saved = { compressionBytes: 0, basesBytes: 0 }
+  for (const { record } of group.catalog.extents()) {
+    throwIfCancelled(signal)
+    count.extents++
+    count.storedBytes += record.storedBytes
+    if (record.class === EXTENT_CLASS.object) {
+      count.objects += record.chunks
+      count.objectBytes += record.rawBytes
+    } else {
+      count.chunks += record.chunks
+      count.uniqueBytes += record.rawBytes
+    }
+    saved[record.bases.length === 0 ? 'compressionBytes' : 'basesBytes'] += record.rawBytes - record.storedBytes
+  }
   const info = await groupInfo(group)
-  const uniqueBytes = sum((row) => !isObject(row), 'raw')
   return {
     commits,
     logicalBytes,
     logicalFiles,
-    chunks: sum((row) => !isObject(row), 'chunks'),
-    uniqueBytes,
-    objects: sum(isObject, 'chunks'),
-    objectBytes: sum(isObject, 'raw'),
-    extents: sum(() => true, 'extents'),
-    storedBytes: sum(() => true, 'stored'),
+    ...count,
     fileBytes: info.physicalVolumes.reduce((total, volume) => total + volume.fileBytes, 0),
-    savedBy: {
-      dedupBytes: Math.max(0, logicalBytes - uniqueBytes),
-      compressionBytes: sum(plain, 'raw') - sum(plain, 'stored'),
-      basesBytes: sum((row) => !plain(row), 'raw') - sum((row) => !plain(row), 'stored'),
-    },
+    savedBy: { dedupBytes: Math.max(0, logicalBytes - count.uniqueBytes), ...saved },
     perVolume: info.physicalVolumes,
   }
 }

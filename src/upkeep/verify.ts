@@ -74,6 +74,7 @@ class Verification {
   private readonly notes: string[] = []
   private readonly checked = { volumes: 0, extents: 0, chunks: 0, commits: 0, objects: 0, bytes: 0 }
   /** Chunks and objects that cannot be read, for naming the files they belong to. */
+  private extentsTotal: number | undefined
   private readonly bad = new Map<Hash, VerifyProblem[]>()
 
   constructor(
@@ -122,11 +123,10 @@ class Verification {
 
   private progress(current: string): void {
     throwIfCancelled(this.options.signal)
-    const total = this.store.group.catalog.get<{ n: number }>('SELECT count(*) AS n FROM extent')?.n
     this.options.onProgress?.({
       phase: 'verify',
       itemsDone: this.checked.extents,
-      itemsTotal: total,
+      itemsTotal: this.extentsTotal,
       bytesDone: this.checked.bytes,
       current,
     })
@@ -154,8 +154,15 @@ class Verification {
     const { catalog } = this.store.group
     let eids: number[] = []
     this.attempt(() => {
+      const stray = catalog.get<{ eid: number }>(
+        'SELECT eid FROM copy WHERE eid NOT IN (SELECT eid FROM extent) LIMIT 1',
+      )
+      if (stray) throw catalog.damaged('copy', String(stray.eid))
+    })
+    this.attempt(() => {
       eids = catalog.all<{ eid: number }>('SELECT eid FROM extent ORDER BY eid').map((row) => row.eid)
     })
+    this.extentsTotal = eids.length
     for (const eid of eids) {
       this.progress(`extent ${eid}`)
       this.checked.extents++
@@ -243,15 +250,20 @@ class Verification {
     const stack: Link[] = tips.map(({ id }) => ({ kind: KIND.commit, id }))
     let chunks: Link[] = []
     const flush = async (): Promise<void> => {
-      const found = await this.store.find(chunks.map(({ id }) => id))
-      for (const { id, sizeBytes } of chunks) {
-        const length = found.get(id)?.length
-        if (length === undefined || length !== sizeBytes) {
-          const says = length === undefined ? 'is in no volume' : `has ${length} bytes instead of ${sizeBytes}`
-          this.report(new VarveError('MISSING_CHUNK', `chunk ${shortHash(id)} ${says}`), id)
-        }
-      }
+      const batch = chunks
       chunks = []
+      try {
+        const found = await this.store.find(batch.map(({ id }) => id))
+        for (const { id, sizeBytes } of batch) {
+          const length = found.get(id)?.length
+          if (length === undefined || length !== sizeBytes) {
+            const says = length === undefined ? 'is in no volume' : `has ${length} bytes instead of ${sizeBytes}`
+            this.report(new VarveError('MISSING_CHUNK', `chunk ${shortHash(id)} ${says}`), id)
+          }
+        }
+      } catch (error) {
+        this.report(error)
+      }
     }
     for (let link = stack.pop(); link; link = stack.pop()) {
       if (seen.has(link.id)) continue

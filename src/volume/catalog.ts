@@ -58,6 +58,19 @@ interface ExtentRow {
   row_check: number
 }
 
+interface CopyRow {
+  eid: number
+  pv: number
+  row_check: number
+}
+
+export interface PlacedRecord {
+  readonly record: ExtentRecord
+  /** Volumes that hold a copy. */
+  readonly pvs: readonly number[]
+}
+
+const PAGE_ROWS = 1000
 const EXTENT_COLUMNS = 'eid, class, raw_bytes, stored_bytes, chunks, checksum, bases, row_check'
 
 export class Catalog implements CatalogTransaction {
@@ -132,27 +145,39 @@ export class Catalog implements CatalogTransaction {
     return this.get('SELECT 1 FROM extent WHERE eid = ?', eid) !== undefined
   }
 
-  /** Volumes that hold a copy, ascending. */
+  /** Volumes that hold a copy, ascending. @throws {CorruptionError} `CORRUPT_CATALOG` */
   copies(eid: number): number[] {
-    return this.all<{ pv: number }>('SELECT pv FROM copy WHERE eid = ? ORDER BY pv', eid).map((row) => row.pv)
+    return this.all<CopyRow>('SELECT eid, pv, row_check FROM copy WHERE eid = ? ORDER BY pv', eid).map((row) => {
+      if (rowCheck(row.eid, row.pv) !== row.row_check) throw this.damaged('copy', `${row.eid}, ${row.pv}`)
+      return row.pv
+    })
   }
 
   hasCopy(eid: number, pv: number): boolean {
     return this.get('SELECT 1 FROM copy WHERE eid = ? AND pv = ?', eid, pv) !== undefined
   }
 
-  /** Visible extents, ascending, read in pages so that memory stays bounded. */
-  *extents(): Iterable<ExtentRecord> {
+  /**
+   * Visible extents with the volumes that hold them, ascending, read in pages so that memory stays bounded.
+   * @throws {CorruptionError} `CORRUPT_CATALOG` for a row that does not match its check, or an extent without a copy
+   */
+  *extents(): Iterable<PlacedRecord> {
     let last = 0
     for (;;) {
       const rows = this.all<ExtentRow>(
-        `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? ORDER BY eid LIMIT 1000`,
+        `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? ORDER BY eid LIMIT ${PAGE_ROWS}`,
         last,
       )
-      for (const row of rows) yield this.checkedExtent(row)
-      const end = rows.at(-1)
-      if (!end) return
-      last = end.eid
+      for (const row of rows) {
+        const record = this.checkedExtent(row)
+        // Rows out of order are damage too, and would be read for ever.
+        if (record.eid <= last) throw this.damaged('extent', String(record.eid))
+        last = record.eid
+        const pvs = this.copies(record.eid)
+        if (pvs.length === 0) throw this.damaged('copy', String(record.eid))
+        yield { record, pvs }
+      }
+      if (rows.length < PAGE_ROWS) return
     }
   }
 
@@ -169,11 +194,15 @@ export class Catalog implements CatalogTransaction {
       bases,
       extentCheck(record, bases),
     )
-    for (const pv of pvs) this.run('INSERT INTO copy (eid, pv) VALUES (?, ?)', record.eid, pv)
+    for (const pv of pvs) {
+      this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', record.eid, pv, rowCheck(record.eid, pv))
+    }
   }
 
   private checkedExtent(row: ExtentRow): ExtentRecord {
-    const record: ExtentRecord = {
+    const check = rowCheck(row.eid, row.class, row.raw_bytes, row.stored_bytes, row.chunks, row.checksum, row.bases)
+    if (check !== row.row_check) throw this.damaged('extent', String(row.eid))
+    return {
       eid: row.eid,
       class: row.class as ExtentClass,
       rawBytes: row.raw_bytes,
@@ -182,8 +211,6 @@ export class Catalog implements CatalogTransaction {
       checksum: row.checksum,
       bases: row.bases ? decodeBases(row.bases) : [],
     }
-    if (extentCheck(record, row.bases) !== row.row_check) throw this.damaged('extent', String(row.eid))
-    return record
   }
 
   damaged(table: string, row: string): CorruptionError {

@@ -45,14 +45,13 @@ export interface ExtentMapEntry {
 
 export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
   const { layout } = group
-  const use = new Map(
-    group.catalog
-      .all<{ pv: number; extents: number; stored: number }>(
-        `SELECT copy.pv AS pv, count(*) AS extents, sum(extent.stored_bytes) AS stored
-         FROM copy JOIN extent USING (eid) GROUP BY copy.pv`,
-      )
-      .map((row) => [row.pv, row]),
-  )
+  const use = new Map<number, { extents: number; stored: number }>()
+  for (const { record, pvs } of group.catalog.extents()) {
+    for (const pv of pvs) {
+      const sum = use.get(pv) ?? { extents: 0, stored: 0 }
+      use.set(pv, { extents: sum.extents + 1, stored: sum.stored + record.storedBytes })
+    }
+  }
   const physicalVolumes = await Promise.all(
     layout.physicalVolumes.map(async (volume): Promise<PhysicalVolumeInfo> => {
       const member = group.volume(volume.number)
@@ -83,46 +82,27 @@ export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
   }
 }
 
-/** Ascending by volume, then extent. */
+/** Ascending by extent; a run ends where the next number lies elsewhere. */
 export function* extentMap(group: VolumeGroup, pv: number | undefined): Iterable<ExtentMapEntry> {
-  const numbers = pv === undefined ? group.layout.physicalVolumes.map((volume) => volume.number) : [pv]
-  for (const number of numbers) {
-    let run: ExtentMapEntry | undefined
-    let last = 0
-    for (;;) {
-      const rows = group.catalog.all<{ eid: number; raw_bytes: number; stored_bytes: number }>(
-        `SELECT eid, raw_bytes, stored_bytes FROM copy JOIN extent USING (eid)
-         WHERE copy.pv = ? AND copy.eid > ? ORDER BY copy.eid LIMIT 1000`,
-        number,
-        last,
-      )
-      for (const row of rows) {
-        if (run && row.eid === run.lastExtent + 1) {
-          run = {
-            ...run,
-            lastExtent: row.eid,
-            extents: run.extents + 1,
-            rawBytes: run.rawBytes + row.raw_bytes,
-            storedBytes: run.storedBytes + row.stored_bytes,
-          }
-        } else {
-          if (run) yield run
-          run = {
-            pv: number,
-            firstExtent: row.eid,
-            lastExtent: row.eid,
-            extents: 1,
-            rawBytes: row.raw_bytes,
-            storedBytes: row.stored_bytes,
-          }
-        }
-      }
-      const end = rows.at(-1)
-      if (!end) break
-      last = end.eid
+  const runs = new Map<number, ExtentMapEntry>()
+  for (const { record, pvs } of group.catalog.extents()) {
+    const { eid, rawBytes, storedBytes } = record
+    for (const number of pvs) {
+      if (pv !== undefined && number !== pv) continue
+      const run = runs.get(number)
+      if (run && run.lastExtent !== eid - 1) yield run
+      const grown = run?.lastExtent === eid - 1 ? run : undefined
+      runs.set(number, {
+        pv: number,
+        firstExtent: grown?.firstExtent ?? eid,
+        lastExtent: eid,
+        extents: (grown?.extents ?? 0) + 1,
+        rawBytes: (grown?.rawBytes ?? 0) + rawBytes,
+        storedBytes: (grown?.storedBytes ?? 0) + storedBytes,
+      })
     }
-    if (run) yield run
   }
+  yield* runs.values()
 }
 
 /**

@@ -3,7 +3,7 @@
  * Synchronous, so that the volume in the catalog's own file can take part in the catalog's transactions.
  */
 import { CorruptionError, VarveError } from '../base/errors.js'
-import { type Hash, hashFromBytes, hashToBytes } from '../base/hash.js'
+import { HASH_BYTES, type Hash, hashFromBytes, hashToBytes } from '../base/hash.js'
 import type { Checksum } from '../codec/checksum.js'
 import { rowCheck } from '../format/check.js'
 import { decodeLayout, encodeLayout, type VolumeGroupLayout } from '../format/layout.js'
@@ -40,10 +40,11 @@ interface ChunkRow {
   chunk_id: number
 }
 
-const INSERT_PAYLOAD = `INSERT INTO payload
+// OR REPLACE: numbers are never used twice, so what is there is this very extent, from a try that failed on another volume.
+const INSERT_PAYLOAD = `INSERT OR REPLACE INTO payload
   (eid, class, codec, cipher, key_id, nonce, raw_bytes, slots, bases, checksum, row_check, frame)
   VALUES (?, ?, ?, 0, NULL, NULL, ?, ?, ?, ?, ?, ?)`
-const INSERT_CHUNK = 'INSERT INTO chunk (hash, eid, slot, length, chunk_id) VALUES (?, ?, ?, ?, ?)'
+const INSERT_CHUNK = 'INSERT OR REPLACE INTO chunk (hash, eid, slot, length, chunk_id) VALUES (?, ?, ?, ?, ?)'
 const SELECT_CHUNK = 'SELECT eid, slot, length, chunk_id FROM chunk WHERE hash = ? ORDER BY eid'
 
 export class PayloadTables {
@@ -177,6 +178,8 @@ export class PayloadTables {
     if (!row) return undefined
     const check = payloadCheck(eid, row.class, row.codec, row.cipher, row.raw_bytes, row.slots, row.bases, row.checksum)
     if (check !== row.row_check) throw this.damagedExtent(eid, 'its row does not match its check', row.row_check, check)
+    // A damaged record can have NULL or another type where the schema has none: SQLite checks types on writing only.
+    if (!Buffer.isBuffer(row.frame)) throw this.damagedExtent(eid, 'its frame is missing', 'a blob', typeof row.frame)
     const actual = this.checksum.of(row.frame)
     if (!actual.equals(row.checksum)) {
       throw this.damagedExtent(
@@ -206,13 +209,13 @@ export class PayloadTables {
         hashToBytes(last),
         limit,
       )
-      .map((row) => hashFromBytes(row.hash))
+      .flatMap((row) => hashOf(row.hash))
   }
 
   chunksOf(eid: number): Hash[] {
     return this.database
       .all<{ hash: Buffer }>('SELECT hash FROM chunk WHERE eid = ?', eid)
-      .map((row) => hashFromBytes(row.hash))
+      .flatMap((row) => hashOf(row.hash))
   }
 
   list(first: number, end: number): number[] {
@@ -240,6 +243,11 @@ export class PayloadTables {
       actual,
     })
   }
+}
+
+/** Nothing for a damaged key: no chunk is found by it anyway. */
+function hashOf(value: unknown): Hash[] {
+  return Buffer.isBuffer(value) && value.length === HASH_BYTES ? [hashFromBytes(value)] : []
 }
 
 function payloadCheck(

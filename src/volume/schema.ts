@@ -78,6 +78,7 @@ CREATE TABLE extent (
 CREATE TABLE copy (
   eid INTEGER NOT NULL,
   pv INTEGER NOT NULL,
+  row_check INTEGER NOT NULL,
   PRIMARY KEY (eid, pv)
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE pv_state (
@@ -129,7 +130,6 @@ CREATE TABLE reflog (
   operation_seq INTEGER NOT NULL,
   row_check INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX reflog_by_ref ON reflog (ref, seq);
 CREATE TABLE operation (
   seq INTEGER PRIMARY KEY,
   time_ms INTEGER NOT NULL,

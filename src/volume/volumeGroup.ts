@@ -267,7 +267,8 @@ export class VolumeGroup {
 
   /**
    * Brings extents to their volumes: durable on every volume but the catalog's own when resolved (safety rule 1).
-   * The result's `publish` makes them visible and is called inside the publishing transaction.
+   * May be called again with the same
+   * extents after it failed. The result's `publish` makes them visible and is called inside the publishing transaction.
    */
   async stage(placed: readonly PlacedExtent[]): Promise<{ publish(): void }> {
     const byVolume = new Map<number, NewExtent[]>()
@@ -279,11 +280,16 @@ export class VolumeGroup {
       }
     }
     const sequence = this.catalog.counter('publish_sequence')
-    const staged: [number, StagedExtents][] = await Promise.all(
+    const results = await Promise.allSettled(
       [...byVolume].map(async ([pv, extents]): Promise<[number, StagedExtents]> => {
         return [pv, await this.requireVolume(pv).stage(extents, sequence)]
       }),
     )
+    // Settled, all of them: no volume is still writing when this fails.
+    const staged = results.map((result) => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
     return { publish: () => this.publish(placed, staged) }
   }
 

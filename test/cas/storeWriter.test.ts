@@ -54,7 +54,7 @@ function condemnedCount(group: VolumeGroup): number {
 }
 
 function visibleExtents(group: VolumeGroup): number[] {
-  return [...group.catalog.extents()].map((extent) => extent.eid)
+  return [...group.catalog.extents()].map(({ record }) => record.eid)
 }
 
 describe('putting and publishing', () => {
@@ -121,6 +121,8 @@ describe('putting and publishing', () => {
     await expect(store.get(KIND.tree, id)).rejects.toMatchObject({ code: 'MISSING_CHUNK' })
     await publishOnly(writer)
     expect((await store.get(KIND.tree, id)).toString()).toBe('mine')
+    // Cached or not, an id is good for its own kind alone.
+    await expect(store.get(KIND.commit, id)).rejects.toMatchObject({ code: 'CORRUPT_CHUNK' })
   })
 
   test('abandoned work is never visible and leaves nothing in the volumes', async () => {
@@ -225,6 +227,37 @@ describe('a publish that failed is tried again', () => {
       expect(writer.stats.newChunks).toBe(chunks + 1)
     })
   }
+})
+
+test('a volume that fails once while extents are staged: the next try publishes everything', async () => {
+  let failures = 1
+  const { group } = await createGroup({
+    volumes: 3,
+    open: {
+      wrapVolume: (volume) =>
+        new Proxy(volume, {
+          get(target, key) {
+            if (key === 'stage' && target.number === 2) {
+              return async (...parameters: Parameters<PhysicalVolume['stage']>) => {
+                if (failures-- > 0) throw new VarveError('STORAGE_FULL', 'no space left')
+                return target.stage(...parameters)
+              }
+            }
+            const value = Reflect.get(target, key) as unknown
+            return typeof value === 'function' ? value.bind(target) : value
+          },
+        }),
+    },
+  })
+  const store = await ChunkStore.open(group, systemClock)
+  const writer = writerOf(store)
+  const ids: Hash[] = []
+  for (let index = 0; index < 60; index++) ids.push(await writer.put(KIND.chunk, random.bytes(60_000)))
+  await expect(publishOnly(writer)).rejects.toMatchObject({ code: 'STORAGE_FULL' })
+  expect(visibleExtents(group)).toEqual([])
+  await publishOnly(writer)
+  const reader = await ChunkStore.open(group, systemClock)
+  for (const id of ids) expect((await reader.get(KIND.chunk, id)).length).toBe(60_000)
 })
 
 describe('S-2: leases', () => {

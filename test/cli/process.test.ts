@@ -1,6 +1,6 @@
 /** What only a process of its own shows: start-up, signals, pipes. */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, cpSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -140,4 +140,15 @@ describe('a pipe whose reader leaves', () => {
     expect(run.status).toBe(0)
     expect(run.stdout.length).toBe(3 << 20)
   })
+})
+
+test.runIf(existsSync('/dev/full'))('output that finds no room is an error', () => {
+  const full = openSync('/dev/full', 'w')
+  const run = spawnSync(process.execPath, [built.script, 'config'], {
+    cwd: bench.folder,
+    stdio: ['ignore', full, 'pipe'],
+  })
+  closeSync(full)
+  expect(run.status).toBe(6)
+  expect(String(run.stderr)).toMatch(/^varve: cannot write the output: .*ENOSPC/)
 })

@@ -137,11 +137,10 @@ describe('no store', () => {
     ['commit', '--from', '.', '-m', 'x'],
   ]
 
-  test.each(needing)('%s %s', async (...argv) => {
-    const words = argv.filter((word) => word !== undefined)
-    const error = await bench.fails(3, 'STORE_NOT_FOUND', ...words)
+  test.each(needing.map((argv) => [argv]))('%j', async (argv) => {
+    const error = await bench.fails(3, 'STORE_NOT_FOUND', ...argv)
     expect(error.hint).toContain('varve init')
-    await bench.fails(3, 'STORE_NOT_FOUND', ...words, '--store', 'nowhere.varve')
+    await bench.fails(3, 'STORE_NOT_FOUND', ...argv, '--store', 'nowhere.varve')
   })
 
   test('nor a folder', async () => {

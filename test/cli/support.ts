@@ -50,7 +50,7 @@ class MemorySink implements Sink {
   }
 }
 
-export async function runIn(cwd: string, argv: readonly string[], options: RunOptions = {}): Promise<Run> {
+async function runIn(cwd: string, argv: readonly string[], options: RunOptions = {}): Promise<Run> {
   const columns = options.columns ?? 120
   const stdout = new MemorySink(options.stdoutIsTerminal ?? false, columns, options.onWrite)
   const stderr = new MemorySink(options.stderrIsTerminal ?? false, columns)
@@ -120,6 +120,7 @@ export class Workbench {
   /** Runs with --json and expects it to fail with `status` and `code`. @returns What was reported. */
   async fails(status: number, code: string, ...argv: string[]): Promise<ReportedError> {
     const run = await this.run('--json', ...argv)
+    expect({ argv, err: run.err }, 'it should fail').not.toEqual({ argv, err: '' })
     const { error } = JSON.parse(run.err) as { error: ReportedError }
     expect({ argv, status: run.status, code: error.code, message: error.message }).toMatchObject({ argv, status, code })
     return error

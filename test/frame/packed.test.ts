@@ -1,6 +1,15 @@
 /** `npm pack`, put into an empty project: what it holds, that it starts, and that its declarations stand by themselves. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +36,7 @@ describe('the packed package', () => {
     writeFileSync(join(project, 'package.json'), '{"type":"module"}')
     execFileSync('tar', ['-xzf', join(folder, archive), '-C', modules])
     const installed = join(modules, 'varve')
-    execFileSync('mv', [join(modules, 'package'), installed])
+    renameSync(join(modules, 'package'), installed)
     files = readdirSync(installed, { recursive: true, encoding: 'utf8', withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1))

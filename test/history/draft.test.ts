@@ -205,7 +205,7 @@ describe('copies and renames', () => {
     const other = await rootOf({ old: { x: '*1', y: { z: '2' } } })
     const draft = await draftOf({ new: { x: '3' } })
     await draft.copy('old/x', 'new/x', other)
-    await draft.copy('', 'all', other)
+    await draft.copy('', 'all', async () => other)
     await draft.write('all/old/y/w', 'w')
     const model = { new: { x: '*1' }, all: { old: { x: '*1', y: { z: '2', w: 'w' } } } }
     expect(await draft.toTree()).toEqual(await rootOf(model))

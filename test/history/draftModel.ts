@@ -20,7 +20,7 @@ export interface ModelEntry {
   readonly recorded?: Attributes | undefined
 }
 
-export const DIRECTORY: ModelEntry = { kind: 'directory', bytes: Buffer.alloc(0), executable: false }
+const DIRECTORY: ModelEntry = { kind: 'directory', bytes: Buffer.alloc(0), executable: false }
 
 /** What a model throws instead of an error. */
 class Refusal {

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/base/clock.js'
 import { type Hash, parseHash } from '../../src/base/hash.js'
 import { Refs } from '../../src/refs/refs.js'
 import { Catalog } from '../../src/volume/catalog.js'
-import { CATALOG_APPLICATION_ID, CATALOG_PAGE_BYTES, CATALOG_SCHEMA, FORMAT_VERSION } from '../../src/volume/schema.js'
+import { CATALOG_APPLICATION_ID, CATALOG_SCHEMA, FORMAT_VERSION, PAGE_BYTES } from '../../src/volume/schema.js'
 import { SqlDatabase } from '../../src/volume/sqlite.js'
 
 export const START_MS = Date.UTC(2026, 2, 1, 12)
@@ -23,17 +23,17 @@ export class HandClock implements Clock {
 }
 
 export function openRefs(): { refs: Refs; catalog: Catalog; clock: HandClock } {
-  const database = SqlDatabase.create(':memory:', {
+  const options = {
     applicationId: CATALOG_APPLICATION_ID,
     userVersion: FORMAT_VERSION,
-    pageBytes: CATALOG_PAGE_BYTES,
+    pageBytes: PAGE_BYTES,
     journal: 'wal',
     schema: CATALOG_SCHEMA,
     lockTimeoutMs: 0,
-  })
+  } as const
+  const database = SqlDatabase.create(':memory:', options, (made) => new Catalog(made).initialise())
   onTestFinished(() => database.close())
   const catalog = new Catalog(database)
-  catalog.write(() => catalog.initialise())
   const clock = new HandClock()
   return { refs: new Refs(catalog, clock), catalog, clock }
 }

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { CorruptionError, type VarveError } from '../../src/base/errors.js'
-import { MIB } from '../../src/base/units.js'
+import { KIB, MIB } from '../../src/base/units.js'
+import type { ObjectReader } from '../../src/cas/objects.js'
 import { KIND } from '../../src/format/kinds.js'
 import type { TreeRoot } from '../../src/history/entries.js'
 import { requireRecorded } from '../../src/history/listing.js'
@@ -173,5 +174,28 @@ describe('safety rule 6: damage in the store', () => {
     expect(error.message).toContain(JSON.stringify(name))
     expect(existsSync(join(one.to, name))).toBe(false)
     expect(existsSync(join(one.to, 'a'))).toBe(true)
+  })
+
+  test('a store that gives fewer chunks than it should leaves no shorter file', async () => {
+    for (const name of ['medium', 'large']) {
+      const objects = await createMemoryObjects()
+      const source = join(tempFolder(), 'source')
+      const bytes = Buffer.alloc(name === 'large' ? LARGE : 512 * KIB)
+      for (let index = 0; index < bytes.length; index += 64) bytes.writeUInt32LE(index, index)
+      makeTree(source, directory({ [name]: file(bytes) }))
+      const tree = await storeTree(objects, nodeFileSystem, source)
+      const forgetful: ObjectReader = {
+        get: (kind, id) => objects.get(kind, id),
+        async *getMany(kind, ids) {
+          let given = 0
+          for await (const chunk of objects.getMany(kind, ids)) if (++given <= 3) yield chunk
+        },
+        readAhead: () => undefined,
+      }
+      const to = join(tempFolder(), 'to')
+      const run = exportTree(forgetful, tree, nodeFileSystem, to)
+      await expect(run).rejects.toMatchObject({ code: 'CORRUPT_OBJECT', details: { path: name } })
+      expect(pathsBelow(to)).toEqual([])
+    }
   })
 })

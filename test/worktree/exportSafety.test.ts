@@ -181,6 +181,22 @@ describe('safety rule 8: symlinks', () => {
     expect(readFileSync(join(around, 'victim'), 'utf8')).toBe('untouched')
   })
 
+  test('one that appears where a folder is about to be entered is not followed', async () => {
+    const around = tempFolder()
+    makeTree(join(around, 'victim'), directory())
+    makeTree(join(around, 'out'), directory({ d: directory({ mine: file('mine') }) }))
+    let looks = 0
+    const fs = hooked((call, path) => {
+      // The first look is that of the checks.
+      if (call !== 'lstat' || path !== join(around, 'out/d') || ++looks !== 2) return
+      renameSync(path, join(around, 'aside'))
+      symlinkSync('../victim', path)
+    })
+    const run = exportTree(objects, await hostile({ d: { f: 'pwned' } }), fs, join(around, 'out'), { into: true })
+    await expect(run).rejects.toMatchObject({ code: 'UNSAFE_PATH', details: { path: 'd' } })
+    expect(pathsBelow(join(around, 'victim'))).toEqual([])
+  })
+
   test('one that takes the place of a folder that is being written is noticed, and gets no mode', async () => {
     const around = tempFolder()
     makeTree(join(around, 'victim'), directory({}, { mode: 0o700 }))

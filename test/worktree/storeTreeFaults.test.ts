@@ -2,6 +2,7 @@ import { appendFileSync, renameSync, rmSync, truncateSync, utimesSync, writeFile
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isVarveError, type VarveError } from '../../src/base/errors.js'
+import type { FileSystem } from '../../src/base/filesystem.js'
 import { MIB } from '../../src/base/units.js'
 import { writeContent } from '../../src/history/contentWrite.js'
 import { requireRecorded } from '../../src/history/listing.js'
@@ -168,6 +169,45 @@ describe('what changes while it is read', () => {
     const touched = whileReading(name, () => utimesSync(join(root, name), 1, seconds++), Number.POSITIVE_INFINITY)
     const error = await failureOf(store(root, touched))
     expect(error.details.reasons).toMatchObject([{ path: name, code: 'FILE_CHANGED' }])
+  })
+
+  test.each(['a', 'large'])('a file that ends before its size says is not taken for all of it: %s', async (name) => {
+    const inner = hooked(() => undefined)
+    const short: FileSystem = {
+      ...inner,
+      open(path, how) {
+        const opened = inner.open(path, how)
+        if (!path.toString().endsWith(`/${name}`)) return opened
+        return { ...opened, readSync: () => 0, read: () => Promise.resolve(0) }
+      },
+    }
+    const error = await failureOf(storeTree(objects, short, sample()))
+    expect(error.details.reasons).toMatchObject([{ path: name, code: 'FILE_CHANGED' }])
+  })
+
+  test('a folder that took the place of another is not taken for it', async () => {
+    const root = sample()
+    const error = await failureOf(
+      store(root, (call, path) => {
+        if (call !== 'list' || !path.endsWith('/d')) return
+        renameSync(path, join(root, '../aside'))
+        makeTree(path, directory({ other: file('') }))
+      }),
+    )
+    expect(error.details.reasons).toMatchObject([{ path: 'd', code: 'FILE_CHANGED' }])
+  })
+
+  test('a journal of the store that comes while the tree is read is not part of it', async () => {
+    const root = sample()
+    const journal = join(root, 'd/store.varve-journal')
+    const stored = await store(
+      root,
+      (call, path) => {
+        if (call === 'list' && path.endsWith('/d')) writeFileSync(journal, 'pages')
+      },
+      { storeFiles: [journal] },
+    )
+    expect(stored).toMatchObject({ files: 5, skipped: [] })
   })
 
   test('another file that took its place is read instead', async () => {

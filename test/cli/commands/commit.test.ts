@@ -171,6 +171,10 @@ describe('trouble', () => {
     expect(await bench.json('commit', '--from', 'empty', '-m', 'x')).toMatchObject({ commit: { files: 0, tree: null } })
   })
 
+  test('a message of nothing', async () => {
+    await bench.fails(2, 'INVALID_ARGUMENT', 'commit', '--from', 'tree', '-m', ' ')
+  })
+
   test.each([['x'], ['0'], ['-1']])('--retry %s is refused', async (times) => {
     await bench.fails(2, 'USAGE', 'commit', '--from', 'tree', '-m', 'x', `--retry=${times}`)
   })

@@ -62,11 +62,12 @@ test.each([
   ['--compression', 'zstd:99'],
 ])('refuses %s %s and leaves no store', async (option, value) => {
   await bench.fails(2, 'INVALID_ARGUMENT', 'init', option, value)
-  expect(existsSync(bench.path('.varve/store.varve'))).toBe(false)
+  expect(existsSync(bench.path('.varve'))).toBe(false)
 })
 
 test('refuses a branch name that cannot be one', async () => {
   await bench.fails(2, 'INVALID_REF_NAME', 'init', '--default-branch', 'a..b')
+  expect(existsSync(bench.path('.varve'))).toBe(false)
 })
 
 test('in a folder that is a file', async () => {

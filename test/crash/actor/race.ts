@@ -33,7 +33,7 @@ export async function raceInSteps(store = '', name = '', count = ''): Promise<vo
     }
   }
   await repo.close()
-  process.stdin.destroy()
+  orders.close()
 }
 
 /** Commits without waiting for anybody, with retries. */
@@ -49,5 +49,5 @@ export async function raceFreely(store = '', name = '', count = ''): Promise<voi
     say(`won ${index} ${id}`)
   }
   await repo.close()
-  process.stdin.destroy()
+  orders.close()
 }

@@ -1,0 +1,177 @@
+/** Branches, tags and their logs: the part of a repository that names commits. */
+import type { Hash } from './base/hash.js'
+import { makeReachable } from './cas/makeReachable.js'
+import { branchRef, splitRef, tagRef } from './refs/refName.js'
+import {
+  describeRef,
+  type OperationInfo,
+  type RefInfo,
+  type ReflogEntry,
+  type RefRow,
+  type RefUpdate,
+  refExists,
+  refNotFound,
+} from './refs/refs.js'
+import { idsBelow, type Session, signatureNow } from './session.js'
+
+export abstract class RefVerbs {
+  protected constructor(protected readonly session: Session) {}
+
+  abstract resolve(rev: string): Promise<Hash>
+
+  /**
+   * Branches, by name.
+   * @example
+   * ```ts
+   * for (const branch of await repo.branches()) console.log(branch.name, branch.target)
+   * ```
+   */
+  async branches(): Promise<RefInfo[]> {
+    return this.session.refs.list('heads/').map(describeRef)
+  }
+
+  /**
+   * Tags, by name.
+   * @example
+   * ```ts
+   * for (const tag of await repo.tags()) console.log(tag.name, tag.message)
+   * ```
+   */
+  async tags(): Promise<RefInfo[]> {
+    return this.session.refs.list('tags/').map(describeRef)
+  }
+
+  /**
+   * Makes a branch at a revision. Durable when resolved.
+   *
+   * @param options.force move the branch if it exists
+   * @throws {VarveError} `REF_EXISTS`, `INVALID_REF_NAME`; as `resolve`
+   * @example
+   * ```ts
+   * await repo.createBranch('drafts', 'main')
+   * console.log((await repo.branches()).map((branch) => branch.name))
+   * ```
+   */
+  async createBranch(name: string, rev: string, options: { readonly force?: boolean | undefined } = {}): Promise<void> {
+    const target = await this.resolve(rev)
+    const there = this.session.refs.get(branchRef(name))
+    if (there && !options.force) throw refExists(there)
+    await this.moveRefs([{ name: branchRef(name), expected: options.force ? 'any' : null, target }], 'branch', rev)
+  }
+
+  /**
+   * Deletes a branch; its commits stay reachable through the reflog.
+   *
+   * @throws {VarveError} `REF_NOT_FOUND`
+   * @example
+   * ```ts
+   * await repo.createBranch('short-lived', 'main')
+   * await repo.deleteBranch('short-lived')
+   * ```
+   */
+  async deleteBranch(name: string): Promise<void> {
+    const { target } = this.requireRef(branchRef(name))
+    await this.moveRefs([{ name: branchRef(name), expected: target, target: null }], 'branch-delete', name)
+  }
+
+  /**
+   * Renames a branch; its reflog goes with it.
+   *
+   * @throws {VarveError} `REF_NOT_FOUND`, `REF_EXISTS`, `INVALID_REF_NAME`
+   * @example
+   * ```ts
+   * await repo.createBranch('idea', 'main')
+   * await repo.renameBranch('idea', 'feature/idea')
+   * ```
+   */
+  async renameBranch(from: string, to: string): Promise<void> {
+    const { refs, group } = this.session
+    const { who } = signatureNow(this.session, undefined)
+    const log = { operation: 'branch-rename', message: `${from} to ${to}`, who }
+    group.catalog.write((tx) => refs.rename(tx, branchRef(from), branchRef(to), log))
+  }
+
+  /**
+   * Names a revision for good. Durable when resolved.
+   *
+   * @param options.force replace a tag of this name
+   * @throws {VarveError} `REF_EXISTS`, `INVALID_REF_NAME`; as `resolve`
+   * @example
+   * ```ts
+   * await repo.createTag('v1.0', 'main', { message: 'First release' })
+   * console.log((await repo.commit('v1.0')).message)
+   * ```
+   */
+  async createTag(
+    name: string,
+    rev: string,
+    options: { readonly message?: string | undefined; readonly force?: boolean | undefined } = {},
+  ): Promise<void> {
+    const target = await this.resolve(rev)
+    const { message, force } = options
+    const expected = force ? 'any' : null
+    await this.moveRefs([{ name: tagRef(name), expected, target, message, force }], 'tag', rev)
+  }
+
+  /**
+   * Deletes a tag.
+   *
+   * @throws {VarveError} `REF_NOT_FOUND`
+   * @example
+   * ```ts
+   * await repo.createTag('v1.1', 'main')
+   * await repo.deleteTag('v1.1')
+   * ```
+   */
+  async deleteTag(name: string): Promise<void> {
+    const { target } = this.requireRef(tagRef(name))
+    await this.moveRefs([{ name: tagRef(name), expected: target, target: null }], 'tag-delete', name)
+  }
+
+  /**
+   * What happened to a branch or tag, or to all of them; newest first.
+   * @example
+   * ```ts
+   * const [last] = await repo.reflog('main', { limit: 1 })
+   * console.log(last?.operation, last?.old, last?.new)
+   * ```
+   */
+  async reflog(name?: string, options: { readonly limit?: number | undefined } = {}): Promise<ReflogEntry[]> {
+    return this.session.refs.reflog(name === undefined ? undefined : this.fullRefName(name), options.limit)
+  }
+
+  /**
+   * Every operation on the store's refs; newest first.
+   * @example
+   * ```ts
+   * for (const operation of await repo.operations()) console.log(operation.kind, operation.refs)
+   * ```
+   */
+  async operations(options: { readonly limit?: number | undefined } = {}): Promise<OperationInfo[]> {
+    return this.session.refs.operations(options.limit)
+  }
+
+  /** A branch before a tag of the same name; what was deleted is taken for a branch. */
+  private fullRefName(name: string): string {
+    if (splitRef(name)) return name
+    const { refs } = this.session
+    return !refs.get(branchRef(name)) && refs.get(tagRef(name)) ? tagRef(name) : branchRef(name)
+  }
+
+  private requireRef(name: string): RefRow {
+    const found = this.session.refs.get(name)
+    if (found) return found
+    throw refNotFound(name)
+  }
+
+  /** Safety rule 4: every way of making something reachable goes through `makeReachable`. */
+  private async moveRefs(updates: readonly RefUpdate[], operation: string, message: string): Promise<void> {
+    const { who } = signatureNow(this.session, undefined)
+    const roots = updates.flatMap(({ target }) => target ?? [])
+    await makeReachable(
+      this.session.store,
+      () => idsBelow(this.session, roots),
+      (tx) => this.session.refs.apply(tx, updates, { operation, message, who }),
+    )
+  }
+}

@@ -1,0 +1,139 @@
+/** Properties and the volume group: the part of a repository that says how and where things are stored. */
+import { VarveError } from './base/errors.js'
+import { type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
+import { RefVerbs } from './refVerbs.js'
+import type { CatalogTransaction } from './volume/catalog.js'
+import {
+  type ExtentMapEntry,
+  extentMap,
+  findVolume,
+  groupInfo,
+  type PhysicalVolumeInfo,
+  type VolumeGroupInfo,
+  withVolume,
+} from './volume/groupInfo.js'
+import { DEFAULT_LOGICAL_VOLUME } from './volume/placement.js'
+
+export abstract class VolumeVerbs extends RefVerbs {
+  /** The store's properties. Names: `author`, `attributes`, `compression`, `default-branch`. */
+  readonly config = {
+    /** @throws {VarveError} `INVALID_ARGUMENT` for a name that is not known */
+    get: async (name: string): Promise<PropertyInfo> => this.session.properties.get(requirePropertyName(name)),
+    /** Durable when resolved. @throws {VarveError} `INVALID_ARGUMENT` */
+    set: async (name: string, value: string): Promise<void> =>
+      this.changeProperty(name, (property, tx) => this.session.properties.set(tx, property, value)),
+    /** Back to the default. Durable when resolved. @throws {VarveError} `INVALID_ARGUMENT` */
+    unset: async (name: string): Promise<void> =>
+      this.changeProperty(name, (property, tx) => this.session.properties.unset(tx, property)),
+    list: async (): Promise<PropertyInfo[]> => this.session.properties.list(),
+  }
+
+  /**
+   * The volume group: its volumes and their use.
+   * @example
+   * ```ts
+   * const { physicalVolumes } = await repo.volumeGroup()
+   * for (const volume of physicalVolumes) console.log(volume.path, volume.storedBytes)
+   * ```
+   */
+  volumeGroup(): Promise<VolumeGroupInfo> {
+    return groupInfo(this.session.group)
+  }
+
+  /**
+   * Adds a physical volume: a new file. Durable when resolved; the group works on if this is interrupted anywhere.
+   *
+   * @throws {VarveError} `ALREADY_EXISTS`, `PV_DUPLICATE`, `PV_FOREIGN`, `STORAGE_DENIED`, `INVALID_ARGUMENT`
+   * @example
+   * ```ts
+   * const volume = await repo.extendVolumeGroup(`${dir}/second.varve`, { capacityBytes: 10 * 2 ** 30 })
+   * console.log(volume.number)
+   * ```
+   */
+  async extendVolumeGroup(
+    file: string,
+    options: { readonly capacityBytes?: number | null | undefined; readonly tags?: readonly string[] | undefined } = {},
+  ): Promise<PhysicalVolumeInfo> {
+    const { group } = this.session
+    const capacityBytes = options.capacityBytes ?? null
+    if (capacityBytes !== null && (!Number.isSafeInteger(capacityBytes) || capacityBytes <= 0)) {
+      throw new VarveError('INVALID_ARGUMENT', `a capacity is a number of bytes above 0, not ${capacityBytes}`, {
+        actual: capacityBytes,
+      })
+    }
+    await group.extend(file, { capacityBytes, tags: options.tags ?? [] })
+    const added = (await groupInfo(group)).physicalVolumes.at(-1)
+    if (!added) throw new VarveError('PV_NOT_FOUND', `${file} was added and is gone again`, { path: file })
+    return added
+  }
+
+  /**
+   * Changes how new extents are placed: `linear` fills volumes in order, `striped` takes them in turn. What is stored
+   * stays where it is.
+   *
+   * @throws {VarveError} `INVALID_ARGUMENT`, `STORAGE_READ_ONLY`
+   * @example
+   * ```ts
+   * await repo.changeVolumeGroup({ type: 'striped' })
+   * ```
+   */
+  async changeVolumeGroup(change: {
+    readonly type?: 'linear' | 'striped' | undefined
+    readonly name?: string | undefined
+  }): Promise<void> {
+    const { type, name } = change
+    if (type !== undefined && type !== 'linear' && type !== 'striped') {
+      throw new VarveError('INVALID_ARGUMENT', `a volume group is linear or striped, not ${JSON.stringify(type)}`, {
+        expected: ['linear', 'striped'],
+        actual: type,
+      })
+    }
+    await this.session.group.changeLayout((layout) => ({
+      ...layout,
+      name: name ?? layout.name,
+      logicalVolumes: layout.logicalVolumes.map((volume) =>
+        volume.name === DEFAULT_LOGICAL_VOLUME ? { ...volume, type: type ?? volume.type } : volume,
+      ),
+    }))
+  }
+
+  /**
+   * Lets a volume take new extents or not, or limits its stored bytes (`null`: no limit).
+   * @param name number, UUID or path
+   * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT`
+   * @example
+   * ```ts
+   * await repo.changePhysicalVolume('0', { capacityBytes: 20 * 2 ** 30 })
+   * ```
+   */
+  async changePhysicalVolume(
+    name: string,
+    change: { readonly allocatable?: boolean | undefined; readonly capacityBytes?: number | null | undefined },
+  ): Promise<void> {
+    const { group } = this.session
+    const { number } = findVolume(group, name)
+    await group.changeLayout((layout) => withVolume(layout, number, change))
+  }
+
+  /**
+   * Where extents lie, in runs of numbers, volume by volume.
+   *
+   * @throws {VarveError} `PV_NOT_FOUND`
+   * @example
+   * ```ts
+   * for await (const run of repo.extentMap()) console.log(run.pv, run.firstExtent, run.lastExtent)
+   * ```
+   */
+  async *extentMap(options: { readonly pv?: string | undefined } = {}): AsyncGenerator<ExtentMapEntry> {
+    const { group } = this.session
+    yield* extentMap(group, options.pv === undefined ? undefined : findVolume(group, options.pv).number)
+  }
+
+  private async changeProperty(
+    name: string,
+    change: (property: PropertyName, tx: CatalogTransaction) => void,
+  ): Promise<void> {
+    const property = requirePropertyName(name)
+    this.session.group.catalog.write((tx) => change(property, tx))
+  }
+}

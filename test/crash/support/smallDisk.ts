@@ -1,0 +1,29 @@
+/**
+ * A disk that is soon full, for real: a file system of a few MiB in memory that only one process sees (it is gone with
+ * it). Where the system lets nobody mount one, a limit on the size of the process's files, which the kernel keeps too.
+ */
+import { spawnSync } from 'node:child_process'
+
+export interface SmallDisk {
+  readonly kind: 'mounted' | 'limited'
+  /** What runs a program with the disk at `folder`. */
+  through(folder: string): readonly string[]
+}
+
+export const SMALL_DISK_MIB = 8
+
+const MOUNT = `mount -t tmpfs -o size=${SMALL_DISK_MIB}m tmpfs "$0" && exec "$@"`
+
+export function findSmallDisk(): SmallDisk {
+  // As root; as somebody who may be root in a name space of their own.
+  for (const unshare of [
+    ['unshare', '-m'],
+    ['unshare', '-r', '-m'],
+  ]) {
+    const through = (folder: string): string[] => [...unshare, 'sh', '-c', MOUNT, folder]
+    const [command, ...args] = [...through('/mnt'), 'true']
+    if (spawnSync(command as string, args).status === 0) return { kind: 'mounted', through }
+  }
+  if (spawnSync('prlimit', ['--version']).status === 0) return { kind: 'limited', through: () => [] }
+  throw new Error('a full disk cannot be had here: it takes `unshare` and `mount`, or `prlimit` (util-linux)')
+}
