@@ -19,7 +19,7 @@ import { type Change, type DiffOptions, diffRoots } from './history/changes.js'
 import { type CommitInfo, describeCommit, readCommit, walkCommits } from './history/commits.js'
 import type { PathLike } from './history/paths.js'
 import { Snapshot } from './history/snapshot.js'
-import { Properties } from './refs/properties.js'
+import { PROPERTIES, Properties } from './refs/properties.js'
 import { describeRef, Refs } from './refs/refs.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
 import { type CommitFromOptions, type CommitFromResult, commitFrom } from './treeCommit.js'
@@ -94,9 +94,12 @@ export class Repository extends VolumeVerbs {
         ? {}
         : { chunker: { minBytes: Math.floor(average / 4), averageBytes: average, maxBytes: average * 8 } }),
     })
+    const { compression, defaultBranch } = options
+    // Before anything is made: what is refused leaves nothing behind.
+    if (compression !== undefined) PROPERTIES.compression.accept(compression)
+    if (defaultBranch !== undefined) PROPERTIES['default-branch'].accept(defaultBranch)
     const group = await VolumeGroup.create(path, profile, groupOptions(options))
     const repository = await Repository.over(group, options)
-    const { compression, defaultBranch } = options
     try {
       if (compression !== undefined) await repository.config.set('compression', compression)
       if (defaultBranch !== undefined) await repository.config.set('default-branch', defaultBranch)

@@ -388,6 +388,9 @@ export class StoreWriter implements ObjectWriter {
       finish(this.data.take())
       finish(this.object.take())
       tx.advance('next_chunk_id', nextChunkId - firstChunkId)
+      // There is one volume only, but it may be full, or closed to new extents.
+      const placement = group.placement()
+      for (const extent of extents) placement.place(extent.frame.length)
       if (extents.length > 0) group.publishNow(extents)
       return { value: apply(tx) }
     }

@@ -14,6 +14,14 @@ import { CorruptionError, VarveError } from '../base/errors.js'
 const require = createRequire(import.meta.url)
 let driver: typeof BetterSqlite3 | undefined
 
+/**
+ * better-sqlite3 12 aborts the process on Node 24 when one of its objects is garbage collected. There they are kept: a
+ * few kilobytes for every store that was opened, until the process ends. So `pragma` and `iterate`, which make
+ * statements of their own, are not used here.
+ */
+const COLLECTING_ABORTS = Number(process.versions.node.split('.')[0]) >= 24
+const keptForEver: unknown[] = []
+
 export type SqlValue = string | number | bigint | Buffer | null
 
 export interface OpenDatabaseOptions {
@@ -54,20 +62,20 @@ export class SqlDatabase {
     if (stat && !(stat.isFile() && stat.size === 0)) {
       throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
     }
-    const database = connect(path, { ...options, fileMustExist: false })
+    const database = SqlDatabase.connect(path, { ...options, fileMustExist: false })
     try {
       database.guard(() => {
-        database.handle.pragma(`page_size = ${options.pageBytes}`)
+        database.set('page_size', options.pageBytes)
         // FULL auto-vacuum would move pages behind gc's back; INCREMENTAL lets it give space back when told.
-        database.handle.pragma('auto_vacuum = INCREMENTAL')
+        database.set('auto_vacuum', 'INCREMENTAL')
         database.setDurability()
         const make = database.handle.transaction(() => {
           // Somebody else may have been as quick.
-          if (database.handle.pragma('schema_version', { simple: true }) !== 0) {
+          if (database.pragma('schema_version') !== 0) {
             throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
           }
-          database.handle.pragma(`application_id = ${options.applicationId}`)
-          database.handle.pragma(`user_version = ${options.userVersion}`)
+          database.set('application_id', options.applicationId)
+          database.set('user_version', options.userVersion)
           database.handle.exec(options.schema)
           initialise(database)
         })
@@ -88,11 +96,11 @@ export class SqlDatabase {
     const stat = statSync(path, { throwIfNoEntry: false })
     if (!stat) throw new VarveError('STORE_NOT_FOUND', `there is no file ${path}`, { path })
     if (!stat.isFile()) throw new VarveError('NOT_A_STORE', `${path} is not a file`, { path })
-    const database = connect(path, { ...options, fileMustExist: true })
+    const database = SqlDatabase.connect(path, { ...options, fileMustExist: true })
     try {
       database.guard(() => {
         // The first read shows whether this is a database at all, and settles the journal mode.
-        database.handle.pragma('schema_version')
+        database.pragma('schema_version')
         database.setDurability()
       })
     } catch (error) {
@@ -105,38 +113,37 @@ export class SqlDatabase {
   /** Does nothing where the file has that journal already. */
   setJournal(journal: 'wal' | 'truncate'): void {
     this.guard(() => {
-      if (this.readOnly || this.handle.pragma('journal_mode', { simple: true }) === journal) return
-      this.handle.pragma(`journal_mode = ${journal}`)
+      if (this.readOnly || this.pragma('journal_mode') === journal) return
+      this.set('journal_mode', journal)
       this.setDurability()
     })
   }
 
   private setDurability(): void {
-    this.handle.pragma('synchronous = FULL')
-    this.handle.pragma('fullfsync = ON')
-    this.handle.pragma('checkpoint_fullfsync = ON')
+    this.set('synchronous', 'FULL')
+    this.set('fullfsync', 'ON')
+    this.set('checkpoint_fullfsync', 'ON')
     // A big batch must not leave a write-ahead log of its size behind for good.
-    this.handle.pragma(`journal_size_limit = ${16 * 1024 * 1024}`)
+    this.set('journal_size_limit', 16 * 1024 * 1024)
     // A big batch that writes pages before its end shuts readers of a rollback-journal file out meanwhile. A
     // write-ahead log takes such pages without harm, and memory is better spent elsewhere.
-    const log = this.handle.pragma('journal_mode', { simple: true }) === 'wal'
-    this.handle.pragma(`cache_spill = ${log ? 'ON' : 'OFF'}`)
+    this.set('cache_spill', this.pragma('journal_mode') === 'wal' ? 'ON' : 'OFF')
     // Bit flips in cells are noticed as they are read, not handed out.
-    this.handle.pragma('cell_size_check = ON')
+    this.set('cell_size_check', 'ON')
   }
 
   get applicationId(): number {
-    return this.guard(() => this.handle.pragma('application_id', { simple: true }) as number)
+    return this.guard(() => this.pragma('application_id') as number)
   }
 
   get userVersion(): number {
-    return this.guard(() => this.handle.pragma('user_version', { simple: true }) as number)
+    return this.guard(() => this.pragma('user_version') as number)
   }
 
   /** SQLite's own structural check; an empty list when all is well. */
   integrityProblems(): string[] {
     return this.guard(() => {
-      const rows = this.handle.pragma('integrity_check(100)') as { integrity_check: string }[]
+      const rows = this.statement('PRAGMA integrity_check(100)').all() as { integrity_check: string }[]
       return rows.map((row) => row.integrity_check).filter((text) => text !== 'ok')
     })
   }
@@ -166,8 +173,18 @@ export class SqlDatabase {
   }
 
   close(): void {
+    if (COLLECTING_ABORTS) keptForEver.push(this.handle, ...this.statements.values())
     this.statements.clear()
     this.guard(() => this.handle.close())
+  }
+
+  private set(pragma: string, value: string | number): void {
+    this.handle.exec(`PRAGMA ${pragma} = ${value}`)
+  }
+
+  private pragma(name: string): unknown {
+    const row = this.statement(`PRAGMA ${name}`).get() as Record<string, unknown> | undefined
+    return row?.[name]
   }
 
   private statement(sql: string): BetterSqlite3.Statement {
@@ -187,23 +204,19 @@ export class SqlDatabase {
     }
   }
 
-  /** For `connect` only. */
-  static wrap(path: string, handle: BetterSqlite3.Database, readOnly: boolean): SqlDatabase {
-    return new SqlDatabase(path, handle, readOnly)
-  }
-}
-
-function connect(path: string, options: OpenDatabaseOptions & { fileMustExist: boolean }): SqlDatabase {
-  driver ??= require('better-sqlite3') as typeof BetterSqlite3
-  try {
-    const handle = new driver(path, {
-      fileMustExist: options.fileMustExist,
-      readonly: options.readOnly ?? false,
-      timeout: options.lockTimeoutMs,
-    })
-    return SqlDatabase.wrap(path, handle, options.readOnly ?? false)
-  } catch (error) {
-    throw mapSqliteError(error, path)
+  private static connect(path: string, options: OpenDatabaseOptions & { fileMustExist: boolean }): SqlDatabase {
+    driver ??= require('better-sqlite3') as typeof BetterSqlite3
+    try {
+      const readonly = options.readOnly ?? false
+      const handle = new driver(path, {
+        fileMustExist: options.fileMustExist,
+        readonly,
+        timeout: options.lockTimeoutMs,
+      })
+      return new SqlDatabase(path, handle, readonly)
+    } catch (error) {
+      throw mapSqliteError(error, path)
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/base/clock.js'
+import type { FileSystem } from '../../src/base/filesystem.js'
 import { nameFromText } from '../../src/base/names.js'
 import type { Progress } from '../../src/base/progress.js'
 import { MIB } from '../../src/base/units.js'
@@ -16,6 +17,7 @@ import { treeSteps } from '../../src/worktree/treeSteps.js'
 import { createMemoryObjects, type MemoryObjects } from '../support/memoryObjects.js'
 import { tempFolder } from '../support/tempFolder.js'
 import { type DiskNode, directory, file, makeTree, symlink } from '../support/trees.js'
+import { hooked } from './faultyFileSystem.js'
 
 const objects = await createMemoryObjects()
 
@@ -54,6 +56,14 @@ describe('what is taken', () => {
     expect(await pathsIn(stored)).toEqual(['.git/', '.git/config', 'B/', 'B/run*', 'a/', 'a/z', 'a-b', 'b', 'empty/'])
     expect(stored).toMatchObject({ files: 5, directories: 4, bytes: 6 + 2 + 4 + 0 + 1, ignored: 0, skipped: [] })
     expect(stored.warnings).toEqual([])
+  })
+
+  test('the order in which a file system lists does not matter', async () => {
+    const root = join(tempFolder(), 'root')
+    makeTree(root, directory({ a: file('1'), b: directory({ x: file('2'), 'x-y': file('3') }), 'b-c': file('4') }))
+    const inner = hooked(() => undefined)
+    const backwards: FileSystem = { ...inner, list: (path) => inner.list(path).reverse() }
+    expect(await storeTree(objects, backwards, root)).toEqual(await storeTree(objects, nodeFileSystem, root))
   })
 
   test('the same tree has the same content, whenever it was changed', async () => {
