@@ -151,7 +151,7 @@ export class BranchDraft extends Draft {
   }
 }
 
-export function sameTree(a: TreeRoot, b: TreeRoot): boolean {
+function sameTree(a: TreeRoot, b: TreeRoot): boolean {
   return (
     a.tree.id === b.tree.id &&
     a.tree.shape === b.tree.shape &&

@@ -2,7 +2,7 @@ import { VarveError } from './errors.js'
 
 export const KIB = 1024
 export const MIB = 1024 * KIB
-export const GIB = 1024 * MIB
+const GIB = 1024 * MIB
 
 const SUFFIXES: Readonly<Record<string, number>> = {
   '': 1,

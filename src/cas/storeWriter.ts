@@ -38,7 +38,7 @@ import { Slabs } from './slabs.js'
 /** Up to this much is written in one transaction without a lease, where the group is one file. */
 const INLINE_BYTES = MIB
 /** Raw bytes, known and new, after which a batch is published. */
-export const BATCH_BYTES = 32 * MIB
+const BATCH_BYTES = 32 * MIB
 /** Items looked up together. */
 const LOOKUP_ITEMS = 512
 const LOOKUP_BYTES = MIB

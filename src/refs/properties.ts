@@ -53,7 +53,7 @@ export const PROPERTIES = {
 
 export type PropertyName = keyof typeof PROPERTIES
 
-export function isPropertyName(name: string): name is PropertyName {
+function isPropertyName(name: string): name is PropertyName {
   return Object.hasOwn(PROPERTIES, name)
 }
 

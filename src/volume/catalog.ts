@@ -28,7 +28,7 @@ export type CounterName =
   /** Grows with every condemnation and every deletion: unchanged means nothing went away. */
   | 'gc_epoch'
 
-export const COUNTER_NAMES: readonly CounterName[] = [
+const COUNTER_NAMES: readonly CounterName[] = [
   'next_eid',
   'next_chunk_id',
   'refs_sequence',

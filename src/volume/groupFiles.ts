@@ -2,13 +2,13 @@
  * Finding the files of a volume group and recognising what does not belong: missing, foreign, duplicated and stale
  * volumes, and a catalog put back from an old copy.
  */
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { VarveError } from '../base/errors.js'
+import { isVarveError, VarveError } from '../base/errors.js'
 import type { Checksum } from '../codec/checksum.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import { PayloadTables } from './payloadTables.js'
-import type { VolumeState } from './physicalVolume.js'
+import type { PhysicalVolume, VolumeState } from './physicalVolume.js'
 import { CATALOG_APPLICATION_ID, PAYLOAD_APPLICATION_ID } from './schema.js'
 import { type OpenDatabaseOptions, SqlDatabase } from './sqlite.js'
 import { requireFormat, SqliteVolume } from './sqliteVolume.js'
@@ -137,6 +137,56 @@ export async function openMember(
     return member
   } catch (error) {
     await member.close()
+    throw error
+  }
+}
+
+/**
+ * A new volume is a new file: says what is wrong with one that is not.
+ * @throws {VarveError} `PV_DUPLICATE`, `PV_FOREIGN`, `ALREADY_EXISTS`
+ */
+export function refuseUsedFile(
+  path: string,
+  layout: VolumeGroupLayout,
+  members: readonly PhysicalVolume[],
+  checksum: Checksum,
+  options: OpenDatabaseOptions,
+): void {
+  const existing = realPath(path)
+  // An empty file is what a `vg extend` leaves that was killed at its very beginning.
+  if (existing === undefined || statSync(path).size === 0) return
+  const member = members.find((volume) => realPath(volume.location) === existing)
+  if (member) throw new VarveError('PV_DUPLICATE', `${path} is volume ${member.number} of this group already`, { path })
+  const state = stateOf(path, checksum, options)
+  if (state && state.vg !== layout.vg) {
+    throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, { path, actual: state.vg })
+  }
+  const original = state && layout.physicalVolumes.find((volume) => volume.uuid === state.uuid)
+  if (original) {
+    throw new VarveError('PV_DUPLICATE', `${path} is a copy of volume ${original.number} (${original.path})`, { path })
+  }
+  throw new VarveError('ALREADY_EXISTS', `${path} exists already; a volume is a new file`, {
+    path,
+    hint: 'If it was left by a `varve vg extend` that did not end, delete it and run the command again.',
+  })
+}
+
+/** `undefined` for what is no volume, whatever else it is. */
+function stateOf(path: string, checksum: Checksum, options: OpenDatabaseOptions): VolumeState | undefined {
+  try {
+    return identifyFile(path, checksum, options).state
+  } catch (error) {
+    if (isVarveError(error)) return undefined
+    throw error
+  }
+}
+
+/** Links resolved; `undefined` when nothing is there. */
+export function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
 }

@@ -126,7 +126,7 @@ export function releaseLease(tx: CatalogTransaction, id: number): void {
   tx.run('DELETE FROM lease WHERE id = ?', id)
 }
 
-export function listLeases(catalog: CatalogTransaction): LeaseInfo[] {
+function listLeases(catalog: CatalogTransaction): LeaseInfo[] {
   return catalog.all<LeaseRow>('SELECT id, kind, host, pid, started_ms FROM lease ORDER BY id').map((row) => ({
     id: row.id,
     kind: row.kind as LeaseKind,

@@ -5,7 +5,6 @@
  * chunk tables. `lookup` and `readExtent` answer only for visible extents, from whichever copy is sound.
  * The layout is changed only by `extend` and `change*`, and copied to every volume.
  */
-import { realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
@@ -15,14 +14,24 @@ import { type Checksum, createChecksum } from '../codec/checksum.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
-import { catalogOf, identifyFile, locateVolume, openMember, recordedPath } from './groupFiles.js'
-import { deadLeases, type IsAlive, isProcessAlive, releaseLease, reservationsOf } from './lease.js'
+import { firstLayout } from './firstLayout.js'
+import {
+  catalogOf,
+  identifyFile,
+  locateVolume,
+  openMember,
+  realPath,
+  recordedPath,
+  refuseUsedFile,
+} from './groupFiles.js'
+import { type IsAlive, isProcessAlive } from './lease.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement } from './placement.js'
 import { CATALOG_APPLICATION_ID, CATALOG_SCHEMA, FORMAT_VERSION, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
 import { SqlDatabase } from './sqlite.js'
 import { HomeVolume, requireFormat, SqliteVolume } from './sqliteVolume.js'
+import { sweepDeadWriters } from './sweep.js'
 
 export interface GroupEnvironment {
   readonly clock: Clock
@@ -68,35 +77,7 @@ export class VolumeGroup {
     const checksum = await createChecksum()
     const createdMs = options.clock.nowMs()
     const catalogPath = resolve(path)
-    const layout: VolumeGroupLayout = {
-      vg: newUuid(options.random),
-      name: 'store',
-      sequence: 1,
-      createdMs,
-      profile,
-      physicalVolumes: [
-        {
-          number: 0,
-          uuid: newUuid(options.random),
-          path: '',
-          catalogPath,
-          capacityBytes: null,
-          allocatable: true,
-          tags: [],
-        },
-      ],
-      logicalVolumes: [
-        {
-          name: DEFAULT_LOGICAL_VOLUME,
-          uuid: newUuid(options.random),
-          type: 'linear',
-          physicalVolumes: [],
-          copies: 1,
-          virtualBytes: null,
-          tags: [],
-        },
-      ],
-    }
+    const layout = firstLayout(catalogPath, profile, createdMs, options.random)
     const uuid = (layout.physicalVolumes[0] as PhysicalVolumeLayout).uuid
     const database = SqlDatabase.create(
       catalogPath,
@@ -335,7 +316,7 @@ export class VolumeGroup {
    */
   async extend(file: string, details: { capacityBytes: number | null; tags: readonly string[] }): Promise<void> {
     const path = resolve(file)
-    this.refuseKnownFile(path)
+    refuseUsedFile(path, this.currentLayout, this.volumes, this.checksum, this.options)
     await this.refresh()
     const layout = this.currentLayout
     const volume: PhysicalVolumeLayout = {
@@ -389,26 +370,9 @@ export class VolumeGroup {
     }
   }
 
-  /**
-   * Ends leases of this machine whose process is gone, and drops what those writers left behind in the volumes.
-   * @returns extents dropped.
-   */
-  async sweep(): Promise<number> {
-    const dead = deadLeases(this.catalog, this.options.isAlive ?? isProcessAlive)
-    let dropped = 0
-    for (const lease of dead) {
-      for (const { firstEid, count } of reservationsOf(this.catalog, lease.id)) {
-        for (const member of this.members.values()) {
-          const held = await member.list(firstEid, firstEid + count)
-          const orphans = held.filter((eid) => !this.catalog.hasCopy(eid, member.number))
-          if (orphans.length > 0) await member.remove(orphans)
-          dropped += orphans.length
-        }
-      }
-      // Only now: a sweep that is killed is done again.
-      this.catalog.write((tx) => releaseLease(tx, lease.id))
-    }
-    return dropped
+  /** See `sweepDeadWriters`. @returns extents dropped. */
+  sweep(): Promise<number> {
+    return sweepDeadWriters(this.catalog, this.volumes, this.options.isAlive ?? isProcessAlive)
   }
 
   /** Drops extents that were staged and never became visible. */
@@ -431,35 +395,6 @@ export class VolumeGroup {
     return member
   }
 
-  private refuseKnownFile(path: string): void {
-    const existing = realpathOrUndefined(path)
-    if (existing === undefined) return
-    const member = this.volumes.find((volume) => realpathOrUndefined(volume.location) === existing)
-    if (member) {
-      throw new VarveError('PV_DUPLICATE', `${path} is volume ${member.number} of this group already`, { path })
-    }
-    try {
-      const { state } = identifyFile(path, this.checksum, this.options)
-      const original = this.currentLayout.physicalVolumes.find((volume) => volume.uuid === state.uuid)
-      if (state.vg !== this.currentLayout.vg) {
-        throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, { path, actual: state.vg })
-      }
-      if (original) {
-        throw new VarveError('PV_DUPLICATE', `${path} is a copy of volume ${original.number} (${original.path})`, {
-          path,
-        })
-      }
-    } catch (error) {
-      if (isVarveError(error, 'PV_FOREIGN', 'PV_DUPLICATE') || !isVarveError(error)) throw error
-      // Whatever else it is, it is no place for a volume.
-    }
-    if (statSync(path).size === 0) return
-    throw new VarveError('ALREADY_EXISTS', `${path} exists already; a volume is a new file`, {
-      path,
-      hint: 'If it was left by a `varve vg extend` that did not end, delete it and run the command again.',
-    })
-  }
-
   private async openMembers(): Promise<void> {
     const known = new Map(
       this.catalog
@@ -471,7 +406,7 @@ export class VolumeGroup {
       if (volume.number === 0 || this.members.has(volume.number)) continue
       try {
         const path = locateVolume(this.catalog.path, volume)
-        const real = path && realpathOrUndefined(path)
+        const real = path && realPath(path)
         const other = real === undefined ? undefined : seen.get(real)
         if (real !== undefined && other !== undefined) {
           throw new VarveError('PV_DUPLICATE', `volumes ${other} and ${volume.number} are one file: ${real}`, {
@@ -516,14 +451,5 @@ export class VolumeGroup {
   private async closeMembers(): Promise<void> {
     for (const member of this.members.values()) await member.close()
     this.members.clear()
-  }
-}
-
-function realpathOrUndefined(path: string): string | undefined {
-  try {
-    return realpathSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
   }
 }

@@ -15,6 +15,7 @@ import { noise } from './support/chance.js'
 /** Fails one call, counted over all volumes together. */
 class Fault {
   private calls = 0
+  private over = false
   struck: string | undefined
 
   constructor(
@@ -23,13 +24,18 @@ class Fault {
     private readonly code: 'STORAGE_FULL' | 'STORE_LOCKED',
   ) {}
 
+  /** From now on nothing fails. */
+  end(): void {
+    this.over = true
+  }
+
   readonly wrapVolume = (volume: PhysicalVolume): PhysicalVolume =>
     new Proxy(volume, {
       get: (target, key) => {
         const value = Reflect.get(target, key) as unknown
         if (typeof value !== 'function') return value
         return (...parameters: unknown[]): unknown => {
-          if (this.methods.includes(String(key)) && this.calls++ === this.at) {
+          if (!this.over && this.methods.includes(String(key)) && this.calls++ === this.at) {
             this.struck = `${String(key)} of volume ${target.number}`
             return Promise.reject(new VarveError(this.code, `${this.struck} was made to fail`))
           }
@@ -64,6 +70,7 @@ async function writeThrough(fault: Fault): Promise<'whole' | 'refused'> {
     await publishOnly(writer)
     return true
   })
+  fault.end()
   if (!published) await writer.abandon()
   const reader = await ChunkStore.open(group, systemClock)
   if (published) {

@@ -65,7 +65,7 @@ class Disk {
 
   constructor(
     private readonly kind: SmallDisk['kind'],
-    private readonly folder: string,
+    folder: string,
   ) {
     this.filler = join(folder, 'filler')
   }
@@ -146,8 +146,8 @@ async function commitUntilFull(
     tag: await outcomeOf(() => repo.createTag('full', BRANCH)),
     extend: await outcomeOf(() => repo.extendVolumeGroup(join(small, 'more.varve'))),
   }
-  rmSync(join(small, 'more.varve'), { force: true })
-  rmSync(join(small, 'more.varve-journal'), { force: true })
+  // What could not be added is no part of the group.
+  if (full.extend !== 'done') for (const suffix of ['', '-journal']) rmSync(join(small, `more.varve${suffix}`), { force: true })
   let reopened = 'done'
   if (way === 'folders') {
     await repo.close()
