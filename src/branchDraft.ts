@@ -127,8 +127,8 @@ export class BranchDraft extends Draft {
    */
   async abandon(): Promise<void> {
     if (this.finished) return
-    this.finished = true
     await this.storeWriter.abandon()
+    this.finished = true
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

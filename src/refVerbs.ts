@@ -170,7 +170,8 @@ export abstract class RefVerbs {
     const roots = updates.flatMap(({ target }) => target ?? [])
     await makeReachable(
       this.session.store,
-      () => idsBelow(this.session, roots),
+      // With all their history: nothing else may point at it.
+      (epoch) => (epoch === 0 ? undefined : () => idsBelow(this.session, roots, { parents: true })),
       (tx) => this.session.refs.apply(tx, updates, { operation, message, who }),
     )
   }

@@ -25,6 +25,7 @@ import { parseRange, type RevisionContext, resolveRevision } from './refs/revisi
 import { type CommitFromOptions, type CommitFromResult, commitFrom } from './treeCommit.js'
 import { type StoreStats, storeStats } from './upkeep/stats.js'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './upkeep/verify.js'
+import type { Lease } from './volume/lease.js'
 import { VolumeGroup } from './volume/volumeGroup.js'
 import { VolumeVerbs } from './volumeVerbs.js'
 import { type ExportedTree, type ExportTreeOptions, exportTree } from './worktree/exportTree.js'
@@ -315,12 +316,21 @@ export class Repository extends VolumeVerbs {
     const { store, fileSystem, group } = this.session
     // A long read: gc leaves alone what is reachable while the lease lives.
     const lease = group.readOnly ? undefined : store.takeReaderLease()
+    const end = (held: Lease): void => group.catalog.write((tx) => held.release(tx))
+    let result: ExportedTree
     try {
       const { root } = await this.at(rev)
-      return await exportTree(store, root, fileSystem, dir, options)
-    } finally {
-      if (lease) group.catalog.write((tx) => lease.release(tx))
+      result = await exportTree(store, root, fileSystem, dir, options)
+    } catch (error) {
+      // The error at hand is the one to tell; a lease left behind is swept once this process is gone.
+      if (lease)
+        await Promise.resolve(lease)
+          .then(end)
+          .catch(() => undefined)
+      throw error
     }
+    if (lease) end(lease)
+    return result
   }
 
   // ---- care ----
@@ -337,9 +347,10 @@ export class Repository extends VolumeVerbs {
    * ```
    */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const { store, refs, properties } = this.session
+    const { store, refs, properties, group } = this.session
     const roots = () => refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target }))
-    const checkRows = [() => refs.reflog(), () => refs.operations(), () => properties.list()]
+    const totals = (): void => group.catalog.checkTotals(group.layout.physicalVolumes.map(({ number }) => number))
+    const checkRows = [totals, () => refs.reflog(), () => refs.operations(), () => properties.list()]
     return verifyStore(store, roots, checkRows, options)
   }
 

@@ -102,9 +102,13 @@ export async function publishCommit(session: Session, writer: StoreWriter, make:
   return describeCommit(id, commit)
 }
 
-/** Every chunk and object below these roots; of a commit not its parents, which their own ref keeps. */
-export async function* idsBelow(session: Session, roots: readonly ReachRoot[]): AsyncGenerator<Hash> {
-  for await (const { id } of reachable(session.store, roots, { parents: false })) yield id
+/** Every chunk and object below these roots; of a commit without its parents, unless asked for. */
+export async function* idsBelow(
+  session: Session,
+  roots: readonly ReachRoot[],
+  options: { readonly parents?: boolean } = {},
+): AsyncGenerator<Hash> {
+  for await (const { id } of reachable(session.store, roots, { parents: options.parents ?? false })) yield id
 }
 
 /**

@@ -14,7 +14,7 @@ import { createHasher, type Hasher } from '../codec/hasher.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Lease } from '../volume/lease.js'
-import type { ChunkLocation } from '../volume/physicalVolume.js'
+import { type ChunkLocation, EXTENT_CLASS } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
 import { ObjectCache } from './objectCache.js'
@@ -118,10 +118,11 @@ export class ChunkStore implements ObjectReader {
       for (const id of await volume.hashesBetween(first, last, MAX_PREFIX_MATCHES)) ids.add(id)
     }
     const found: Hash[] = []
-    for (const id of (await this.find([...ids])).keys()) {
+    for (const { hash: id, eid } of (await this.find([...ids])).values()) {
+      if (this.group.catalog.extent(eid)?.class !== EXTENT_CLASS.object) continue
       // Read, not believed: a damaged row of a chunk table can name an id that nothing has.
       const bytes = await this.get(kind, id).catch((error: unknown) => {
-        if (isVarveError(error)) return undefined
+        if (error instanceof CorruptionError) return undefined
         throw error
       })
       if (bytes) found.push(id)

@@ -18,19 +18,21 @@ const BATCH = 1000
 const ATTEMPTS = 10
 
 /**
- * @param reach what becomes reachable; walked only when gc has ever condemned or deleted something.
+ * @param reachAt what has to be walked when gc's epoch is this; `undefined` for nothing. Asked again whenever gc comes in
+ *   between.
  * @param apply moves the refs; runs inside the transaction, and again in another if gc came in between.
  * @throws {VarveError} `MISSING_CHUNK` when something the root needs is gone.
  */
 export async function makeReachable<T>(
   store: ChunkStore,
-  reach: Reach,
+  reachAt: (epoch: number) => Reach | undefined,
   apply: (tx: CatalogTransaction) => T,
 ): Promise<T> {
   const { catalog } = store.group
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const epoch = catalog.counter('gc_epoch')
-    const revived = epoch === 0 ? [] : await intersect(store, reach)
+    const reach = reachAt(epoch)
+    const revived = reach ? await intersect(store, reach) : []
     const result = catalog.write((tx) => {
       if (tx.counter('gc_epoch') !== epoch) return undefined
       revive(tx, revived)
@@ -47,7 +49,7 @@ export function revive(tx: CatalogTransaction, ids: Iterable<Hash>): void {
   for (const id of ids) tx.run('DELETE FROM condemned WHERE hash = ?', hashToBytes(id))
 }
 
-export function condemnedIds(tx: CatalogTransaction): Set<Hash> {
+function condemnedIds(tx: CatalogTransaction): Set<Hash> {
   return new Set(tx.all<{ hash: Buffer }>('SELECT hash FROM condemned').map((row) => hashFromBytes(row.hash)))
 }
 

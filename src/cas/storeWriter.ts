@@ -31,7 +31,7 @@ import {
   finishExtent,
   type Numbers,
 } from './extentBuilder.js'
-import { condemnedIds, makeReachable, type Reach, revive } from './makeReachable.js'
+import { makeReachable, type Reach, revive } from './makeReachable.js'
 import type { ObjectWriter } from './objects.js'
 import { Slabs } from './slabs.js'
 
@@ -102,6 +102,8 @@ export class StoreWriter implements ObjectWriter {
   private stages: { publish(): void }[] = []
   private failure: unknown
   private closed = false
+  /** Given up, perhaps not wholly. */
+  private given = false
   private counts = {
     newChunks: 0,
     newBytes: 0,
@@ -131,7 +133,8 @@ export class StoreWriter implements ObjectWriter {
 
   async get(kind: Kind, id: Hash): Promise<Buffer> {
     const own = this.batch.get(id)
-    return own?.kind === kind ? own.bytes : this.store.get(kind, id)
+    // A copy: the memory is used again once the batch is published.
+    return own?.kind === kind ? Buffer.from(own.bytes) : this.store.get(kind, id)
   }
 
   async *getMany(kind: Kind, ids: AsyncIterable<Hash> | Iterable<Hash>): AsyncIterable<Buffer> {
@@ -185,11 +188,13 @@ export class StoreWriter implements ObjectWriter {
   /** Gives up: nothing of the current batch becomes visible. Does nothing after `publish`. */
   async abandon(): Promise<void> {
     if (this.closed) return
-    this.closed = true
+    this.given = true
     await Promise.allSettled(this.compressing)
     await this.store.group.dropUnpublished([...this.unpublished, ...this.placed])
     const { lease } = this
     if (lease) this.store.group.catalog.write((tx) => lease.release(tx))
+    // Last: what failed on the way is done by the next call.
+    this.closed = true
   }
 
   private fitsInline(): boolean {
@@ -199,7 +204,8 @@ export class StoreWriter implements ObjectWriter {
   private requireOpen(): void {
     if (this.failure) throw this.failure
     throwIfCancelled(this.options.signal)
-    if (this.closed) throw new VarveError('INVALID_ARGUMENT', 'this writer has published or given up already')
+    if (this.closed || this.given)
+      throw new VarveError('INVALID_ARGUMENT', 'this writer has published or given up already')
   }
 
   // ---- the leased way ----
@@ -270,7 +276,9 @@ export class StoreWriter implements ObjectWriter {
       await this.closeExtents()
       await this.stagePlaced()
       const epoch = group.catalog.counter('gc_epoch')
-      const walk = move && epoch !== 0 ? (epoch === lease.gcEpoch ? move.adopted : move.reach) : undefined
+      const reachAt = (now: number): Reach | undefined =>
+        move && now !== 0 ? (now === lease.gcEpoch ? move.adopted : move.reach) : undefined
+      const walks = reachAt(epoch) !== undefined
       const outcome = group.catalog.write((tx): { again: Hash[] } | { value: T | undefined } => {
         lease.require(tx)
         if (tx.counter('gc_epoch') !== epoch) return { again: [] }
@@ -278,16 +286,16 @@ export class StoreWriter implements ObjectWriter {
         if (absent.length > 0) return { again: absent }
         for (const stage of this.stages) stage.publish()
         // A walk over the new root needs its objects visible: they are, without a ref, under the lease that keeps them.
-        return { value: move && !walk ? this.finish(tx, lease, move) : undefined }
+        return { value: move && !walks ? this.finish(tx, lease, move) : undefined }
       })
       if ('again' in outcome) {
-        await this.storeAbsent(outcome.again)
+        for (const id of outcome.again) await this.storeAgain(id)
         continue
       }
       this.unpublished = []
       this.stages = []
       const value =
-        move && walk ? await makeReachable(this.store, walk, (tx) => this.finish(tx, lease, move)) : outcome.value
+        move && walks ? await makeReachable(this.store, reachAt, (tx) => this.finish(tx, lease, move)) : outcome.value
       this.endBatch(move !== undefined)
       return { value: value as T }
     }
@@ -300,29 +308,30 @@ export class StoreWriter implements ObjectWriter {
     return value
   }
 
-  /** Known chunks that gc took meanwhile. Their bytes are still at hand: they are stored like new ones. */
-  private async storeAbsent(ids: readonly Hash[]): Promise<void> {
-    for (const id of ids) {
-      this.hits.delete(id)
-      const item = this.batch.get(id)
-      if (item) await this.addToExtent(item)
-    }
-    this.hitsEpoch = this.store.group.catalog.counter('gc_epoch')
+  /** A known chunk that gc took meanwhile. Its bytes are still at hand: it is stored like a new one. */
+  private async storeAgain(id: Hash): Promise<void> {
+    const item = this.batch.get(id)
+    if (item) await this.addToExtent(item)
+    this.hits.delete(id)
   }
 
   /** Inside the publishing transaction. @returns hits whose extent is gone; revives condemned ones. */
   private recheckHits(tx: CatalogTransaction): Hash[] {
     if (tx.get('SELECT 1 FROM condemned LIMIT 1') !== undefined)
       revive(tx, [...this.hits.keys()].filter(condemnedIn(tx)))
-    if (tx.counter('gc_epoch') === this.hitsEpoch) return []
+    const epoch = tx.counter('gc_epoch')
+    if (epoch === this.hitsEpoch) return []
     const gone = new Map<number, boolean>()
-    return [...this.hits]
+    const absent = [...this.hits]
       .filter(([, eid]) => {
         const known = gone.get(eid) ?? tx.get('SELECT 1 FROM extent WHERE eid = ?', eid) === undefined
         gone.set(eid, known)
         return known
       })
       .map(([id]) => id)
+    // What is left was there at this epoch, as this transaction saw it.
+    this.hitsEpoch = epoch
+    return absent
   }
 
   private async closeExtents(): Promise<void> {
@@ -374,19 +383,22 @@ export class StoreWriter implements ObjectWriter {
         extents.push(ownFrame(finishExtent(full, frame, numbers, group.checksum), full.raw))
         this.counts.storedBytes += frame.frame.length
       }
-      const condemned = condemnedIds(tx)
+      // Of this attempt alone: one that failed must not leave half an extent to the next.
+      const data = new ExtentBuilder(EXTENT_CLASS.data, this.profile.peSize, [])
+      const object = new ExtentBuilder(EXTENT_CLASS.object, this.profile.peSize, [])
+      const anyCondemned = tx.get('SELECT 1 FROM condemned LIMIT 1') !== undefined
       for (const item of this.pending) {
         if (group.home.lookupNow(item.id).length > 0) {
-          if (condemned.has(item.id)) revive(tx, [item.id])
+          if (anyCondemned) revive(tx, [item.id])
           this.countKnown(item.kind, item.bytes.length)
           continue
         }
         this.countNew(item)
-        const builder = item.kind === KIND.chunk ? this.data : this.object
+        const builder = item.kind === KIND.chunk ? data : object
         finish(builder.add(item.kind, item.id, item.bytes))
       }
-      finish(this.data.take())
-      finish(this.object.take())
+      finish(data.take())
+      finish(object.take())
       tx.advance('next_chunk_id', nextChunkId - firstChunkId)
       // There is one volume only, but it may be full, or closed to new extents.
       const placement = group.placement()

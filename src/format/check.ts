@@ -45,6 +45,19 @@ export function rowCheck(...fields: readonly RowField[]): number {
   return zlib.crc32(scratch.subarray(0, length), check)
 }
 
+/**
+ * Whether a row that was read matches its check. A damaged record can hold types and numbers that no row is written with:
+ * they do not match, and nothing is thrown.
+ */
+export function rowMatches(check: unknown, ...fields: readonly unknown[]): boolean {
+  try {
+    return rowCheck(...(fields as RowField[])) === check
+  } catch (error) {
+    if (error instanceof VarveError || error instanceof TypeError) return false
+    throw error
+  }
+}
+
 function writeHeader(start: number, tag: number, bytes: number): number {
   reserve(start + HEADER_BYTES)
   scratch[start] = tag

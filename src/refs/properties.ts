@@ -4,7 +4,7 @@
  */
 import { VarveError } from '../base/errors.js'
 import { formatCompression, parseCompression } from '../codec/compressor.js'
-import { rowCheck } from '../format/check.js'
+import { rowCheck, rowMatches } from '../format/check.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import { requireRefName } from './refName.js'
 
@@ -111,7 +111,7 @@ export class Properties {
       STORE,
       name,
     )
-    if (row && rowCheck(STORE, name, row.value, row.source) !== row.row_check) {
+    if (row && !rowMatches(row.row_check, STORE, name, row.value, row.source)) {
       throw this.catalog.damaged('property', name)
     }
     return {

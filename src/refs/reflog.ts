@@ -7,7 +7,7 @@
  */
 
 import { type Hash, hashFromBytes, hashToBytes, isHash } from '../base/hash.js'
-import { rowCheck } from '../format/check.js'
+import { rowCheck, rowMatches } from '../format/check.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import { type RefKind, shortRef, splitRef } from './refName.js'
 
@@ -199,7 +199,7 @@ export class Reflog {
         before,
       )
       for (const row of page) {
-        if (reflogCheck(row) !== row.row_check || row.seq >= before || !splitRef(row.ref)) {
+        if (!rowMatches(row.row_check, ...reflogFields(row)) || row.seq >= before || !splitRef(row.ref)) {
           throw this.catalog.damaged('reflog', String(row.seq))
         }
         before = row.seq
@@ -210,10 +210,9 @@ export class Reflog {
   }
 
   private checkedOperation(row: OperationRow): OperationInfo {
-    const detail =
-      rowCheck(row.seq, row.time_ms, row.kind, row.who, row.detail) === row.row_check
-        ? parseDetail(row.detail)
-        : undefined
+    const detail = rowMatches(row.row_check, row.seq, row.time_ms, row.kind, row.who, row.detail)
+      ? parseDetail(row.detail)
+      : undefined
     if (!detail) throw this.catalog.damaged('operation', String(row.seq))
     return { sequence: row.seq, timeMs: row.time_ms, kind: row.kind, who: row.who, ...detail }
   }
@@ -233,17 +232,12 @@ function entryOf(row: ReflogRow): ReflogEntry {
 }
 
 function reflogCheck(row: Omit<ReflogRow, 'row_check'>): number {
-  return rowCheck(
-    row.seq,
-    row.ref,
-    row.old,
-    row.new,
-    row.time_ms,
-    row.operation,
-    row.message,
-    row.who,
-    row.operation_seq,
-  )
+  return rowCheck(...reflogFields(row))
+}
+
+function reflogFields(row: Omit<ReflogRow, 'row_check'>) {
+  const { seq, ref, old, new: target, time_ms, operation, message, who, operation_seq } = row
+  return [seq, ref, old, target, time_ms, operation, message, who, operation_seq] as const
 }
 
 function nextSequence(tx: CatalogTransaction, table: 'operation' | 'reflog'): number {

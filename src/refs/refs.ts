@@ -8,7 +8,7 @@
 import type { Clock } from '../base/clock.js'
 import { VarveError } from '../base/errors.js'
 import { HASH_BYTES, type Hash, hashFromBytes, hashToBytes, shortHash } from '../base/hash.js'
-import { rowCheck } from '../format/check.js'
+import { rowCheck, rowMatches } from '../format/check.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import { type OperationInfo, type OperationLog, type RefChange, Reflog, type ReflogEntry } from './reflog.js'
 import { type RefKind, requireFullRef, shortRef, splitRef } from './refName.js'
@@ -205,7 +205,7 @@ export class Refs {
 
   private checked(row: SqlRefRow): RefRow {
     const { name, target, message, time_ms: timeMs } = row
-    if (rowCheck(name, target, message, timeMs) !== row.row_check || target.length !== HASH_BYTES || !splitRef(name)) {
+    if (!rowMatches(row.row_check, name, target, message, timeMs) || target.length !== HASH_BYTES || !splitRef(name)) {
       throw this.catalog.damaged('ref', name)
     }
     return { name, target: hashFromBytes(target), message, timeMs }

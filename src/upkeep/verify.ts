@@ -15,6 +15,7 @@ import { decodeFrame } from '../codec/compressor.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import { type Link, linksOf } from '../history/links.js'
 import type { ExtentRecord } from '../volume/catalog.js'
+import { listLeases } from '../volume/lease.js'
 import type { PhysicalVolume, StoredExtent } from '../volume/physicalVolume.js'
 
 export interface VerifyOptions extends WorkOptions {
@@ -45,7 +46,7 @@ export interface VerifyReport {
     readonly bytes: number
   }
   readonly problems: readonly VerifyProblem[]
-  /** Not damage: what a killed writer left behind, living leases. */
+  /** Not damage: leases, of living writers or killed ones. */
   readonly notes: readonly string[]
 }
 
@@ -74,6 +75,9 @@ class Verification {
   private readonly notes: string[] = []
   private readonly checked = { volumes: 0, extents: 0, chunks: 0, commits: 0, objects: 0, bytes: 0 }
   /** Chunks and objects that cannot be read, for naming the files they belong to. */
+  /** Nothing bad at or below them. */
+  private readonly sound = new Set<Hash>()
+  private readonly walks = new Map<Hash, number>()
   private extentsTotal: number | undefined
   private readonly bad = new Map<Hash, VerifyProblem[]>()
 
@@ -91,8 +95,16 @@ class Verification {
       tips = roots()
     })
     await this.checkGraph(tips)
+    this.attempt(() => this.noteLeases())
     const problems = this.bad.size > 0 ? await this.withPaths(tips) : this.problems
     return { ok: problems.length === 0, checked: this.checked, problems, notes: this.notes }
+  }
+
+  private noteLeases(): void {
+    for (const { kind, host, pid, startedMs } of listLeases(this.store.group.catalog)) {
+      const since = new Date(startedMs).toISOString()
+      this.notes.push(`a ${kind} holds a lease: process ${pid} on ${host}, since ${since}`)
+    }
   }
 
   private attempt(check: () => void): void {
@@ -185,7 +197,7 @@ class Verification {
 
   private async checkCopy(record: ExtentRecord, pv: number): Promise<void> {
     const volume = this.store.group.volume(pv)
-    // An absent volume was reported as a whole.
+    // An absent volume was reported as a whole, one outside the layout with the totals.
     if (!volume) return
     const details = { extent: record.eid, pv: volume.uuid }
     let extent: StoredExtent | undefined
@@ -303,27 +315,37 @@ class Verification {
     })
   }
 
+  /** @returns whether anything bad lies at or below the link. */
   private async findPaths(
     link: Link,
     path: ByteName,
     found: (bad: readonly VerifyProblem[], path: ByteName) => void,
-  ): Promise<void> {
+  ): Promise<boolean> {
     throwIfCancelled(this.options.signal)
+    if (this.sound.has(link.id)) return false
+    // A subtree that is shared is walked for each of its paths, but not for more than are named.
+    const walks = (this.walks.get(link.id) ?? 0) + 1
+    if (walks > MAX_PATHS) return true
+    this.walks.set(link.id, walks)
     const bad = this.bad.get(link.id)
     if (bad) found(bad, path)
-    if (link.kind === KIND.chunk) return
-    let links: Link[]
+    let any = bad !== undefined
+    for (const next of link.kind === KIND.chunk ? [] : await this.linksBelow(link)) {
+      if (!followed(link.kind, next.kind)) continue
+      const below = await this.findPaths(next, next.name === undefined ? path : joinNames(path, next.name), found)
+      any = any || below
+    }
+    if (!any) this.sound.add(link.id)
+    return any
+  }
+
+  private async linksBelow(link: Link): Promise<Link[]> {
     try {
-      links = linksOf(link, await this.store.get(link.kind, link.id))
+      return linksOf(link, await this.store.get(link.kind, link.id))
     } catch (error) {
       // Reported when the graph was checked.
-      if (isVarveError(error)) return
+      if (isVarveError(error)) return []
       throw error
-    }
-    for (const next of links) {
-      if (followed(link.kind, next.kind)) {
-        await this.findPaths(next, next.name === undefined ? path : joinNames(path, next.name), found)
-      }
     }
   }
 }

@@ -5,7 +5,7 @@
  * over their fields, so a flipped bit is an error that names the row, never a wrong answer.
  */
 import { CorruptionError } from '../base/errors.js'
-import { rowCheck } from '../format/check.js'
+import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
 import type { ExtentClass } from './physicalVolume.js'
 import type { SqlDatabase, SqlValue } from './sqlite.js'
@@ -23,6 +23,7 @@ export interface CatalogTransaction {
 export type CounterName =
   | 'next_eid'
   | 'next_chunk_id'
+  | 'next_lease'
   | 'refs_sequence'
   | 'publish_sequence'
   /** Grows with every condemnation and every deletion: unchanged means nothing went away. */
@@ -31,6 +32,7 @@ export type CounterName =
 const COUNTER_NAMES: readonly CounterName[] = [
   'next_eid',
   'next_chunk_id',
+  'next_lease',
   'refs_sequence',
   'publish_sequence',
   'gc_epoch',
@@ -64,6 +66,20 @@ interface CopyRow {
   row_check: number
 }
 
+export interface VolumeUse {
+  readonly pv: number
+  /** The volume's transaction count when the catalog last relied on it. */
+  readonly transactions: number
+  /** Frames of visible extents. */
+  readonly storedBytes: number
+}
+
+interface VolumeUseRow {
+  transactions: number
+  stored_bytes: number
+  row_check: number
+}
+
 export interface PlacedRecord {
   readonly record: ExtentRecord
   /** Volumes that hold a copy. */
@@ -83,7 +99,7 @@ export class Catalog implements CatalogTransaction {
   initialise(): void {
     for (const name of COUNTER_NAMES) {
       // Numbers begin at 1, so that 0 can mean none.
-      const value = name === 'next_eid' || name === 'next_chunk_id' ? 1 : 0
+      const value = name.startsWith('next_') ? 1 : 0
       this.database.run(
         'INSERT INTO counter (name, value, row_check) VALUES (?, ?, ?)',
         name,
@@ -91,7 +107,7 @@ export class Catalog implements CatalogTransaction {
         rowCheck(name, value),
       )
     }
-    this.run('INSERT INTO pv_state (pv, transactions, stored_bytes) VALUES (0, 0, 0)')
+    this.writeVolumeUse({ pv: 0, transactions: 0, storedBytes: 0 })
   }
 
   run(sql: string, ...parameters: SqlValue[]): { changes: number } {
@@ -121,7 +137,7 @@ export class Catalog implements CatalogTransaction {
       'SELECT value, row_check FROM counter WHERE name = ?',
       name,
     )
-    if (!row || rowCheck(name, row.value) !== row.row_check) throw this.damaged('counter', name)
+    if (!row || !rowMatches(row.row_check, name, row.value)) throw this.damaged('counter', name)
     return row.value
   }
 
@@ -148,7 +164,7 @@ export class Catalog implements CatalogTransaction {
   /** Volumes that hold a copy, ascending. @throws {CorruptionError} `CORRUPT_CATALOG` */
   copies(eid: number): number[] {
     return this.all<CopyRow>('SELECT eid, pv, row_check FROM copy WHERE eid = ? ORDER BY pv', eid).map((row) => {
-      if (rowCheck(row.eid, row.pv) !== row.row_check) throw this.damaged('copy', `${row.eid}, ${row.pv}`)
+      if (!rowMatches(row.row_check, row.eid, row.pv)) throw this.damaged('copy', `${row.eid}, ${row.pv}`)
       return row.pv
     })
   }
@@ -200,8 +216,10 @@ export class Catalog implements CatalogTransaction {
   }
 
   private checkedExtent(row: ExtentRow): ExtentRecord {
-    const check = rowCheck(row.eid, row.class, row.raw_bytes, row.stored_bytes, row.chunks, row.checksum, row.bases)
-    if (check !== row.row_check) throw this.damaged('extent', String(row.eid))
+    const { eid, raw_bytes, stored_bytes, chunks, checksum, bases } = row
+    if (!rowMatches(row.row_check, eid, row.class, raw_bytes, stored_bytes, chunks, checksum, bases)) {
+      throw this.damaged('extent', String(eid))
+    }
     return {
       eid: row.eid,
       class: row.class as ExtentClass,
@@ -210,6 +228,45 @@ export class Catalog implements CatalogTransaction {
       chunks: row.chunks,
       checksum: row.checksum,
       bases: row.bases ? decodeBases(row.bases) : [],
+    }
+  }
+
+  /** What the catalog knows of a volume; `undefined` for one that never was. @throws {CorruptionError} */
+  volumeUse(pv: number): VolumeUse | undefined {
+    const row = this.get<VolumeUseRow>('SELECT transactions, stored_bytes, row_check FROM pv_state WHERE pv = ?', pv)
+    if (!row) return undefined
+    if (!rowMatches(row.row_check, pv, row.transactions, row.stored_bytes)) throw this.damaged('pv_state', String(pv))
+    return { pv, transactions: row.transactions, storedBytes: row.stored_bytes }
+  }
+
+  writeVolumeUse({ pv, transactions, storedBytes }: VolumeUse): void {
+    this.run(
+      'INSERT OR REPLACE INTO pv_state (pv, transactions, stored_bytes, row_check) VALUES (?, ?, ?, ?)',
+      pv,
+      transactions,
+      storedBytes,
+      rowCheck(pv, transactions, storedBytes),
+    )
+  }
+
+  /**
+   * Whether counters and sums agree with the rows they count.
+   * @throws {CorruptionError} `CORRUPT_CATALOG` naming the first that does not
+   */
+  checkTotals(pvs: readonly number[]): void {
+    const stored = new Map<number, number>()
+    let highest = 0
+    for (const { record, pvs: holders } of this.extents()) {
+      highest = record.eid
+      for (const pv of holders) {
+        if (!pvs.includes(pv)) throw this.damaged('copy', `${record.eid}, ${pv}`)
+        stored.set(pv, (stored.get(pv) ?? 0) + record.storedBytes)
+      }
+    }
+    for (const name of COUNTER_NAMES) this.counter(name)
+    if (this.counter('next_eid') <= highest) throw this.damaged('counter', 'next_eid')
+    for (const pv of pvs) {
+      if (this.volumeUse(pv)?.storedBytes !== (stored.get(pv) ?? 0)) throw this.damaged('pv_state', String(pv))
     }
   }
 

@@ -86,7 +86,7 @@ export async function openMember(
   catalogPath: string,
   layout: VolumeGroupLayout,
   volume: PhysicalVolumeLayout,
-  known: { transactions: number; publishSequence(): number; layoutSequence(): number },
+  known: { transactions: number; publishSequence(): number; layoutSequence(): number; nextEid(): number },
   checksum: Checksum,
   options: OpenDatabaseOptions,
 ): Promise<SqliteVolume> {
@@ -125,7 +125,9 @@ export async function openMember(
       })
     }
     const ahead = (await member.layout()).sequence > known.layoutSequence()
-    if (state.publishSequence > known.publishSequence() || ahead) {
+    // An extent number that the catalog has not given out yet: it forgot the publish that did.
+    const forgotten = state.highestEid >= known.nextEid()
+    if (state.publishSequence > known.publishSequence() || ahead || forgotten) {
       throw new VarveError('CATALOG_STALE', `${catalogPath} is older than ${path}: it was put back from an old copy`, {
         path: catalogPath,
         pv: volume.uuid,

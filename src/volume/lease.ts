@@ -10,7 +10,8 @@ import type { Clock } from '../base/clock.js'
 import { VarveError } from '../base/errors.js'
 import type { Catalog, CatalogTransaction } from './catalog.js'
 
-export type LeaseKind = 'writer' | 'reader'
+/** `swept`: its process was found gone. It cannot publish any more, and its leftovers are being dropped. */
+export type LeaseKind = 'writer' | 'reader' | 'swept'
 
 export interface LeaseInfo {
   readonly id: number
@@ -59,7 +60,7 @@ export class Lease {
 
   static take(catalog: Catalog, kind: LeaseKind, clock: Clock): Lease {
     return catalog.write((tx) => {
-      const id = tx.get<{ id: number }>('SELECT coalesce(max(id), 0) + 1 AS id FROM lease')?.id ?? 1
+      const id = tx.advance('next_lease', 1)
       const gcEpoch = tx.counter('gc_epoch')
       tx.run(
         'INSERT INTO lease (id, kind, host, pid, started_ms, gc_epoch) VALUES (?, ?, ?, ?, ?, ?)',
@@ -91,7 +92,7 @@ export class Lease {
 
   /** Called by every transaction that publishes under this lease. @throws {VarveError} `LEASE_LOST` */
   require(tx: CatalogTransaction): void {
-    if (tx.get('SELECT 1 FROM lease WHERE id = ?', this.id) === undefined) {
+    if (tx.get("SELECT 1 FROM lease WHERE id = ? AND kind <> 'swept'", this.id) === undefined) {
       throw new VarveError('LEASE_LOST', 'the lease of this writer was ended by somebody else; nothing was published', {
         lease: this.id,
         hint: 'Run the command again.',
@@ -105,6 +106,7 @@ export class Lease {
   }
 
   private reserveExtents(tx: CatalogTransaction): void {
+    this.require(tx)
     this.nextEid = tx.advance('next_eid', EIDS_PER_RESERVATION)
     this.endEid = this.nextEid + EIDS_PER_RESERVATION
     tx.run(
@@ -126,7 +128,7 @@ export function releaseLease(tx: CatalogTransaction, id: number): void {
   tx.run('DELETE FROM lease WHERE id = ?', id)
 }
 
-function listLeases(catalog: CatalogTransaction): LeaseInfo[] {
+export function listLeases(catalog: CatalogTransaction): LeaseInfo[] {
   return catalog.all<LeaseRow>('SELECT id, kind, host, pid, started_ms FROM lease ORDER BY id').map((row) => ({
     id: row.id,
     kind: row.kind as LeaseKind,
@@ -136,10 +138,19 @@ function listLeases(catalog: CatalogTransaction): LeaseInfo[] {
   }))
 }
 
-/** Leases of this machine whose process is gone. Those of other machines are never judged. */
-export function deadLeases(catalog: CatalogTransaction, isAlive: IsAlive): LeaseInfo[] {
+/**
+ * Takes leases of this machine whose process is gone, and those somebody began to sweep, out of use: from now on nothing
+ * can be published under them. Leases of other machines are never judged.
+ */
+export function endDeadLeases(catalog: Catalog, isAlive: IsAlive): LeaseInfo[] {
   const host = hostname()
-  return listLeases(catalog).filter((lease) => lease.host === host && !isAlive(lease.pid))
+  const isDead = (lease: LeaseInfo): boolean => lease.kind === 'swept' || (lease.host === host && !isAlive(lease.pid))
+  if (!listLeases(catalog).some(isDead)) return []
+  return catalog.write((tx) => {
+    const dead = listLeases(tx).filter(isDead)
+    for (const { id } of dead) tx.run("UPDATE lease SET kind = 'swept' WHERE id = ?", id)
+    return dead
+  })
 }
 
 export function reservationsOf(catalog: CatalogTransaction, lease: number): { firstEid: number; count: number }[] {

@@ -5,10 +5,17 @@
 import { CorruptionError, VarveError } from '../base/errors.js'
 import { HASH_BYTES, type Hash, hashFromBytes, hashToBytes } from '../base/hash.js'
 import type { Checksum } from '../codec/checksum.js'
-import { rowCheck } from '../format/check.js'
+import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeLayout, encodeLayout, type VolumeGroupLayout } from '../format/layout.js'
 import { decodeBases, decodeSlots, encodeBases, encodeSlots } from '../format/slots.js'
-import type { ChunkLocation, ExtentClass, NewExtent, StoredExtent, VolumeState } from './physicalVolume.js'
+import type {
+  ChunkLocation,
+  ExtentClass,
+  NewExtent,
+  StoredExtent,
+  VolumeIdentity,
+  VolumeState,
+} from './physicalVolume.js'
 import type { SqlDatabase } from './sqlite.js'
 
 interface HeaderRow {
@@ -40,11 +47,10 @@ interface ChunkRow {
   chunk_id: number
 }
 
-// OR REPLACE: numbers are never used twice, so what is there is this very extent, from a try that failed on another volume.
-const INSERT_PAYLOAD = `INSERT OR REPLACE INTO payload
+const INSERT_PAYLOAD = `INSERT INTO payload
   (eid, class, codec, cipher, key_id, nonce, raw_bytes, slots, bases, checksum, row_check, frame)
   VALUES (?, ?, ?, 0, NULL, NULL, ?, ?, ?, ?, ?, ?)`
-const INSERT_CHUNK = 'INSERT OR REPLACE INTO chunk (hash, eid, slot, length, chunk_id) VALUES (?, ?, ?, ?, ?)'
+const INSERT_CHUNK = 'INSERT INTO chunk (hash, eid, slot, length, chunk_id) VALUES (?, ?, ?, ?, ?)'
 const SELECT_CHUNK = 'SELECT eid, slot, length, chunk_id FROM chunk WHERE hash = ? ORDER BY eid'
 
 export class PayloadTables {
@@ -53,11 +59,7 @@ export class PayloadTables {
     private readonly checksum: Checksum,
   ) {}
 
-  initialise(
-    header: Omit<VolumeState, 'transactions' | 'publishSequence'>,
-    createdMs: number,
-    layout: VolumeGroupLayout,
-  ): void {
+  initialise(header: VolumeIdentity, createdMs: number, layout: VolumeGroupLayout): void {
     this.database.run(
       `INSERT INTO pv_header (id, uuid, vg, number, created_ms, transactions, publish_sequence, row_check)
        VALUES (1, ?, ?, ?, ?, 0, 0, ?)`,
@@ -84,6 +86,7 @@ export class PayloadTables {
       number: row.number,
       transactions: row.transactions,
       publishSequence: row.publish_sequence,
+      highestEid: this.highestEid(),
     }
   }
 
@@ -92,8 +95,9 @@ export class PayloadTables {
       'SELECT uuid, vg, number, created_ms, transactions, publish_sequence, row_check FROM pv_header WHERE id = 1',
     )
     if (!row) throw this.damaged('the volume header is missing')
-    const check = rowCheck(row.uuid, row.vg, row.number, row.created_ms, row.transactions, row.publish_sequence)
-    if (check !== row.row_check) throw this.damaged('the volume header does not match its check')
+    const { uuid, vg, number, created_ms, transactions, publish_sequence } = row
+    if (!rowMatches(row.row_check, uuid, vg, number, created_ms, transactions, publish_sequence))
+      throw this.damaged('the volume header does not match its check')
     return row
   }
 
@@ -116,7 +120,7 @@ export class PayloadTables {
       'SELECT sequence, layout, row_check FROM pv_layout WHERE id = 1',
     )
     if (!row) throw this.damaged('the layout of the volume group is missing')
-    if (rowCheck(row.sequence, row.layout) !== row.row_check) {
+    if (!rowMatches(row.row_check, row.sequence, row.layout)) {
       throw this.damaged('the layout of the volume group does not match its check')
     }
     return decodeLayout(row.layout)
@@ -126,7 +130,9 @@ export class PayloadTables {
     return this.database.get<{ sequence: number }>('SELECT sequence FROM pv_layout WHERE id = 1')?.sequence ?? 0
   }
 
+  /** Never over a newer one. */
   writeLayout(layout: VolumeGroupLayout): void {
+    if (this.layoutSequence() >= layout.sequence) return
     const bytes = encodeLayout(layout)
     this.database.run(
       'UPDATE pv_layout SET sequence = ?, layout = ?, row_check = ? WHERE id = 1',
@@ -139,18 +145,19 @@ export class PayloadTables {
   insert(extent: NewExtent): void {
     const slots = encodeSlots(extent.slots)
     const bases = extent.bases.length > 0 ? encodeBases(extent.bases) : null
-    this.database.run(
-      INSERT_PAYLOAD,
-      extent.eid,
-      extent.class,
-      extent.codec,
-      extent.rawBytes,
-      slots,
-      bases,
-      extent.checksum,
-      payloadCheck(extent.eid, extent.class, extent.codec, 0, extent.rawBytes, slots, bases, extent.checksum),
-      extent.frame,
-    )
+    const { eid, codec, rawBytes, checksum } = extent
+    const check = rowCheck(eid, extent.class, codec, 0, rawBytes, slots, bases, checksum)
+    const there = this.database.get<{ row_check: number }>('SELECT row_check FROM payload WHERE eid = ?', eid)
+    // The very same extent: an earlier try brought it here, and failed on another volume.
+    if (there?.row_check === check) return
+    if (there) {
+      throw new VarveError('CATALOG_STALE', `extent ${eid} is in ${this.database.path} already, with other contents`, {
+        extent: eid,
+        path: this.database.path,
+        hint: 'The catalog was put back from an old copy. Put the newest one back.',
+      })
+    }
+    this.database.run(INSERT_PAYLOAD, eid, extent.class, codec, rawBytes, slots, bases, checksum, check, extent.frame)
     extent.slots.forEach((slot, index) => {
       const hash = extent.hashes[index]
       if (hash === undefined) throw new VarveError('INVALID_ARGUMENT', `slot ${index} has no id`)
@@ -176,8 +183,10 @@ export class PayloadTables {
       eid,
     )
     if (!row) return undefined
-    const check = payloadCheck(eid, row.class, row.codec, row.cipher, row.raw_bytes, row.slots, row.bases, row.checksum)
-    if (check !== row.row_check) throw this.damagedExtent(eid, 'its row does not match its check', row.row_check, check)
+    const { codec, cipher, raw_bytes, slots, bases } = row
+    if (!rowMatches(row.row_check, eid, row.class, codec, cipher, raw_bytes, slots, bases, row.checksum)) {
+      throw this.damagedExtent(eid, 'its row does not match its check', 'a matching check', row.row_check)
+    }
     // A damaged record can have NULL or another type where the schema has none: SQLite checks types on writing only.
     if (!Buffer.isBuffer(row.frame)) throw this.damagedExtent(eid, 'its frame is missing', 'a blob', typeof row.frame)
     const actual = this.checksum.of(row.frame)
@@ -218,17 +227,22 @@ export class PayloadTables {
       .flatMap((row) => hashOf(row.hash))
   }
 
+  /** 0 when there is none. */
+  highestEid(): number {
+    return this.database.get<{ eid: number | null }>('SELECT max(eid) AS eid FROM payload')?.eid ?? 0
+  }
+
   list(first: number, end: number): number[] {
     return this.database
       .all<{ eid: number }>('SELECT eid FROM payload WHERE eid >= ? AND eid < ? ORDER BY eid', first, end)
       .map((row) => row.eid)
   }
 
-  remove(eid: number): void {
-    // The ids are not in the row, so the chunk rows of one extent are found through its own contents by the caller's
-    // gc; here a scan is right, because only extents that never became visible are removed.
-    this.database.run('DELETE FROM chunk WHERE eid = ?', eid)
-    this.database.run('DELETE FROM payload WHERE eid = ?', eid)
+  /** The ids are not in the rows, so the chunk table is scanned: once for all of them. */
+  remove(eids: readonly number[]): void {
+    const list = JSON.stringify(eids)
+    this.database.run('DELETE FROM chunk WHERE eid IN (SELECT value FROM json_each(?))', list)
+    this.database.run('DELETE FROM payload WHERE eid IN (SELECT value FROM json_each(?))', list)
   }
 
   private damaged(what: string): CorruptionError {
@@ -248,17 +262,4 @@ export class PayloadTables {
 /** Nothing for a damaged key: no chunk is found by it anyway. */
 function hashOf(value: unknown): Hash[] {
   return Buffer.isBuffer(value) && value.length === HASH_BYTES ? [hashFromBytes(value)] : []
-}
-
-function payloadCheck(
-  eid: number,
-  extentClass: number,
-  codec: number,
-  cipher: number,
-  rawBytes: number,
-  slots: Buffer,
-  bases: Buffer | null,
-  checksum: Buffer,
-): number {
-  return rowCheck(eid, extentClass, codec, cipher, rawBytes, slots, bases, checksum)
 }

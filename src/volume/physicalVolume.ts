@@ -49,14 +49,19 @@ export interface StagedExtents {
   complete(): number
 }
 
-export interface VolumeState {
+export interface VolumeIdentity {
   readonly uuid: string
   readonly vg: string
   readonly number: number
-  /** Write transactions since the volume was made. */
+}
+
+export interface VolumeState extends VolumeIdentity {
+  /** Transactions that brought extents since the volume was made. */
   readonly transactions: number
   /** The catalog's publish sequence as the volume last saw it. */
   readonly publishSequence: number
+  /** The greatest extent number it holds, visible or not; 0 without extents. */
+  readonly highestEid: number
 }
 
 export interface PhysicalVolume {

@@ -17,6 +17,15 @@ export function logicalVolume(layout: VolumeGroupLayout, name: string): LogicalV
   return found
 }
 
+export function volumeFull(pv: number, capacityBytes: number, storedBytes: number): VarveError {
+  return new VarveError('VG_FULL', `volume ${pv} holds ${capacityBytes} bytes at most, not ${storedBytes}`, {
+    pv: String(pv),
+    expected: capacityBytes,
+    actual: storedBytes,
+    hint: 'Add a volume with `varve vg extend FILE`, or raise the limit with `varve pv change PV --size SIZE`.',
+  })
+}
+
 /**
  * Chooses volumes for extents, one after the other, counting what it has given out.
  *

@@ -84,7 +84,8 @@ CREATE TABLE copy (
 CREATE TABLE pv_state (
   pv INTEGER PRIMARY KEY,
   transactions INTEGER NOT NULL,
-  stored_bytes INTEGER NOT NULL
+  stored_bytes INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE lease (
   id INTEGER PRIMARY KEY,

@@ -58,7 +58,7 @@ export class SqlDatabase {
     options: CreateDatabaseOptions,
     initialise: (database: SqlDatabase) => void,
   ): SqlDatabase {
-    const stat = statSync(path, { throwIfNoEntry: false })
+    const stat = statOf(path)
     if (stat && !(stat.isFile() && stat.size === 0)) {
       throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
     }
@@ -93,7 +93,7 @@ export class SqlDatabase {
    * @throws {VarveError} `STORE_NOT_FOUND`, `NOT_A_STORE`, `STORAGE_DENIED`, `STORE_LOCKED`
    */
   static open(path: string, options: OpenDatabaseOptions): SqlDatabase {
-    const stat = statSync(path, { throwIfNoEntry: false })
+    const stat = statOf(path)
     if (!stat) throw new VarveError('STORE_NOT_FOUND', `there is no file ${path}`, { path })
     if (!stat.isFile()) throw new VarveError('NOT_A_STORE', `${path} is not a file`, { path })
     const database = SqlDatabase.connect(path, { ...options, fileMustExist: true })
@@ -173,6 +173,7 @@ export class SqlDatabase {
   }
 
   close(): void {
+    if (!this.handle.open) return
     if (COLLECTING_ABORTS) keptForEver.push(this.handle, ...this.statements.values())
     this.statements.clear()
     this.guard(() => this.handle.close())
@@ -197,6 +198,7 @@ export class SqlDatabase {
   }
 
   private guard<T>(body: () => T): T {
+    if (!this.handle.open) throw new VarveError('INVALID_ARGUMENT', `${this.path} was closed`, { path: this.path })
     try {
       return body()
     } catch (error) {
@@ -220,12 +222,27 @@ export class SqlDatabase {
   }
 }
 
+function statOf(path: string): ReturnType<typeof statSync> | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new VarveError('STORAGE_DENIED', `${path} cannot be looked at`, { path, cause: error })
+    }
+    if (code === 'EIO') throw new VarveError('STORAGE_IO', `${path} cannot be looked at`, { path, cause: error })
+    throw new VarveError('INVALID_PATH', `${JSON.stringify(path)} is no path of a file`, { path, cause: error })
+  }
+}
+
+const DAMAGE_CODES = ['SQLITE_ERROR', 'SQLITE_CONSTRAINT', 'SQLITE_MISMATCH', 'SQLITE_FORMAT', 'SQLITE_RANGE']
+
 function mapSqliteError(error: unknown, path: string): unknown {
   const code = sqliteCode(error)
   if (code === undefined) return error
   const cause = error
   const says = error instanceof Error ? error.message : String(error)
-  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED') || code === 'SQLITE_PROTOCOL') {
     return new VarveError('STORE_LOCKED', `${path} is locked by another process`, {
       path,
       cause,
@@ -258,8 +275,11 @@ function mapSqliteError(error: unknown, path: string): unknown {
   if (code.startsWith('SQLITE_IOERR')) {
     return new VarveError('STORAGE_IO', `reading or writing ${path} failed: ${says} (${code})`, { path, cause })
   }
-  // A schema that does not fit, a value of the wrong type, a broken constraint: the file is not what was written.
-  return new CorruptionError('CORRUPT', `${path} is damaged: ${says} (${code})`, { path, cause })
+  if (DAMAGE_CODES.some((damage) => code.startsWith(damage))) {
+    // A schema that does not fit, a value of the wrong type, a broken constraint: the file is not what was written.
+    return new CorruptionError('CORRUPT', `${path} is damaged: ${says} (${code})`, { path, cause })
+  }
+  return new VarveError('STORAGE_IO', `working on ${path} failed: ${says} (${code})`, { path, cause })
 }
 
 function sqliteCode(error: unknown): string | undefined {

@@ -13,6 +13,7 @@ import type {
   PhysicalVolume,
   StagedExtents,
   StoredExtent,
+  VolumeIdentity,
   VolumeState,
 } from './physicalVolume.js'
 import { FORMAT_VERSION, PAGE_BYTES, PAYLOAD_APPLICATION_ID, PAYLOAD_SCHEMA } from './schema.js'
@@ -56,9 +57,7 @@ abstract class TableVolume implements PhysicalVolume {
   }
 
   async remove(eids: readonly number[]): Promise<void> {
-    this.database.write(() => {
-      for (const eid of eids) this.tables.remove(eid)
-    })
+    this.database.write(() => this.tables.remove(eids))
   }
 
   async state(): Promise<VolumeState> {
@@ -87,7 +86,7 @@ abstract class TableVolume implements PhysicalVolume {
 export class SqliteVolume extends TableVolume {
   static create(
     path: string,
-    header: Omit<VolumeState, 'transactions' | 'publishSequence'>,
+    header: VolumeIdentity,
     createdMs: number,
     layout: VolumeGroupLayout,
     checksum: Checksum,

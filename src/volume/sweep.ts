@@ -1,11 +1,11 @@
 /** What killed writers left behind: extents that no catalog row names, found through the writers' reservations. */
 import type { Catalog } from './catalog.js'
-import { deadLeases, type IsAlive, releaseLease, reservationsOf } from './lease.js'
+import { endDeadLeases, type IsAlive, releaseLease, reservationsOf } from './lease.js'
 import type { PhysicalVolume } from './physicalVolume.js'
 
 /**
- * Ends leases of this machine whose process is gone, and drops what those writers left in the volumes. Nothing of it was
- * ever visible. Killed in the middle, it is done again by the next.
+ * Ends leases of this machine whose process is gone, then drops what those writers left in the volumes. In this order: a
+ * writer that was taken for dead must not publish what is being dropped. Nothing of it was ever visible. Killed in the middle, it is done again by the next.
  * @returns extents dropped.
  */
 export async function sweepDeadWriters(
@@ -14,7 +14,7 @@ export async function sweepDeadWriters(
   isAlive: IsAlive,
 ): Promise<number> {
   let dropped = 0
-  for (const lease of deadLeases(catalog, isAlive)) {
+  for (const lease of endDeadLeases(catalog, isAlive)) {
     for (const { firstEid, count } of reservationsOf(catalog, lease.id)) {
       for (const volume of volumes) {
         const held = await volume.list(firstEid, firstEid + count)

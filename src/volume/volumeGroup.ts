@@ -5,6 +5,7 @@
  * chunk tables. `lookup` and `readExtent` answer only for visible extents, from whichever copy is sound.
  * The layout is changed only by `extend` and `change*`, and copied to every volume.
  */
+import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Clock } from '../base/clock.js'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
@@ -27,7 +28,7 @@ import {
 import { type IsAlive, isProcessAlive } from './lease.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
-import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement } from './placement.js'
+import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement, volumeFull } from './placement.js'
 import { CATALOG_APPLICATION_ID, CATALOG_SCHEMA, FORMAT_VERSION, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
 import { SqlDatabase } from './sqlite.js'
 import { HomeVolume, requireFormat, SqliteVolume } from './sqliteVolume.js'
@@ -59,6 +60,7 @@ export class VolumeGroup {
   /** Volumes that could not be opened, with the reason (only when opened `partial`). */
   readonly absent = new Map<number, VarveError>()
   private currentLayout: VolumeGroupLayout
+  private refreshing: Promise<boolean> | undefined
 
   private constructor(
     readonly catalog: Catalog,
@@ -126,7 +128,7 @@ export class VolumeGroup {
       const home = new HomeVolume(database, checksum, 0, state.uuid)
       const group = new VolumeGroup(catalog, home, checksum, database, options, layout)
       try {
-        await group.openMembers()
+        await group.openMembers(layout)
         await group.rememberCatalogPath(catalogPath)
       } catch (error) {
         await group.closeMembers()
@@ -161,9 +163,18 @@ export class VolumeGroup {
 
   /** Takes up changes of the layout that another process made. @returns whether there were any. */
   async refresh(): Promise<boolean> {
+    this.refreshing ??= this.reload().finally(() => {
+      this.refreshing = undefined
+    })
+    return this.refreshing
+  }
+
+  private async reload(): Promise<boolean> {
     if (this.home.tables.layoutSequence() === this.currentLayout.sequence) return false
-    this.currentLayout = this.home.tables.layout()
-    await this.openMembers()
+    const layout = this.home.tables.layout()
+    await this.openMembers(layout)
+    // Last: if a volume cannot be opened, the next to ask is told so as well.
+    this.currentLayout = layout
     return true
   }
 
@@ -173,7 +184,8 @@ export class VolumeGroup {
   async lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
     const found = await this.lookupMembers(hashes)
     // What is not here may lie on a volume that another process added.
-    if (found.length >= hashes.length || !(await this.refresh())) return found
+    const hits = new Set(found.map(({ hash }) => hash))
+    if (hashes.every((hash) => hits.has(hash)) || !(await this.refresh())) return found
     return this.lookupMembers(hashes)
   }
 
@@ -237,9 +249,10 @@ export class VolumeGroup {
   /** A placement policy with the use of each volume as it is now. */
   placement(): Placement {
     const used = new Map(
-      this.catalog
-        .all<{ pv: number; stored_bytes: number }>('SELECT pv, stored_bytes FROM pv_state')
-        .map((row) => [row.pv, row.stored_bytes]),
+      this.currentLayout.physicalVolumes.map(({ number }) => [
+        number,
+        this.catalog.volumeUse(number)?.storedBytes ?? 0,
+      ]),
     )
     // Each publish begins one volume further, so that many small commits are spread as well.
     const turn = this.catalog.counter('publish_sequence')
@@ -248,8 +261,8 @@ export class VolumeGroup {
 
   /**
    * Brings extents to their volumes: durable on every volume but the catalog's own when resolved (safety rule 1).
-   * May be called again with the same
-   * extents after it failed. The result's `publish` makes them visible and is called inside the publishing transaction.
+   * May be called again with the same extents after it failed. The result's `publish` makes them visible and is called
+   * inside the publishing transaction.
    */
   async stage(placed: readonly PlacedExtent[]): Promise<{ publish(): void }> {
     const byVolume = new Map<number, NewExtent[]>()
@@ -284,14 +297,12 @@ export class VolumeGroup {
     for (const [pv, stage] of staged) {
       const transactions = stage.complete()
       const stored = placed.reduce((sum, { extent, pvs }) => sum + (pvs.includes(pv) ? extent.frame.length : 0), 0)
-      this.catalog.run(
-        `INSERT INTO pv_state (pv, transactions, stored_bytes) VALUES (?, ?, ?)
-         ON CONFLICT (pv) DO UPDATE SET transactions = max(transactions, excluded.transactions),
-           stored_bytes = stored_bytes + excluded.stored_bytes`,
-        pv,
-        transactions,
-        stored,
-      )
+      const before = this.catalog.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
+      const storedBytes = before.storedBytes + stored
+      // Placement went by what was known then; another writer may have filled the volume meanwhile.
+      const { capacityBytes = null } = this.currentLayout.physicalVolumes.find(({ number }) => number === pv) ?? {}
+      if (capacityBytes !== null && storedBytes > capacityBytes) throw volumeFull(pv, capacityBytes, storedBytes)
+      this.catalog.writeVolumeUse({ pv, transactions: Math.max(before.transactions, transactions), storedBytes })
     }
     for (const { extent, pvs } of placed) {
       this.catalog.addExtent(
@@ -331,20 +342,27 @@ export class VolumeGroup {
     // File first, durable; then the catalog: a crash between the two leaves a file that nothing names.
     const header = { uuid: volume.uuid, vg: layout.vg, number: volume.number }
     const member = SqliteVolume.create(path, header, this.options.clock.nowMs(), next, this.checksum, this.options)
+    try {
+      this.switchLayout(next, () => this.catalog.writeVolumeUse({ pv: volume.number, transactions: 0, storedBytes: 0 }))
+    } catch (error) {
+      await member.close()
+      rmSync(path)
+      throw error
+    }
     this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)
-    await this.switchLayout(next, (tx) => {
-      tx.run('INSERT INTO pv_state (pv, transactions, stored_bytes) VALUES (?, 0, 0)', volume.number)
-    })
+    await this.copyLayout(next)
   }
 
   /** Changes policies, never what is stored. `edit` gets the layout as it is now. */
   async changeLayout(edit: (layout: VolumeGroupLayout) => VolumeGroupLayout): Promise<void> {
     await this.refresh()
-    const edited = edit(this.currentLayout)
-    await this.switchLayout({ ...edited, sequence: this.currentLayout.sequence + 1 }, () => undefined)
+    const next = { ...edit(this.currentLayout), sequence: this.currentLayout.sequence + 1 }
+    this.switchLayout(next, () => undefined)
+    await this.copyLayout(next)
   }
 
-  private async switchLayout(next: VolumeGroupLayout, also: (tx: Catalog) => void): Promise<void> {
+  /** Durable when it returns; the other volumes follow (`copyLayout`). */
+  private switchLayout(next: VolumeGroupLayout, also: () => void): void {
     this.database.write(() => {
       const found = this.home.tables.layoutSequence()
       if (found !== next.sequence - 1) {
@@ -355,23 +373,22 @@ export class VolumeGroup {
         })
       }
       this.home.tables.writeLayout(next)
-      also(this.catalog)
+      also()
     })
     this.currentLayout = next
-    await this.copyLayout()
   }
 
   /** Copies the layout to volumes that have an older one (after a change, or after a crash in the middle of one). */
-  private async copyLayout(): Promise<void> {
+  private async copyLayout(layout: VolumeGroupLayout): Promise<void> {
     for (const member of this.members.values()) {
-      if (member.number !== 0 && (await member.layout()).sequence < this.currentLayout.sequence) {
-        await member.writeLayout(this.currentLayout)
-      }
+      if (member.number !== 0 && (await member.layout()).sequence < layout.sequence) await member.writeLayout(layout)
     }
   }
 
   /** See `sweepDeadWriters`. @returns extents dropped. */
-  sweep(): Promise<number> {
+  async sweep(): Promise<number> {
+    // What lies on an absent volume could not be dropped, and would be forgotten.
+    if (this.absent.size > 0) return 0
     return sweepDeadWriters(this.catalog, this.volumes, this.options.isAlive ?? isProcessAlive)
   }
 
@@ -395,15 +412,10 @@ export class VolumeGroup {
     return member
   }
 
-  private async openMembers(): Promise<void> {
-    const known = new Map(
-      this.catalog
-        .all<{ pv: number; transactions: number }>('SELECT pv, transactions FROM pv_state')
-        .map((row) => [row.pv, row.transactions]),
-    )
+  private async openMembers(layout: VolumeGroupLayout): Promise<void> {
     const seen = new Map<string, number>()
-    for (const volume of this.currentLayout.physicalVolumes) {
-      if (volume.number === 0 || this.members.has(volume.number)) continue
+    for (const volume of layout.physicalVolumes) {
+      if (volume.number === 0 || this.members.get(volume.number)?.uuid === volume.uuid) continue
       try {
         const path = locateVolume(this.catalog.path, volume)
         const real = path && realPath(path)
@@ -414,38 +426,57 @@ export class VolumeGroup {
           })
         }
         if (real !== undefined) seen.set(real, volume.number)
-        const transactions = known.get(volume.number) ?? 0
+        const transactions = this.catalog.volumeUse(volume.number)?.transactions ?? 0
         const member = await openMember(
           this.catalog.path,
-          this.currentLayout,
+          layout,
           volume,
           {
             transactions,
             publishSequence: () => this.catalog.counter('publish_sequence'),
             layoutSequence: () => this.home.tables.layoutSequence(),
+            nextEid: () => this.catalog.counter('next_eid'),
           },
           this.checksum,
           this.options,
         )
         this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)
+        this.absent.delete(volume.number)
       } catch (error) {
         if (!this.options.partial || !(error instanceof VarveError)) throw error
         this.absent.set(volume.number, error)
       }
     }
-    if (!this.readOnly) await this.copyLayout()
+    if (!this.readOnly) await this.copyLayout(layout)
   }
 
-  /** A group that was moved leads its volumes to where the catalog lies now. */
+  /**
+   * A group that was moved leads its volumes to where the catalog lies now.
+   * @throws {VarveError} `PV_DUPLICATE` when the catalog they know is still in place: this one is a copy of it
+   */
   private async rememberCatalogPath(catalogPath: string): Promise<void> {
-    const home = this.currentLayout.physicalVolumes.find((volume) => volume.number === 0)
-    if (this.readOnly || this.isOneFile || home?.catalogPath === catalogPath) return
-    await this.changeLayout((layout) => ({
-      ...layout,
-      physicalVolumes: layout.physicalVolumes.map((volume) =>
-        volume.number === 0 ? { ...volume, catalogPath } : volume,
-      ),
-    }))
+    const recorded = this.currentLayout.physicalVolumes.find(({ number }) => number === 0)?.catalogPath
+    if (this.isOneFile || recorded === undefined || recorded === catalogPath) return
+    const there = realPath(recorded)
+    if (there === realPath(catalogPath)) return
+    if (there !== undefined) {
+      throw new VarveError('PV_DUPLICATE', `${catalogPath} is a copy of the catalog at ${recorded}`, {
+        paths: [catalogPath, recorded],
+        hint: 'Use the original. If the copy is to take its place, move the original away first.',
+      })
+    }
+    if (this.readOnly) return
+    try {
+      await this.changeLayout((layout) => ({
+        ...layout,
+        physicalVolumes: layout.physicalVolumes.map((volume) =>
+          volume.number === 0 ? { ...volume, catalogPath } : volume,
+        ),
+      }))
+    } catch (error) {
+      // Somebody else opened the moved group as well, and has just said so.
+      if (!isVarveError(error, 'REF_CONFLICT')) throw error
+    }
   }
 
   private async closeMembers(): Promise<void> {

@@ -4,7 +4,7 @@ import { VOLUMES } from '../support/groups.js'
 import { tempFolder } from '../support/tempFolder.js'
 import { buildStage, type Stage } from './support/actor.js'
 import { Chance } from './support/chance.js'
-import { chosenFlips, cuts, type Damage, makeSubject, type Subject, randomFlips, tryDamage } from './support/damage.js'
+import { chosenFlips, cuts, type Damage, makeSubject, randomFlips, type Subject, tryDamage } from './support/damage.js'
 
 let stage: Stage
 beforeAll(async () => {

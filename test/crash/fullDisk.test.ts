@@ -32,15 +32,24 @@ async function fill<Report>(way: string, where: string): Promise<Report> {
 const PLACES = VOLUMES === 1 ? ['store'] : ['store', 'volume']
 
 describe.each(PLACES)('the disk of the %s is full', (where) => {
-  test.each(['drafts', 'folders'])('%s: STORAGE_FULL, everything before holds, and with room it succeeds', async (way) => {
-    const report = await fill<FullDiskReport>(way, where)
-    expect(report.committedBefore).toBeGreaterThan(3)
-    expect(NO_ROOM).toContain(report.failedWith)
-    expect(report).toMatchObject({ logHolds: true, readsBack: true, verifyOk: true })
-    expect(['done', ...NO_ROOM]).toContain(report.tag)
-    if (disk.kind === 'mounted') expect(NO_ROOM).toContain(report.extend)
-    expect(report).toMatchObject({ reopened: 'done', again: 'done', logHoldsAfter: true, readsBackAfter: true, verifyOkAfter: true })
-  })
+  test.each(['drafts', 'folders'])(
+    '%s: STORAGE_FULL, everything before holds, and with room it succeeds',
+    async (way) => {
+      const report = await fill<FullDiskReport>(way, where)
+      expect(report.committedBefore).toBeGreaterThan(3)
+      expect(NO_ROOM).toContain(report.failedWith)
+      expect(report).toMatchObject({ logHolds: true, readsBack: true, verifyOk: true })
+      expect(['done', ...NO_ROOM]).toContain(report.tag)
+      if (disk.kind === 'mounted') expect(NO_ROOM).toContain(report.extend)
+      expect(report).toMatchObject({
+        reopened: 'done',
+        again: 'done',
+        logHoldsAfter: true,
+        readsBackAfter: true,
+        verifyOkAfter: true,
+      })
+    },
+  )
 })
 
 test('the disk that is exported to is full: no file is half there, and with room it succeeds', async () => {

@@ -32,38 +32,41 @@ async function lockableStore(): Promise<{ folder: string; store: string }> {
 /** The files whose lock keeps a commit from ending: the catalog, and each volume. */
 const LOCKABLE = [STORE_NAME, 'pv1.varve', 'pv2.varve'].slice(0, VOLUMES)
 
-test.each(LOCKABLE)('while %s is locked, commits end with STORE_LOCKED, reads go on, and nothing is lost', async (file) => {
-  const { folder, store } = await lockableStore()
-  await using repo = await Repository.open(store, IMPATIENT)
-  const small = await repo.draft('main')
-  await small.write('small.txt', 'written while locked\n')
-  const source = join(folder, 'source')
-  const large = squeezableNoise('large', 4_000_000)
-  writeFolder(source, [{ path: 'large.bin', bytes: large }])
-  const commitLarge = () => repo.commitFrom(source, { branch: 'large', message: 'large' })
+test.each(LOCKABLE)(
+  'while %s is locked, commits end with STORE_LOCKED, reads go on, and nothing is lost',
+  async (file) => {
+    const { folder, store } = await lockableStore()
+    await using repo = await Repository.open(store, IMPATIENT)
+    const small = await repo.draft('main')
+    await small.write('small.txt', 'written while locked\n')
+    const source = join(folder, 'source')
+    const large = squeezableNoise('large', 4_000_000)
+    writeFolder(source, [{ path: 'large.bin', bytes: large }])
+    const commitLarge = () => repo.commitFrom(source, { branch: 'large', message: 'large' })
 
-  const holder = stage.enter('hold', [join(folder, file)])
-  await holder.hearAbout('held')
-  await expect(commitLarge()).rejects.toMatchObject({ code: 'STORE_LOCKED', details: { path: join(folder, file) } })
-  if (file === STORE_NAME) {
-    await expect(small.commit({ message: 'small' })).rejects.toMatchObject({ code: 'STORE_LOCKED' })
-    await expect(repo.createTag('tag', 'main')).rejects.toMatchObject({ code: 'STORE_LOCKED' })
-  }
-  expect((await (await repo.at('main')).read('before.bin')).equals(BEFORE)).toBe(true)
-  await using other = await Repository.open(store, IMPATIENT)
-  expect((await (await other.at('main')).read('before.bin')).equals(BEFORE)).toBe(true)
-  expect((await other.verify()).ok).toBe(true)
-  holder.tell('enough')
-  await holder.done()
+    const holder = stage.enter('hold', [join(folder, file)])
+    await holder.hearAbout('held')
+    await expect(commitLarge()).rejects.toMatchObject({ code: 'STORE_LOCKED', details: { path: join(folder, file) } })
+    if (file === STORE_NAME) {
+      await expect(small.commit({ message: 'small' })).rejects.toMatchObject({ code: 'STORE_LOCKED' })
+      await expect(repo.createTag('tag', 'main')).rejects.toMatchObject({ code: 'STORE_LOCKED' })
+    }
+    expect((await (await repo.at('main')).read('before.bin')).equals(BEFORE)).toBe(true)
+    await using other = await Repository.open(store, IMPATIENT)
+    expect((await (await other.at('main')).read('before.bin')).equals(BEFORE)).toBe(true)
+    expect((await other.verify()).ok).toBe(true)
+    holder.tell('enough')
+    await holder.done()
 
-  // The very same draft, and the same folder.
-  const { id } = await small.commit({ message: 'small' })
-  await commitLarge()
-  expect((await logOf(other, 'main')).map((commit) => commit.message)).toEqual(['before', 'small'])
-  expect((await (await other.at(id)).read('small.txt')).toString()).toBe('written while locked\n')
-  expect((await (await other.at('large')).read('large.bin')).equals(large)).toBe(true)
-  expect((await other.verify()).ok).toBe(true)
-})
+    // The very same draft, and the same folder.
+    const { id } = await small.commit({ message: 'small' })
+    await commitLarge()
+    expect((await logOf(other, 'main')).map((commit) => commit.message)).toEqual(['before', 'small'])
+    expect((await (await other.at(id)).read('small.txt')).toString()).toBe('written while locked\n')
+    expect((await (await other.at('large')).read('large.bin')).equals(large)).toBe(true)
+    expect((await other.verify()).ok).toBe(true)
+  },
+)
 
 test('reading goes on during a long write', async () => {
   const { folder, store } = await lockableStore()

@@ -19,7 +19,10 @@ export async function damageAndLook(subjectFile = '', damagesFile = '', first = 
 
 function inflict(folder: string, { file, bit, lengthBytes }: Damage): void {
   const path = join(folder, file)
-  if (bit === undefined) return truncateSync(path, lengthBytes)
+  if (bit === undefined) {
+    truncateSync(path, lengthBytes)
+    return
+  }
   const bytes = readFileSync(path)
   const at = Math.floor(bit / 8)
   bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit % 8))
@@ -74,7 +77,9 @@ function complaints(answers: Survey, truth: Survey): string[] {
     if (answer.is === 'refused') return answer.namesPlace ? [] : [`${name} does not say where: ${text(answer)}`]
     return isTrue(answer, truth[name]) ? [] : [`${name} is wrong, and nobody said so`]
   })
-  return all.length > MAX_COMPLAINTS ? [...all.slice(0, MAX_COMPLAINTS), `and ${all.length - MAX_COMPLAINTS} more`] : all
+  return all.length > MAX_COMPLAINTS
+    ? [...all.slice(0, MAX_COMPLAINTS), `and ${all.length - MAX_COMPLAINTS} more`]
+    : all
 }
 
 function text(answer: Answer): string {

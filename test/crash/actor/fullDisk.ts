@@ -44,14 +44,7 @@ type Where = 'store' | 'volume'
 
 const BRANCH = 'main'
 
-export async function fillDisk(
-  kind = '',
-  way = '',
-  where = '',
-  pvs = '',
-  small = '',
-  roomy = '',
-): Promise<void> {
+export async function fillDisk(kind = '', way = '', where = '', pvs = '', small = '', roomy = ''): Promise<void> {
   const disk = new Disk(kind as SmallDisk['kind'], small)
   const report =
     way === 'export'
@@ -147,7 +140,8 @@ async function commitUntilFull(
     extend: await outcomeOf(() => repo.extendVolumeGroup(join(small, 'more.varve'))),
   }
   // What could not be added is no part of the group.
-  if (full.extend !== 'done') for (const suffix of ['', '-journal']) rmSync(join(small, `more.varve${suffix}`), { force: true })
+  if (full.extend !== 'done')
+    for (const suffix of ['', '-journal']) rmSync(join(small, `more.varve${suffix}`), { force: true })
   let reopened = 'done'
   if (way === 'folders') {
     await repo.close()

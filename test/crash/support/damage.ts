@@ -6,12 +6,12 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Repository } from '../../../src/index.js'
 import { KIB } from '../../../src/base/units.js'
+import type { Repository } from '../../../src/index.js'
 import { SqlDatabase } from '../../../src/volume/sqlite.js'
 import type { Stage } from './actor.js'
-import { Chance, noise, squeezableNoise } from './chance.js'
-import { createSpread } from './stores.js'
+import { type Chance, noise, squeezableNoise } from './chance.js'
+import { createSpread, repeatable } from './stores.js'
 import { type Questions, questionsFor, type Survey, survey } from './survey.js'
 
 export interface Damage {
@@ -63,7 +63,11 @@ const SUBJECT_FILE = 'subject.json'
 export async function makeSubject(folder: string, pvs: number, seed: string): Promise<Subject> {
   const [live, saved] = [join(folder, 'live'), join(folder, 'saved')]
   for (const path of [live, saved]) mkdirSync(path)
-  const repo = await createSpread(live, pvs, { extentBytes: 128 * KIB, chunkBytes: 4 * KIB })
+  const repo = await createSpread(live, pvs, {
+    ...repeatable(seed),
+    extentBytes: 128 * KIB,
+    chunkBytes: 4 * KIB,
+  })
   await repo.config.set('author', 'Ada Lovelace <ada@example.org>')
   await repo.config.set('compression', 'zstd:1')
   await fill(repo, seed)
@@ -90,7 +94,8 @@ async function fill(repo: Repository, seed: string): Promise<void> {
   for (let round = 0; round < 4; round++) {
     const draft = await repo.draft('main')
     for (let index = 0; index < 30; index++) {
-      if (index % 4 === round || round === 0) await draft.write(`notes/${index}.txt`, `note ${index} of round ${round}\n`)
+      if (index % 4 === round || round === 0)
+        await draft.write(`notes/${index}.txt`, `note ${index} of round ${round}\n`)
     }
     await draft.write(`binary/${round}.bin`, noise(`${seed}:binary:${round}`, 40_000))
     await draft.write('text.txt', squeezableNoise(`${seed}:text:${round}`, 150_000))
@@ -203,7 +208,8 @@ export async function tryDamage(
       if (line === undefined) {
         actor.kill()
         const { code, signal, stderr } = await actor.ended
-        const how = signal === 'SIGKILL' ? 'it hung' : `the process ended with ${signal ?? code}: ${stderr.slice(-2000)}`
+        const how =
+          signal === 'SIGKILL' ? 'it hung' : `the process ended with ${signal ?? code}: ${stderr.slice(-2000)}`
         report.problems.push(`${describeDamage(damage)}: ${how}`)
         break
       }

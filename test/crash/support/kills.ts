@@ -59,19 +59,18 @@ class KillRun {
   private readonly store: string
   private readonly source: string
   private readonly plan: Plan
+  /** By the process that was killed last. */
+  private acknowledged: { branch: string; step: number; id: string }[] = []
 
   constructor(
     private readonly options: KillOptions,
     private readonly report: KillReport,
-    folder: string,
+    private readonly folder: string,
   ) {
     this.store = join(folder, STORE_NAME)
     this.source = join(folder, 'source')
     this.plan = { seed: options.seed, bigEvery: options.bigEvery }
-    this.folder = folder
   }
-
-  private readonly folder: string
 
   async rounds(first: number, end: number): Promise<void> {
     const repo = await createSpread(this.folder, this.options.pvs)
@@ -88,8 +87,6 @@ class KillRun {
     this.report.problems.push(...(await this.history.differences(after, this.history.ids)))
     await after.close()
   }
-
-  private acknowledged: { branch: string; step: number; id: string }[] = []
 
   private async killOnce(round: number): Promise<void> {
     const { stage, seed, bigEvery } = this.options

@@ -5,6 +5,7 @@ import { systemRandomness } from '../../../src/base/random.js'
 import { type CreateOptions, Repository } from '../../../src/index.js'
 import { SqlDatabase } from '../../../src/volume/sqlite.js'
 import { VolumeGroup } from '../../../src/volume/volumeGroup.js'
+import { noise } from './chance.js'
 
 /** The first file of a group; the others lie beside it. */
 export const STORE_NAME = 'store.varve'
@@ -15,6 +16,16 @@ export async function createSpread(folder: string, pvs: number, options: CreateO
   for (let number = 1; number < pvs; number++) await repo.extendVolumeGroup(join(folder, `pv${number}.varve`))
   if (pvs > 1) await repo.changeVolumeGroup({ type: 'striped' })
   return repo
+}
+
+/** A clock and chance that make the same store, byte for byte, from the same seed. */
+export function repeatable(seed: string): Pick<CreateOptions, 'clock' | 'random'> {
+  let timeMs = Date.UTC(2030, 0, 1)
+  let draws = 0
+  return {
+    clock: { nowMs: () => (timeMs += 1000), zoneMinutes: () => 60 },
+    random: { bytes: (count) => noise(`${seed}:${draws++}`, count) },
+  }
 }
 
 export interface Leftovers {

@@ -1,10 +1,14 @@
 /** Everything a store tells, question by question, so that what a damaged one tells can be held against it. */
-import { type EntryInfo, isVarveError, Repository } from '../../../src/index.js'
+import { type EntryInfo, isVarveError, type Repository } from '../../../src/index.js'
 import { digest } from './chance.js'
 
 /** What to ask for: known beforehand, since a damaged store may keep quiet about it. */
 export interface Questions {
-  readonly commits: readonly { readonly id: string; readonly files: readonly string[]; readonly links: readonly string[] }[]
+  readonly commits: readonly {
+    readonly id: string
+    readonly files: readonly string[]
+    readonly links: readonly string[]
+  }[]
   readonly branches: readonly string[]
 }
 
@@ -29,7 +33,6 @@ export async function ask(question: () => Promise<unknown>): Promise<Answer> {
     return { is: 'refused', code, message, namesPlace }
   }
 }
-
 
 export async function survey(repo: Repository, questions: Questions): Promise<Survey> {
   const answers: Record<string, Answer> = {}

@@ -1,0 +1,267 @@
+/**
+ * The safety rules of docs/FORMAT.md, each switched off on purpose, and the test that must then fail.
+ *
+ * A row is an edit of one source file. It is made in a copy of the project, never in the project.
+ */
+import { spawn } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const PROJECT = fileURLToPath(new URL('../../..', import.meta.url))
+
+export interface SwitchedOff {
+  /** `S-1` and so on. */
+  readonly rule: string
+  readonly what: string
+  readonly file: string
+  /** Occurs exactly once in the file. */
+  readonly find: string
+  readonly replace: string
+  readonly test: { readonly file: string; readonly name: string; readonly pvs: 1 | 3 }
+}
+
+const WRITER = 'test/cas/storeWriter.test.ts'
+const READS = 'test/crash/reads.test.ts'
+const EXPORTS = 'test/worktree/exportSafety.test.ts'
+
+export const SWITCHED_OFF: readonly SwitchedOff[] = [
+  {
+    rule: 'S-1',
+    what: 'payload is written after its publish was let through',
+    file: 'src/volume/sqliteVolume.ts',
+    find: 'for (const extent of extents) this.tables.insert(extent)\n      return this.tables.countTransaction',
+    replace:
+      'setTimeout(() => this.database.write(() => extents.forEach((extent) => this.tables.insert(extent))), 50)\n      return this.tables.countTransaction',
+    test: { file: WRITER, name: 'the catalog names nothing while volumes are still writing', pvs: 3 },
+  },
+  {
+    rule: 'S-1',
+    what: 'what a failed stage left out is forgotten',
+    file: 'src/cas/storeWriter.ts',
+    find: 'await this.stagePlaced()\n',
+    replace: 'await this.stagePlaced().catch((error) => { this.placed = []; throw error })\n',
+    test: { file: 'test/crash/faults.test.ts', name: 'S-1: any one call of stage fails', pvs: 3 },
+  },
+  {
+    rule: 'S-2',
+    what: 'publishing asks for no lease',
+    file: 'src/volume/lease.ts',
+    find: "if (tx.get('SELECT 1 FROM lease WHERE id = ?', this.id) === undefined) {",
+    replace: 'if (tx === undefined) {',
+    test: { file: WRITER, name: 'a writer whose lease was ended publishes nothing', pvs: 1 },
+  },
+  {
+    rule: 'S-2',
+    what: 'the first lookup comes before the lease',
+    file: 'src/cas/storeWriter.ts',
+    find: "this.lease = Lease.take(group.catalog, 'writer', this.store.clock)",
+    replace:
+      "await this.store.find(this.pending.map(({ id }) => id))\n      this.lease = Lease.take(group.catalog, 'writer', this.store.clock)",
+    test: { file: WRITER, name: 'a large writer has its lease row before its first lookup', pvs: 1 },
+  },
+  {
+    rule: 'S-2',
+    what: 'leases of living writers are swept',
+    file: 'src/volume/lease.ts',
+    find: ' && !isAlive(lease.pid)',
+    replace: '',
+    test: { file: WRITER, name: 'and not before its process is gone', pvs: 3 },
+  },
+  {
+    rule: 'S-3',
+    what: 'hits are not looked at again when publishing',
+    file: 'src/cas/storeWriter.ts',
+    find: "if (tx.counter('gc_epoch') === this.hitsEpoch) return []",
+    replace: 'if (this.hitsEpoch !== undefined) return []',
+    test: { file: WRITER, name: 'a hit that gc took after the lookup is stored again (large)', pvs: 1 },
+  },
+  {
+    rule: 'S-3',
+    what: 'condemned hits of a large writer are not revived',
+    file: 'src/cas/storeWriter.ts',
+    find: 'revive(tx, [...this.hits.keys()].filter(condemnedIn(tx)))',
+    replace: 'condemnedIn(tx)',
+    test: { file: WRITER, name: 'a hit condemned after its lookup is revived (large)', pvs: 1 },
+  },
+  {
+    rule: 'S-3',
+    what: 'condemned hits of a small writer are not revived',
+    file: 'src/cas/storeWriter.ts',
+    find: 'if (condemned.has(item.id)) revive(tx, [item.id])',
+    replace: '',
+    test: { file: WRITER, name: 'a condemned hit is revived (small)', pvs: 1 },
+  },
+  {
+    rule: 'S-4',
+    what: 'what becomes reachable is not revived',
+    file: 'src/cas/makeReachable.ts',
+    find: 'revive(tx, revived)',
+    replace: '',
+    test: { file: WRITER, name: 'a chunk condemned while its writer was at work is revived', pvs: 1 },
+  },
+  {
+    rule: 'S-4',
+    what: 'what is gone may become reachable',
+    file: 'src/cas/makeReachable.ts',
+    find: 'if (!found.has(id)) {',
+    replace: 'if (id === undefined) {',
+    test: { file: WRITER, name: 'what is taken over from elsewhere is revived, and refused when it is gone', pvs: 1 },
+  },
+  {
+    rule: 'S-6',
+    what: 'bytes are not compared with their id',
+    file: 'src/cas/chunkStore.ts',
+    find: 'if (!bytes || actual !== id) {',
+    replace: 'if (!bytes) {',
+    test: { file: READS, name: 'a chunk table that points at another chunk is noticed by the id', pvs: 1 },
+  },
+  {
+    rule: 'S-6',
+    what: 'stored bytes are not compared with their checksum',
+    file: 'src/volume/payloadTables.ts',
+    find: 'if (!actual.equals(row.checksum)) {',
+    replace: 'if (actual.length === 0) {',
+    test: { file: READS, name: 'stored bytes that changed are noticed by their checksum', pvs: 1 },
+  },
+  {
+    rule: 'S-6',
+    what: 'other copies are not tried',
+    file: 'src/volume/volumeGroup.ts',
+    find: 'for (const pv of copies) {',
+    replace: 'for (const pv of copies.slice(0, 1)) {',
+    test: { file: READS, name: 'a damaged copy is passed over for a sound one', pvs: 3 },
+  },
+  {
+    rule: 'S-7',
+    what: 'a failed transaction leaves what it did',
+    file: 'src/volume/sqlite.ts',
+    find: 'return this.guard(() => this.handle.transaction(body).immediate())',
+    replace: 'return this.guard(() => body())',
+    test: { file: WRITER, name: 'a failing publish leaves nothing visible', pvs: 1 },
+  },
+  {
+    rule: 'S-7',
+    what: 'a full disk is not told from damage',
+    file: 'src/volume/sqlite.ts',
+    find: "if (code === 'SQLITE_FULL') {",
+    replace: "if (code === '') {",
+    test: { file: 'test/crash/fullDisk.test.ts', name: 'drafts: STORAGE_FULL', pvs: 1 },
+  },
+  {
+    rule: 'S-7',
+    what: 'a lock is not told from damage',
+    file: 'src/volume/sqlite.ts',
+    find: "if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {",
+    replace: "if (code === '') {",
+    test: { file: 'test/crash/locked.test.ts', name: 'commits end with STORE_LOCKED', pvs: 1 },
+  },
+  {
+    rule: 'S-7',
+    what: 'a newer format is read as if it were this one',
+    file: 'src/volume/sqliteVolume.ts',
+    find: 'if (version !== FORMAT_VERSION) {',
+    replace: 'if (version < FORMAT_VERSION) {',
+    test: { file: 'test/volume/volumeGroup.test.ts', name: 'a newer format', pvs: 1 },
+  },
+  {
+    rule: 'S-8',
+    what: 'names that lead elsewhere are not refused',
+    file: 'src/worktree/exportChecks.ts',
+    find: 'if (reason !== undefined) this.#unsafe.push({ path: step.path, reason })',
+    replace: '',
+    test: { file: EXPORTS, name: 'a store is never planted, at no depth and in no disguise', pvs: 1 },
+  },
+  {
+    rule: 'S-8',
+    what: 'a symlink is entered like a folder',
+    file: 'src/worktree/treeWriter.ts',
+    find: "if (stat?.type !== 'directory') throw unsafe(",
+    replace: 'if (!stat) throw unsafe(',
+    test: { file: EXPORTS, name: 'one that appears where a folder is about to be entered is not followed', pvs: 1 },
+  },
+  {
+    rule: 'S-8',
+    what: 'symlinks are made as they come',
+    file: 'src/worktree/treeSteps.ts',
+    find: "else if (kind === 'symlink') directory.symlinks.push(stepOf('entry', path, next.value))",
+    replace: "else if (kind === 'symlink') yield stepOf('entry', path, next.value)",
+    test: { file: EXPORTS, name: 'are made last in their folder', pvs: 1 },
+  },
+]
+
+/** Why a row does not fit the sources any more; `undefined` when it does. */
+export function misfit(row: SwitchedOff): string | undefined {
+  const times = readFileSync(join(PROJECT, row.file), 'utf8').split(row.find).length - 1
+  if (times !== 1) return `${row.rule} (${row.what}): ${row.file} has ${times} times: ${row.find}`
+  if (readFileSync(join(PROJECT, row.test.file), 'utf8').includes(literalPart(row.test.name))) return undefined
+  return `${row.rule} (${row.what}): ${row.test.file} has no test named ${row.test.name}`
+}
+
+/** Some tests are named by a template, which ends the name with what differs. */
+function literalPart(name: string): string {
+  return name
+    .replace(/ \((small|large)\)$/, '')
+    .replace(/^drafts: /, '')
+    .replace(/\bof stage\b.*$/, 'of ')
+}
+
+export interface RuleOutcome {
+  readonly row: SwitchedOff
+  /** Without the edit. */
+  readonly passes: boolean
+  /** With it: the test itself, not merely its file. */
+  readonly fails: boolean
+}
+
+/** Runs the test of every row with and without its edit, in a copy of the project. */
+export async function switchOff(
+  rows: readonly SwitchedOff[],
+  onOutcome?: (outcome: RuleOutcome) => void,
+): Promise<RuleOutcome[]> {
+  const copy = mkdtempSync(join(tmpdir(), 'varve-rules-'))
+  try {
+    for (const name of ['src', 'cli', 'test', 'bench', 'package.json', 'tsconfig.json', 'vitest.config.ts']) {
+      cpSync(join(PROJECT, name), join(copy, name), { recursive: true })
+    }
+    symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'))
+    const outcomes: RuleOutcome[] = []
+    for (const row of rows) {
+      const path = join(copy, row.file)
+      const source = readFileSync(path, 'utf8')
+      const sound = await runTest(copy, row)
+      writeFileSync(
+        path,
+        source.replace(row.find, () => row.replace),
+      )
+      const broken = await runTest(copy, row)
+      writeFileSync(path, source)
+      const outcome = { row, passes: sound.passed > 0 && sound.failed === 0, fails: broken.failed > 0 }
+      outcomes.push(outcome)
+      onOutcome?.(outcome)
+    }
+    return outcomes
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+
+async function runTest(folder: string, { test }: SwitchedOff): Promise<{ passed: number; failed: number }> {
+  const report = join(folder, 'report.json')
+  rmSync(report, { force: true })
+  const pattern = test.name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const args = ['run', '--root', folder, '--project', test.pvs === 1 ? 'one-pv' : 'three-pv']
+  args.push(test.file, '-t', pattern, '--reporter=json', `--outputFile=${report}`)
+  const child = spawn(process.execPath, [join(PROJECT, 'node_modules/vitest/vitest.mjs'), ...args], {
+    cwd: folder,
+    stdio: 'ignore',
+  })
+  await new Promise((resolve, reject) => child.on('close', resolve).on('error', reject))
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
+    testResults: { assertionResults: { status: string }[] }[]
+  }
+  const states = testResults.flatMap(({ assertionResults }) => assertionResults.map(({ status }) => status))
+  const count = (state: string): number => states.filter((other) => other === state).length
+  return { passed: count('passed'), failed: count('failed') }
+}
