@@ -94,6 +94,7 @@ function oneLine(name: string, value: string): string {
 }
 
 interface PropertyRow {
+  name: string
   value: string
   source: string
   row_check: number
@@ -106,14 +107,7 @@ export class Properties {
 
   get(name: PropertyName): PropertyInfo {
     const definition: Definition = PROPERTIES[name]
-    const row = this.catalog.get<PropertyRow>(
-      'SELECT value, source, row_check FROM property WHERE dataset = ? AND name = ?',
-      STORE,
-      name,
-    )
-    if (row && !rowMatches(row.row_check, STORE, name, row.value, row.source)) {
-      throw this.catalog.damaged('property', name)
-    }
+    const row = this.rows().find((candidate) => candidate.name === name)
     return {
       name,
       value: row?.value ?? definition.default,
@@ -122,24 +116,49 @@ export class Properties {
     }
   }
 
+  /** All of them, since a row that a damaged page lost must not come back as the default. */
+  private rows(): PropertyRow[] {
+    const rows = this.catalog.all<PropertyRow>(
+      'SELECT name, value, source, row_check FROM property WHERE dataset = ? ORDER BY name',
+      STORE,
+    )
+    for (const { name, value, source, row_check } of rows) {
+      if (!rowMatches(row_check, STORE, name, value, source)) throw this.catalog.damaged('property', name)
+    }
+    this.catalog.requireAll(
+      'properties_check',
+      'property',
+      rows.map(({ row_check }) => row_check),
+    )
+    return rows
+  }
+
   list(): PropertyInfo[] {
     return Object.keys(PROPERTIES).map((name) => this.get(name as PropertyName))
   }
 
   set(tx: CatalogTransaction, name: PropertyName, value: string): void {
     const accepted = PROPERTIES[name].accept(value)
+    this.unset(tx, name)
+    const check = rowCheck(STORE, name, accepted, 'local')
     tx.run(
-      `INSERT INTO property (dataset, name, value, source, row_check) VALUES (?, ?, ?, 'local', ?)
-       ON CONFLICT (dataset, name) DO UPDATE SET value = excluded.value, source = excluded.source,
-         row_check = excluded.row_check`,
+      "INSERT INTO property (dataset, name, value, source, row_check) VALUES (?, ?, ?, 'local', ?)",
       STORE,
       name,
       accepted,
-      rowCheck(STORE, name, accepted, 'local'),
+      check,
     )
+    tx.mix('properties_check', check)
   }
 
   unset(tx: CatalogTransaction, name: PropertyName): void {
+    const row = tx.get<{ row_check: number }>(
+      'SELECT row_check FROM property WHERE dataset = ? AND name = ?',
+      STORE,
+      name,
+    )
+    if (!row) return
     tx.run('DELETE FROM property WHERE dataset = ? AND name = ?', STORE, name)
+    tx.mix('properties_check', row.row_check)
   }
 }

@@ -124,12 +124,16 @@ export class Reflog {
 
   /** Newest first. */
   operations(limit: number | undefined): OperationInfo[] {
-    return this.catalog
-      .all<OperationRow>(
-        'SELECT seq, time_ms, kind, who, detail, row_check FROM operation ORDER BY seq DESC LIMIT ?',
-        limit ?? UNLIMITED,
-      )
-      .map((row) => this.checkedOperation(row))
+    const rows = this.catalog.all<OperationRow>(
+      'SELECT seq, time_ms, kind, who, detail, row_check FROM operation ORDER BY seq DESC LIMIT ?',
+      limit ?? UNLIMITED,
+    )
+    const newest = this.catalog.counter('refs_sequence')
+    if (rows.length < Math.min(limit ?? newest, newest)) throw this.catalog.damaged('operation', 'that is missing')
+    return rows.map((row, index) => {
+      if (row.seq !== newest - index) throw this.catalog.damaged('operation', String(newest - index))
+      return this.checkedOperation(row)
+    })
   }
 
   /** Writes one operation row. @returns its number. */
@@ -192,21 +196,29 @@ export class Reflog {
    * must not be passed over in silence, as an index or a condition in SQL would.
    */
   private *rows(ref: string | undefined): Iterable<ReflogRow> {
-    let before = Number.MAX_SAFE_INTEGER
+    let before: number | undefined
     for (;;) {
       const page = this.catalog.all<ReflogRow>(
         `SELECT ${REFLOG_COLUMNS} FROM reflog WHERE seq < ? ORDER BY seq DESC LIMIT ${PAGE_ROWS}`,
-        before,
+        before ?? Number.MAX_SAFE_INTEGER,
       )
+      if (before === undefined && page.length === 0 && !this.isNewest(0)) throw this.catalog.damaged('reflog', '1')
       for (const row of page) {
-        if (!rowMatches(row.row_check, ...reflogFields(row)) || row.seq >= before || !splitRef(row.ref)) {
+        const follows = before === undefined ? this.isNewest(row.operation_seq) : row.seq === before - 1
+        if (!rowMatches(row.row_check, ...reflogFields(row)) || !follows || !splitRef(row.ref)) {
           throw this.catalog.damaged('reflog', String(row.seq))
         }
         before = row.seq
         if (ref === undefined || row.ref === ref) yield row
       }
-      if (page.length < PAGE_ROWS) return
+      if (page.length < PAGE_ROWS) break
     }
+    if (before !== undefined && before !== 1) throw this.catalog.damaged('reflog', String(before - 1))
+  }
+
+  /** Rows are numbered without gaps, and each transaction that moves refs counts one: so a lost row is noticed. */
+  private isNewest(operation: number): boolean {
+    return operation === this.catalog.counter('refs_sequence')
   }
 
   private checkedOperation(row: OperationRow): OperationInfo {

@@ -71,15 +71,22 @@ export class Refs {
   /** @throws {CorruptionError} `CORRUPT_CATALOG` */
   get(name: string, source: Reader = this.catalog): RefRow | undefined {
     const row = source.get<SqlRefRow>('SELECT name, target, message, time_ms, row_check FROM ref WHERE name = ?', name)
-    return row && this.checked(row)
+    if (row) return this.checked(row)
+    // Not there, or lost to a damaged page: a branch that is taken for new would lose its history.
+    this.list()
+    return undefined
   }
 
   /** Refs whose full name begins with `prefix`, sorted by the bytes of their names. @throws as `get` */
   list(prefix = ''): RefRow[] {
-    return this.catalog
-      .all<SqlRefRow>('SELECT name, target, message, time_ms, row_check FROM ref ORDER BY name')
-      .map((row) => this.checked(row))
-      .filter(({ name }) => name.startsWith(prefix))
+    const rows = this.catalog.all<SqlRefRow>('SELECT name, target, message, time_ms, row_check FROM ref ORDER BY name')
+    const refs = rows.map((row) => this.checked(row))
+    this.catalog.requireAll(
+      'refs_check',
+      'ref',
+      rows.map(({ row_check }) => row_check),
+    )
+    return refs.filter(({ name }) => name.startsWith(prefix))
   }
 
   /**
@@ -186,21 +193,25 @@ export class Refs {
   }
 
   private write(tx: CatalogTransaction, { name, target, message, timeMs }: RefRow): void {
+    this.remove(tx, name)
     const bytes = hashToBytes(target)
+    const check = rowCheck(name, bytes, message, timeMs)
     tx.run(
-      `INSERT INTO ref (name, target, message, time_ms, row_check) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET target = excluded.target, message = excluded.message,
-         time_ms = excluded.time_ms, row_check = excluded.row_check`,
+      'INSERT INTO ref (name, target, message, time_ms, row_check) VALUES (?, ?, ?, ?, ?)',
       name,
       bytes,
       message,
       timeMs,
-      rowCheck(name, bytes, message, timeMs),
+      check,
     )
+    tx.mix('refs_check', check)
   }
 
   private remove(tx: CatalogTransaction, name: string): void {
+    const row = tx.get<{ row_check: number }>('SELECT row_check FROM ref WHERE name = ?', name)
+    if (!row) return
     tx.run('DELETE FROM ref WHERE name = ?', name)
+    tx.mix('refs_check', row.row_check)
   }
 
   private checked(row: SqlRefRow): RefRow {

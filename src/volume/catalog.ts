@@ -18,9 +18,18 @@ export interface CatalogTransaction {
   counter(name: CounterName): number
   /** Adds to a counter. @returns the value before. */
   advance(name: CounterName, by: number): number
+  /**
+   * Keeps the sum of a table's row checks, by which rows that vanished are noticed: called with the check of each row that
+   * comes or goes.
+   */
+  mix(name: SumName, rowCheck: number): void
 }
 
+/** Exclusive or of the row checks of all rows of a table. */
+export type SumName = 'refs_check' | 'properties_check'
+
 export type CounterName =
+  | SumName
   | 'next_eid'
   | 'next_chunk_id'
   | 'next_lease'
@@ -30,6 +39,8 @@ export type CounterName =
   | 'gc_epoch'
 
 const COUNTER_NAMES: readonly CounterName[] = [
+  'refs_check',
+  'properties_check',
   'next_eid',
   'next_chunk_id',
   'next_lease',
@@ -152,6 +163,18 @@ export class Catalog implements CatalogTransaction {
     return before
   }
 
+  mix(name: SumName, check: number): void {
+    const before = this.counter(name)
+    // Unsigned, as the checks are.
+    this.advance(name, ((before ^ check) >>> 0) - before)
+  }
+
+  /** @throws {CorruptionError} `CORRUPT_CATALOG` unless these are all the rows there should be */
+  requireAll(name: SumName, table: string, rowChecks: readonly number[]): void {
+    const sum = rowChecks.reduce((mixed, check) => (mixed ^ check) >>> 0, 0)
+    if (sum !== this.counter(name)) throw this.damaged(table, 'that is missing')
+  }
+
   extent(eid: number): ExtentRecord | undefined {
     const row = this.get<ExtentRow>(`SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid = ?`, eid)
     return row && this.checkedExtent(row)
@@ -179,6 +202,7 @@ export class Catalog implements CatalogTransaction {
    */
   *extents(): Iterable<PlacedRecord> {
     let last = 0
+    let copies = 0
     for (;;) {
       const rows = this.all<ExtentRow>(
         `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? ORDER BY eid LIMIT ${PAGE_ROWS}`,
@@ -191,10 +215,14 @@ export class Catalog implements CatalogTransaction {
         last = record.eid
         const pvs = this.copies(record.eid)
         if (pvs.length === 0) throw this.damaged('copy', String(record.eid))
+        copies += pvs.length
         yield { record, pvs }
       }
-      if (rows.length < PAGE_ROWS) return
+      if (rows.length < PAGE_ROWS) break
     }
+    // Rows that a damaged page lost are missed by counting the other table.
+    if (this.get<{ n: number }>('SELECT count(*) AS n FROM copy')?.n !== copies)
+      throw this.damaged('extent', 'that is missing')
   }
 
   addExtent(record: ExtentRecord, pvs: readonly number[]): void {

@@ -6,7 +6,7 @@ import { MIB } from '../../../src/base/units.js'
 import { isVarveError, Repository } from '../../../src/index.js'
 import { noise } from '../support/chance.js'
 import { logOf } from '../support/history.js'
-import { SMALL_DISK_MIB, type SmallDisk } from '../support/smallDisk.js'
+import { PRLIMIT, SMALL_DISK_MIB, type SmallDisk } from '../support/smallDisk.js'
 import { createSpread, STORE_NAME } from '../support/stores.js'
 import { gather } from '../support/survey.js'
 import { say } from './say.js'
@@ -87,7 +87,7 @@ class Disk {
   }
 
   private limit(soft: string): void {
-    const { status, stderr } = spawnSync('prlimit', ['--pid', String(process.pid), `--fsize=${soft}:unlimited`])
+    const { status, stderr } = spawnSync(PRLIMIT, ['--pid', String(process.pid), `--fsize=${soft}:unlimited`])
     if (status !== 0) throw new Error(`prlimit: ${stderr}`)
   }
 }

@@ -86,7 +86,7 @@ export async function makeSubject(folder: string, pvs: number, seed: string): Pr
   return subject
 }
 
-export function subjectFile(folder: string): string {
+function subjectFile(folder: string): string {
   return join(folder, SUBJECT_FILE)
 }
 
@@ -182,7 +182,7 @@ export function cuts({ saved }: Subject): Damage[] {
   })
 }
 
-export function describeDamage({ file, place, bit, lengthBytes }: Damage): string {
+function describeDamage({ file, place, bit, lengthBytes }: Damage): string {
   const where = place === '' ? '' : ` (${place})`
   if (bit === undefined) return `${file} cut to ${lengthBytes} bytes`
   return `${file}${where}: bit ${bit % 8} of byte ${Math.floor(bit / 8)}`

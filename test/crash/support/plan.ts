@@ -70,7 +70,7 @@ function folder(plan: Plan, round: number, step: number): PlannedFile[] {
   return [...parts, ...small]
 }
 
-export function messageOf(round: number, step: number): string {
+function messageOf(round: number, step: number): string {
   return `round ${round} step ${step}`
 }
 

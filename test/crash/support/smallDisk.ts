@@ -12,6 +12,9 @@ export interface SmallDisk {
 
 export const SMALL_DISK_MIB = 8
 
+/** Of util-linux: sets limits of running processes. */
+export const PRLIMIT = 'prlimit'
+
 const MOUNT = `mount -t tmpfs -o size=${SMALL_DISK_MIB}m tmpfs "$0" && exec "$@"`
 
 export function findSmallDisk(): SmallDisk {
@@ -24,6 +27,6 @@ export function findSmallDisk(): SmallDisk {
     const [command, ...args] = [...through('/mnt'), 'true']
     if (spawnSync(command as string, args).status === 0) return { kind: 'mounted', through }
   }
-  if (spawnSync('prlimit', ['--version']).status === 0) return { kind: 'limited', through: () => [] }
+  if (spawnSync(PRLIMIT, ['--version']).status === 0) return { kind: 'limited', through: () => [] }
   throw new Error('a full disk cannot be had here: it takes `unshare` and `mount`, or `prlimit` (util-linux)')
 }
