@@ -44,7 +44,7 @@ export class Segments {
 
   /** As many as `bytes` bytes from `position` on, fewer only at the end. Positions before it are not asked for again. */
   async window(position: number, bytes: number): Promise<Buffer> {
-    this.#segments = this.#segments.filter(({ end }) => end >= position)
+    this.#segments = this.#segments.filter(({ end }) => end > position)
     while (this.#end < position + bytes) {
       const { done, value } = await this.#source.next()
       if (done) break

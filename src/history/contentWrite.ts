@@ -92,23 +92,20 @@ async function writeChunks(
 ): Promise<Content> {
   const builder = new ContentBuilder(writer)
   const { maxBytes } = writer.profile.chunker
-  // Long runs, of zeros mostly, are of the longest chunks. Comparing these with the one before saves their hashing.
+  // Long runs, of zeros mostly, are of the longest chunks. Comparing these with the last one saves their hashing.
   let longest: { readonly bytes: Buffer; id: Hash } | undefined
-  let isAfterLongest = false
   for await (const chunk of chunks) {
     throwIfCancelled(signal)
     if (chunk.length < maxBytes) {
-      isAfterLongest = false
       await builder.append(await writer.put(KIND.chunk, chunk), chunk.length)
       continue
     }
-    if (!longest || !isAfterLongest || !longest.bytes.equals(chunk)) {
+    if (!longest?.bytes.equals(chunk)) {
       const id = await writer.put(KIND.chunk, chunk)
       longest ??= { bytes: Buffer.allocUnsafe(maxBytes), id }
       longest.bytes.set(chunk)
       longest.id = id
     }
-    isAfterLongest = true
     await builder.append(longest.id, chunk.length)
   }
   return builder.finish()

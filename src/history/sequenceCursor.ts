@@ -165,7 +165,7 @@ function childAt<Child, Key extends SequenceKey>(frame: Frame<Child, Key>, key: 
 }
 
 /** The leaves from the one that covers `from` on. */
-export async function* leavesFrom<Entry, Child extends SequenceChild, Key extends SequenceKey>(
+async function* leavesFrom<Entry, Child extends SequenceChild, Key extends SequenceKey>(
   reader: ObjectReader,
   format: SequenceFormat<Entry, Child, Key>,
   root: SequenceRoot | undefined,

@@ -120,7 +120,7 @@ export class ExportChecks {
 }
 
 /** @throws {VarveError} */
-export function statAt(fs: FileSystem, diskPath: Buffer, path: ByteName): ReturnType<FileSystem['lstat']> {
+function statAt(fs: FileSystem, diskPath: Buffer, path: ByteName): ReturnType<FileSystem['lstat']> {
   try {
     return fs.lstat(diskPath)
   } catch (error) {

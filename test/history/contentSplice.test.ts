@@ -130,6 +130,19 @@ describe('an edit', () => {
     expect(objects.newObjects + objects.newChunks).toBe(0)
   })
 
+  test('that leaves one chunk leaves no manifest', async () => {
+    const objects = await createMemoryObjects()
+    const bytes = noise(100_000, 3)
+    const content = await writeContent(objects, bytes)
+    const [first] = chunkWhole(bytes, objects.profile.chunker)
+    const size = first!.length
+    const expected = await writeContent(objects, bytes.subarray(0, size))
+    expect(expected.shape).toBe(1)
+    expect(await truncateContent(objects, content, size)).toEqual(expected)
+    const zeros = await writeContent(objects, Buffer.alloc(3 * objects.profile.chunker.maxBytes))
+    expect(await truncateContent(objects, zeros, objects.profile.chunker.maxBytes)).toMatchObject({ shape: 1 })
+  })
+
   test('reads and writes the chunks around it alone', async () => {
     const objects = await createMemoryObjects()
     const content = await writeContent(objects, noise(4_000_000, 4))

@@ -159,6 +159,8 @@ describe('a directory of 200,000 entries', () => {
     objects.resetCounts()
     expect(await collect(diffTrees(objects, written.content, edited.content))).toHaveLength(1000)
     expect(objects.objectGets).toBeLessThanOrEqual(2 * 1000 * 1.2)
+    // They are on their way before they are asked for.
+    expect(objects.announced.get(KIND.tree)).toBeGreaterThan(objects.objectGets / 2)
   })
 
   test('among the entries of a tree is found by its path alone', async () => {

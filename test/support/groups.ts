@@ -28,7 +28,7 @@ export function seededRandom(seed: string): Randomness {
 }
 
 /** Adds volumes until there are `count`, striped. */
-export async function spread(group: VolumeGroup, folder: string, count = VOLUMES): Promise<void> {
+async function spread(group: VolumeGroup, folder: string, count = VOLUMES): Promise<void> {
   for (let number = 1; number < count; number++) {
     await group.extend(join(folder, `pv${number}.varve`), { capacityBytes: null, tags: [] })
   }
