@@ -12,11 +12,14 @@ beforeAll(async () => {
 })
 afterAll(() => stage.remove())
 
+/** Each damage is a look at the whole store. */
+const SLOW = { timeout: 240_000 }
+
 test.each<[string, (subject: Subject) => Damage[]]>([
   ['a bit flipped anywhere', (subject) => randomFlips(subject, 25, new Chance('anywhere'))],
   ['a bit flipped in a header or in a table', (subject) => chosenFlips(subject, 50, new Chance('chosen'))],
   ['a file cut off', cuts],
-])('%s: the truth or an error that says what is hit, and verify finds it', async (_, damagesOf) => {
+])('%s: the truth or an error that says what is hit, and verify finds it', SLOW, async (_, damagesOf) => {
   const folder = tempFolder()
   const damages = damagesOf(await makeSubject(folder, VOLUMES, 'damage'))
   const report = await tryDamage(stage, folder, damages)

@@ -54,6 +54,20 @@ test('stored bytes that changed are noticed by their checksum', async () => {
   })
 })
 
+test('an object that is damaged is not said to be unknown', async () => {
+  const { store, group } = await createStore()
+  const writer = writerOf(store)
+  const id = await writer.put(KIND.commit, noise('an object', 2000))
+  await publishOnly(writer)
+  const location = (await store.find([id])).get(id)
+  damage(group, location?.pv ?? 0, FLIP_FRAME, Buffer.from([0x55]), location?.eid ?? 0)
+  const reader = await ChunkStore.open(group, systemClock)
+  await expect(reader.findByPrefix(KIND.commit, id.slice(0, 8))).rejects.toMatchObject({
+    code: 'CORRUPT_EXTENT',
+    details: { extent: location?.eid },
+  })
+})
+
 test('a damaged copy is passed over for a sound one', async () => {
   const { group } = await createGroup({ volumes: 3 })
   await group.changeLayout((layout) => ({

@@ -13,7 +13,7 @@ export async function damageAndLook(subjectFile = '', damagesFile = '', first = 
   for (let index = Number(first); index < damages.length; index++) {
     copyStore(subject.saved, subject.live)
     inflict(subject.live, damages[index] as Damage)
-    say(JSON.stringify(await look(subject, index)))
+    say(JSON.stringify(await look(subject, index, (damages[index] as Damage).place)))
   }
 }
 
@@ -29,7 +29,7 @@ function inflict(folder: string, { file, bit, lengthBytes }: Damage): void {
   writeFileSync(path, bytes)
 }
 
-async function look({ live, questions, truth }: Subject, index: number): Promise<Outcome> {
+async function look({ live, questions, truth }: Subject, index: number, place: string): Promise<Outcome> {
   let repo: Repository | undefined
   const opening = await ask(async () => {
     // A lock that nobody holds is damage as well, and not worth waiting for.
@@ -37,11 +37,11 @@ async function look({ live, questions, truth }: Subject, index: number): Promise
   })
   if (!repo) {
     const refused = opening.is === 'refused' ? opening.code : 'fault'
-    return { index, unseen: false, refused, codes: [refused], problems: complaints({ open: opening }, {}) }
+    return { index, unseen: false, refused, codes: [refused], problems: complaints({ open: opening }, {}, place) }
   }
   try {
     const answers = await survey(repo, questions)
-    const problems = complaints(answers, truth)
+    const problems = complaints(answers, truth, place)
     const sound = Object.entries(answers).every(([name, answer]) => isTrue(answer, truth[name]))
     let verified: Awaited<ReturnType<Repository['verify']>> | undefined
     const verifying = await ask(async () => {
@@ -71,10 +71,14 @@ function isTrue(answer: Answer, truth: Answer | undefined): boolean {
 const MAX_COMPLAINTS = 4
 
 /** Answers that neither hold nor say what is hit. */
-function complaints(answers: Survey, truth: Survey): string[] {
+function complaints(answers: Survey, truth: Survey, place: string): string[] {
   const all = Object.entries(answers).flatMap(([name, answer]) => {
     if (answer.is === 'fault') return [`${name} ended with ${answer.text}`]
-    if (answer.is === 'refused') return answer.namesPlace ? [] : [`${name} does not say where: ${text(answer)}`]
+    if (answer.is === 'refused') {
+      // That something does not exist is no way of saying that it is damaged, unless its name is what was damaged.
+      const denied = answer.code === 'UNKNOWN_REVISION' && place === 'payload'
+      return answer.namesPlace && !denied ? [] : [`${name} does not say what is hit: ${text(answer)}`]
+    }
     return isTrue(answer, truth[name]) ? [] : [`${name} is wrong, and nobody said so`]
   })
   return all.length > MAX_COMPLAINTS

@@ -17,7 +17,7 @@ import { type Questions, questionsFor, type Survey, survey } from './survey.js'
 export interface Damage {
   /** A file's name in the store's folder. */
   readonly file: string
-  /** Where it lies, for reports: a table, `header`, or nothing in particular. */
+  /** Where it lies: a table or index, `header`, `free page`; or `cut`. */
   readonly place: string
   /** The bit that is flipped, from the file's start; or the length the file is cut to. */
   readonly bit?: number
@@ -137,9 +137,31 @@ function namesOf(folder: string): string[] {
   return readdirSync(folder).filter((name) => name.endsWith('.varve'))
 }
 
+interface Page {
+  readonly file: string
+  /** Of the table or index; `header` for the first bytes of the file. */
+  readonly name: string
+  readonly offset: number
+  readonly size: number
+}
+
+function pagesOf({ saved }: Subject): Page[] {
+  return namesOf(saved).flatMap((file) => {
+    const database = SqlDatabase.open(join(saved, file), { lockTimeoutMs: 1000, readOnly: true })
+    const pages = database.all<Omit<Page, 'file'>>(
+      'SELECT name, pgoffset AS offset, pgsize AS size FROM dbstat ORDER BY pgoffset',
+    )
+    database.close()
+    return [{ name: 'header', offset: 0, size: HEADER_BYTES }, ...pages].map((page) => ({ file, ...page }))
+  })
+}
+
+const HEADER_BYTES = 100
+
 /** Bits all over the files, each byte as likely as any other. */
-export function randomFlips({ saved }: Subject, count: number, chance: Chance): Damage[] {
-  const files = namesOf(saved).map((file) => ({ file, sizeBytes: statSync(join(saved, file)).size }))
+export function randomFlips(subject: Subject, count: number, chance: Chance): Damage[] {
+  const pages = pagesOf(subject)
+  const files = namesOf(subject.saved).map((file) => ({ file, sizeBytes: statSync(join(subject.saved, file)).size }))
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   return Array.from({ length: count }, () => {
     let offset = chance.below(total)
@@ -148,28 +170,24 @@ export function randomFlips({ saved }: Subject, count: number, chance: Chance): 
       offset -= sizeBytes
       return false
     }) as { file: string }
-    return { file, place: '', bit: offset * 8 + chance.below(8) }
+    const hit = pages.find((page) => page.file === file && offset >= page.offset && offset < page.offset + page.size)
+    return { file, place: hit?.name ?? 'free page', bit: offset * 8 + chance.below(8) }
   })
 }
 
 /** Bits in the header of every file and in the pages of every table, which random ones seldom hit. */
-export function chosenFlips({ saved }: Subject, count: number, chance: Chance): Damage[] {
-  const targets = namesOf(saved).flatMap((file) => {
-    const database = SqlDatabase.open(join(saved, file), { lockTimeoutMs: 1000, readOnly: true })
-    const pages = database.all<{ name: string; offset: number; size: number }>(
-      'SELECT name, pgoffset AS offset, pgsize AS size FROM dbstat ORDER BY pgoffset',
-    )
-    database.close()
-    const names = [...new Set(pages.map(({ name }) => name))]
-    const tables = names.map((name) => ({ file, name, pages: pages.filter((page) => page.name === name) }))
-    return [{ file, name: 'header', pages: [{ offset: 0, size: 100 }] }, ...tables]
-  })
+export function chosenFlips(subject: Subject, count: number, chance: Chance): Damage[] {
+  const targets = new Map<string, Page[]>()
+  for (const page of pagesOf(subject)) {
+    const key = `${page.file} ${page.name}`
+    targets.set(key, [...(targets.get(key) ?? []), page])
+  }
+  const tables = [...targets.values()]
   return Array.from({ length: count }, (_, index) => {
-    const { file, name, pages } = targets[index % targets.length] as (typeof targets)[number]
-    const page = chance.pick(pages)
+    const { file, name, offset, size } = chance.pick(tables[index % tables.length] as Page[])
     // Every other one where a page says what lies in it: its header and cell pointers.
-    const within = name !== 'header' && chance.next() < 0.5 ? 40 : page.size
-    return { file, place: name, bit: (page.offset + chance.below(within)) * 8 + chance.below(8) }
+    const within = name !== 'header' && chance.next() < 0.5 ? 40 : size
+    return { file, place: name, bit: (offset + chance.below(within)) * 8 + chance.below(8) }
   })
 }
 
@@ -183,9 +201,8 @@ export function cuts({ saved }: Subject): Damage[] {
 }
 
 function describeDamage({ file, place, bit, lengthBytes }: Damage): string {
-  const where = place === '' ? '' : ` (${place})`
   if (bit === undefined) return `${file} cut to ${lengthBytes} bytes`
-  return `${file}${where}: bit ${bit % 8} of byte ${Math.floor(bit / 8)}`
+  return `${file} (${place}): bit ${bit % 8} of byte ${Math.floor(bit / 8)}`
 }
 
 /** Has a process of its own try them all: a native fault must not end the one that counts. */
