@@ -11,7 +11,7 @@ import type BetterSqlite3 from 'better-sqlite3'
 import { CorruptionError, VarveError } from '../base/errors.js'
 
 // Loaded on first use: a program that only prints its version must not pay for a native module.
-const require = createRequire(import.meta.url)
+const load = createRequire(import.meta.url)
 let driver: typeof BetterSqlite3 | undefined
 
 /**
@@ -207,7 +207,7 @@ export class SqlDatabase {
   }
 
   private static connect(path: string, options: OpenDatabaseOptions & { fileMustExist: boolean }): SqlDatabase {
-    driver ??= require('better-sqlite3') as typeof BetterSqlite3
+    driver ??= load('better-sqlite3') as typeof BetterSqlite3
     try {
       const readonly = options.readOnly ?? false
       const handle = new driver(path, {

@@ -1,6 +1,6 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Repository } from '../../../src/index.js'
+import { Repository, type VerifyReport } from '../../../src/index.js'
 import { copyStore, type Damage, type Outcome, type Subject } from '../support/damage.js'
 import { STORE_NAME } from '../support/stores.js'
 import { type Answer, ask, type Survey, survey } from '../support/survey.js'
@@ -39,28 +39,21 @@ async function look({ live, questions, truth }: Subject, index: number, place: s
     const refused = opening.is === 'refused' ? opening.code : 'fault'
     return { index, unseen: false, refused, codes: [refused], problems: complaints({ open: opening }, {}, place) }
   }
-  try {
-    const answers = await survey(repo, questions)
-    const problems = complaints(answers, truth, place)
-    const sound = Object.entries(answers).every(([name, answer]) => isTrue(answer, truth[name]))
-    let verified: Awaited<ReturnType<Repository['verify']>> | undefined
-    const verifying = await ask(async () => {
-      verified = await repo?.verify()
-    })
-    if (verifying.is !== 'told') problems.push(`verify ended with ${text(verifying)}`)
-    if (verified?.ok && !sound) problems.push('verify found nothing')
-    const codes = Object.values(answers).flatMap((answer) => (answer.is === 'refused' ? [answer.code] : []))
-    return {
-      index,
-      unseen: sound && verified?.ok === true,
-      refused: undefined,
-      codes: [...new Set([...codes, ...(verified?.problems.map(({ code }) => `verify ${code}`) ?? [])])],
-      problems,
-    }
-  } finally {
-    const closing = await ask(async () => repo?.close())
-    if (closing.is === 'fault') say(JSON.stringify({ closing }))
-  }
+  const opened = repo
+  const answers = await survey(opened, questions)
+  const problems = complaints(answers, truth, place)
+  const sound = Object.entries(answers).every(([name, answer]) => isTrue(answer, truth[name]))
+  let verified: VerifyReport | undefined
+  const verifying = await ask(async () => {
+    verified = await opened.verify()
+  })
+  if (verifying.is !== 'told') problems.push(`verify ended with ${text(verifying)}`)
+  if (verified?.ok && !sound) problems.push('verify found nothing')
+  const closing = await ask(() => opened.close())
+  if (closing.is === 'fault') problems.push(`close ended with ${closing.text}`)
+  const codes = Object.values(answers).flatMap((answer) => (answer.is === 'refused' ? [answer.code] : []))
+  for (const { code } of verified?.problems ?? []) codes.push(`verify ${code}`)
+  return { index, unseen: sound && verified?.ok === true, refused: undefined, codes: [...new Set(codes)], problems }
 }
 
 function isTrue(answer: Answer, truth: Answer | undefined): boolean {
