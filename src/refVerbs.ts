@@ -1,4 +1,5 @@
 /** Branches, tags and their logs: the part of a repository that names commits. */
+import { VarveError } from './base/errors.js'
 import type { Hash } from './base/hash.js'
 import { makeReachable } from './cas/makeReachable.js'
 import { branchRef, splitRef, tagRef } from './refs/refName.js'
@@ -56,11 +57,12 @@ export abstract class RefVerbs {
     const target = await this.resolve(rev)
     const there = this.session.refs.get(branchRef(name))
     if (there && !options.force) throw refExists(there)
+    this.refuseSameName(tagRef(name))
     await this.moveRefs([{ name: branchRef(name), expected: options.force ? 'any' : null, target }], 'branch', rev)
   }
 
   /**
-   * Deletes a branch; its commits stay reachable through the reflog.
+   * Deletes a branch, unless it is the default one; its commits stay reachable through the reflog.
    *
    * @throws {VarveError} `REF_NOT_FOUND`
    * @example
@@ -71,11 +73,17 @@ export abstract class RefVerbs {
    */
   async deleteBranch(name: string): Promise<void> {
     const { target } = this.requireRef(branchRef(name))
+    if (name === this.session.properties.get('default-branch').value) {
+      throw new VarveError('INVALID_ARGUMENT', `${name} is the default branch, and what HEAD means`, {
+        actual: name,
+        hint: 'Make another one the default first: `varve config set default-branch NAME`.',
+      })
+    }
     await this.moveRefs([{ name: branchRef(name), expected: target, target: null }], 'branch-delete', name)
   }
 
   /**
-   * Renames a branch; its reflog goes with it.
+   * Renames a branch; its reflog goes with it, and so does being the default branch.
    *
    * @throws {VarveError} `REF_NOT_FOUND`, `REF_EXISTS`, `INVALID_REF_NAME`
    * @example
@@ -85,10 +93,13 @@ export abstract class RefVerbs {
    * ```
    */
   async renameBranch(from: string, to: string): Promise<void> {
-    const { refs, group } = this.session
+    const { refs, group, properties } = this.session
     const { who } = signatureNow(this.session, undefined)
     const log = { operation: 'branch-rename', message: `${from} to ${to}`, who }
-    group.catalog.write((tx) => refs.rename(tx, branchRef(from), branchRef(to), log))
+    group.catalog.write((tx) => {
+      refs.rename(tx, branchRef(from), branchRef(to), log)
+      if (properties.get('default-branch').value === from) properties.set(tx, 'default-branch', to)
+    })
   }
 
   /**
@@ -108,6 +119,7 @@ export abstract class RefVerbs {
     options: { readonly message?: string | undefined; readonly force?: boolean | undefined } = {},
   ): Promise<void> {
     const target = await this.resolve(rev)
+    this.refuseSameName(branchRef(name))
     const { message, force } = options
     const expected = force ? 'any' : null
     await this.moveRefs([{ name: tagRef(name), expected, target, message, force }], 'tag', rev)
@@ -156,6 +168,12 @@ export abstract class RefVerbs {
     if (splitRef(name)) return name
     const { refs } = this.session
     return !refs.get(branchRef(name)) && refs.get(tagRef(name)) ? tagRef(name) : branchRef(name)
+  }
+
+  /** A branch and a tag of one name would make every use of it ambiguous. */
+  private refuseSameName(other: string): void {
+    const there = this.session.refs.get(other)
+    if (there) throw refExists(there)
   }
 
   private requireRef(name: string): RefRow {

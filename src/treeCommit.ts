@@ -138,7 +138,8 @@ async function rebaseTree(writer: ObjectWriter, base: TreeRoot, ours: TreeRoot, 
 }
 
 export function requireMessage(message: string): void {
-  if (message.trim() === '') throw new VarveError('INVALID_ARGUMENT', 'a commit needs a message', { actual: message })
+  if (typeof message !== 'string' || message.trim() === '')
+    throw new VarveError('INVALID_ARGUMENT', 'a commit needs a message', { actual: message })
 }
 
 /** Same content, and nothing recorded differs but times: a new mtime alone never makes a commit. */

@@ -112,6 +112,14 @@ export abstract class VolumeVerbs extends RefVerbs {
   ): Promise<void> {
     const { group } = this.session
     const { number } = findVolume(group, name)
+    const used = group.catalog.volumeUse(number)?.storedBytes ?? 0
+    if (typeof change.capacityBytes === 'number' && change.capacityBytes < used) {
+      throw new VarveError('INVALID_ARGUMENT', `volume ${number} holds ${used} bytes already`, {
+        expected: `${used} bytes or more`,
+        actual: change.capacityBytes,
+        hint: 'To keep new data away from it, make it not allocatable.',
+      })
+    }
     await group.changeLayout((layout) => withVolume(layout, number, change))
   }
 

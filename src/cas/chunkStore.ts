@@ -118,15 +118,19 @@ export class ChunkStore implements ObjectReader {
       for (const id of await volume.hashesBetween(first, last, MAX_PREFIX_MATCHES)) ids.add(id)
     }
     const found: Hash[] = []
+    let damage: CorruptionError | undefined
     for (const { hash: id, eid } of (await this.find([...ids])).values()) {
       if (this.group.catalog.extent(eid)?.class !== EXTENT_CLASS.object) continue
       // Read, not believed: a damaged row of a chunk table can name an id that nothing has.
       const bytes = await this.get(kind, id).catch((error: unknown) => {
-        if (error instanceof CorruptionError) return undefined
-        throw error
+        if (!(error instanceof CorruptionError)) throw error
+        // Of another kind, or not what the row says: not found. But what cannot be read may be what is looked for.
+        if (error.code !== 'CORRUPT_CHUNK') damage ??= error
+        return undefined
       })
       if (bytes) found.push(id)
     }
+    if (damage && found.length === 0) throw damage
     return found.sort()
   }
 

@@ -2,22 +2,36 @@
  * Finding the files of a volume group and recognising what does not belong: missing, foreign, duplicated and stale
  * volumes, and a catalog put back from an old copy.
  */
-import { existsSync, realpathSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { isVarveError, VarveError } from '../base/errors.js'
 import type { Checksum } from '../codec/checksum.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import { realPath, statOf } from './files.js'
 import { PayloadTables } from './payloadTables.js'
 import type { PhysicalVolume, VolumeState } from './physicalVolume.js'
 import { CATALOG_APPLICATION_ID, PAYLOAD_APPLICATION_ID } from './schema.js'
 import { type OpenDatabaseOptions, SqlDatabase } from './sqlite.js'
 import { requireFormat, SqliteVolume } from './sqliteVolume.js'
 
-/** A path as the layout records it: below the catalog's folder relative, elsewhere absolute; `/` separates. */
+const STORE_FOLDER = '.varve'
+
+/**
+ * A path as the layout records it; `/` separates. What lies below the folder that is likely to be moved as a whole (the
+ * catalog's, or the working folder around its `.varve`) is relative to the catalog's folder, anything else absolute.
+ */
 export function recordedPath(catalogPath: string, file: string): string {
-  const fromCatalog = relative(dirname(resolve(catalogPath)), resolve(file))
-  const inside = fromCatalog !== '' && !fromCatalog.startsWith('..') && !isAbsolute(fromCatalog)
-  return (inside ? fromCatalog : resolve(file)).split(sep).join('/')
+  const folder = dirname(resolve(catalogPath))
+  const whole = basename(folder) === STORE_FOLDER ? dirname(folder) : folder
+  const fromWhole = relative(whole, resolve(file))
+  const inside = fromWhole !== '' && !fromWhole.startsWith('..') && !isAbsolute(fromWhole)
+  return (inside ? relative(folder, resolve(file)) : resolve(file)).split(sep).join('/')
+}
+
+/** The catalog's folder, as seen from a volume whose path is relative to it. */
+function folderAbove(volumeFile: string, recorded: string, catalogFolderName: string): string {
+  const anchor = join(sep, 'anchor', catalogFolderName)
+  return resolve(dirname(resolve(volumeFile)), relative(dirname(resolve(anchor, recorded)), anchor))
 }
 
 /** Where a volume's file is: where the layout says, else beside the catalog under the same name (moved together). */
@@ -57,7 +71,11 @@ export function catalogOf(identity: FileIdentity): string {
   const own = identity.layout.physicalVolumes.find((volume) => volume.uuid === identity.state.uuid)
   const recorded = home?.catalogPath ?? ''
   const beside = join(dirname(resolve(identity.path)), basename(recorded))
-  const catalog = [recorded, beside].find((path) => path !== '' && existsSync(path))
+  const movedAlong =
+    own && own.path !== '' && !isAbsolute(own.path)
+      ? join(folderAbove(identity.path, own.path, basename(dirname(recorded))), basename(recorded))
+      : ''
+  const catalog = [recorded, beside, movedAlong].find((path) => path !== '' && existsSync(path))
   if (catalog === undefined) {
     throw new VarveError('CATALOG_MISSING', `the catalog of ${identity.path} is not at ${recorded}`, {
       path: identity.path,
@@ -66,7 +84,7 @@ export function catalogOf(identity: FileIdentity): string {
     })
   }
   const inPlace = own && locateVolume(catalog, own)
-  if (inPlace !== undefined && realpathSync(inPlace) !== realpathSync(identity.path)) {
+  if (inPlace !== undefined && realPath(inPlace) !== realPath(identity.path)) {
     throw new VarveError('PV_DUPLICATE', `${identity.path} is a copy of the volume at ${inPlace}`, {
       paths: [identity.path, inPlace],
       pv: identity.state.uuid,
@@ -156,7 +174,7 @@ export function refuseUsedFile(
 ): void {
   const existing = realPath(path)
   // An empty file is what a `vg extend` leaves that was killed at its very beginning.
-  if (existing === undefined || statSync(path).size === 0) return
+  if (existing === undefined || statOf(path)?.size === 0) return
   const member = members.find((volume) => realPath(volume.location) === existing)
   if (member) throw new VarveError('PV_DUPLICATE', `${path} is volume ${member.number} of this group already`, { path })
   const state = stateOf(path, checksum, options)
@@ -179,16 +197,6 @@ function stateOf(path: string, checksum: Checksum, options: OpenDatabaseOptions)
     return identifyFile(path, checksum, options).state
   } catch (error) {
     if (isVarveError(error)) return undefined
-    throw error
-  }
-}
-
-/** Links resolved; `undefined` when nothing is there. */
-export function realPath(path: string): string | undefined {
-  try {
-    return realpathSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
 }

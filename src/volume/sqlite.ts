@@ -5,10 +5,10 @@
  * returns (synchronous FULL, and a full flush on macOS); a body that throws leaves nothing behind; SQLite's errors
  * come out as `VarveError`s that name the file.
  */
-import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type BetterSqlite3 from 'better-sqlite3'
 import { CorruptionError, VarveError } from '../base/errors.js'
+import { statOf } from './files.js'
 
 // Loaded on first use: a program that only prints its version must not pay for a native module.
 const load = createRequire(import.meta.url)
@@ -222,19 +222,6 @@ export class SqlDatabase {
   }
 }
 
-function statOf(path: string): ReturnType<typeof statSync> | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false })
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'EACCES' || code === 'EPERM') {
-      throw new VarveError('STORAGE_DENIED', `${path} cannot be looked at`, { path, cause: error })
-    }
-    if (code === 'EIO') throw new VarveError('STORAGE_IO', `${path} cannot be looked at`, { path, cause: error })
-    throw new VarveError('INVALID_PATH', `${JSON.stringify(path)} is no path of a file`, { path, cause: error })
-  }
-}
-
 const DAMAGE_CODES = ['SQLITE_ERROR', 'SQLITE_CONSTRAINT', 'SQLITE_MISMATCH', 'SQLITE_FORMAT', 'SQLITE_RANGE']
 
 function mapSqliteError(error: unknown, path: string): unknown {
@@ -249,11 +236,14 @@ function mapSqliteError(error: unknown, path: string): unknown {
       hint: 'Wait for the other command to end, or give a longer lock time-out.',
     })
   }
-  if (code === 'SQLITE_FULL') {
+  // The index of the write-ahead log cannot be made: there is no room even for that.
+  if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE') {
     return new VarveError('STORAGE_FULL', `no space left for ${path}`, {
       path,
       cause,
-      hint: 'Nothing was lost: free some space, or add a volume with `varve vg extend FILE`, and run the command again.',
+      hint:
+        'Nothing was lost. Free some space; or add a volume elsewhere (`varve vg extend FILE`), close this one to new data ' +
+        '(`varve pv change PV --allocatable n`), and run the command again.',
     })
   }
   if (code.startsWith('SQLITE_CORRUPT')) {

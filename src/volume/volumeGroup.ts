@@ -15,16 +15,9 @@ import { type Checksum, createChecksum } from '../codec/checksum.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
+import { realPath } from './files.js'
 import { firstLayout } from './firstLayout.js'
-import {
-  catalogOf,
-  identifyFile,
-  locateVolume,
-  openMember,
-  realPath,
-  recordedPath,
-  refuseUsedFile,
-} from './groupFiles.js'
+import { catalogOf, identifyFile, locateVolume, openMember, recordedPath, refuseUsedFile } from './groupFiles.js'
 import { type IsAlive, isProcessAlive } from './lease.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'

@@ -207,6 +207,23 @@ describe('refs', () => {
     ])
   })
 
+  test('the default branch is not deleted; renamed, it stays the default', async () => {
+    const { repo } = await createRepository()
+    const id = await commitFiles(repo, { a: '1' })
+    await expect(repo.deleteBranch('main')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await repo.renameBranch('main', 'trunk')
+    expect((await repo.config.get('default-branch')).value).toBe('trunk')
+    expect(await repo.resolve('@')).toBe(id)
+  })
+
+  test('a branch and a tag do not share a name', async () => {
+    const { repo } = await createRepository()
+    await commitFiles(repo, { a: '1' })
+    await expect(repo.createTag('main', 'main')).rejects.toMatchObject({ code: 'REF_EXISTS' })
+    await repo.createTag('v1', 'main')
+    await expect(repo.createBranch('v1', 'main')).rejects.toMatchObject({ code: 'REF_EXISTS' })
+  })
+
   test('tags stay where they are', async () => {
     const { repo } = await createRepository()
     const first = await commitFiles(repo, { a: '1' })
@@ -302,6 +319,8 @@ describe('settings and volumes', () => {
     const map = await collect(repo.extentMap({ pv: String(volume.number) }))
     expect(map.every(({ pv }) => pv === volume.number)).toBe(true)
     await repo.changePhysicalVolume(String(volume.number), { allocatable: false })
+    const tooSmall = repo.changePhysicalVolume(String(volume.number), { capacityBytes: 1 })
+    await expect(tooSmall).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     await expect(repo.changePhysicalVolume('99', { allocatable: false })).rejects.toMatchObject({
       code: 'PV_NOT_FOUND',
     })

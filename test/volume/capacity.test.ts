@@ -28,14 +28,14 @@ test('two leased writers that each fit, but not both: the second is refused, and
   expect(volume?.storedBytes).toBeLessThanOrEqual(capacityBytes)
 })
 
-test.each([
-  { allocatable: false },
-  { capacityBytes: 1000 },
-])('a small commit into one file obeys too: %j', async (change) => {
-  const { store, group } = await createStore({ volumes: 1 })
-  await group.changeLayout((layout) => withVolume(layout, 0, change))
-  const writer = writerOf(store)
-  await writer.put(KIND.chunk, random.bytes(20_000))
-  await expect(publishOnly(writer)).rejects.toMatchObject({ code: 'VG_FULL' })
-  expect((await groupInfo(group)).physicalVolumes[0]?.extents).toBe(0)
-})
+test.each([{ allocatable: false }, { capacityBytes: 1000 }])(
+  'a small commit into one file obeys too: %j',
+  async (change) => {
+    const { store, group } = await createStore({ volumes: 1 })
+    await group.changeLayout((layout) => withVolume(layout, 0, change))
+    const writer = writerOf(store)
+    await writer.put(KIND.chunk, random.bytes(20_000))
+    await expect(publishOnly(writer)).rejects.toMatchObject({ code: 'VG_FULL' })
+    expect((await groupInfo(group)).physicalVolumes[0]?.extents).toBe(0)
+  },
+)

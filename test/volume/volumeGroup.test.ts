@@ -6,6 +6,7 @@ import { systemClock } from '../../src/base/clock.js'
 import type { Hash } from '../../src/base/hash.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { KIND } from '../../src/format/kinds.js'
+import { makeProfile } from '../../src/format/profile.js'
 import { extentMap, findVolume, groupInfo, withVolume } from '../../src/volume/groupInfo.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { createGroup, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
@@ -93,6 +94,24 @@ describe('a group of three volumes', () => {
     const opened = await VolumeGroup.open(join(elsewhere, 'pv2.varve'), groupOptions)
     expect(await readAll(opened, ids)).toBe(ids.length * 60_000)
     await opened.close()
+  })
+
+  test('a working folder moved with a volume in another of its folders leads both ways', async () => {
+    const whole = join(tempFolder(), 'whole')
+    mkdirSync(join(whole, '.varve'), { recursive: true })
+    mkdirSync(join(whole, 'disk'))
+    const group = await VolumeGroup.create(join(whole, '.varve', 'store.varve'), makeProfile(), groupOptions)
+    await group.extend(join(whole, 'disk', 'pv1.varve'), { capacityBytes: null, tags: [] })
+    await group.changeLayout((layout) => withVolume(layout, 0, { allocatable: false }))
+    const ids = await fill(group)
+    await group.close()
+    const moved = join(tempFolder(), 'moved')
+    renameSync(whole, moved)
+    for (const file of [join(moved, 'disk', 'pv1.varve'), join(moved, '.varve', 'store.varve')]) {
+      const opened = await VolumeGroup.open(file, groupOptions)
+      expect(await readAll(opened, ids)).toBe(ids.length * 60_000)
+      await opened.close()
+    }
   })
 
   test('a volume is named by number, UUID or path', async () => {
