@@ -346,8 +346,10 @@ export class Repository extends VolumeVerbs {
    * if (!report.ok) for (const problem of report.problems) console.log(problem.message, problem.paths)
    * ```
    */
-  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     const { store, refs, properties, group } = this.session
+    // Else every question would end in an error, and be taken for damage.
+    group.requireOpen()
     const roots = () => refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target }))
     const totals = (): void => group.catalog.checkTotals(group.layout.physicalVolumes.map(({ number }) => number))
     const checkRows = [totals, () => refs.reflog(), () => refs.operations(), () => properties.list()]

@@ -40,7 +40,7 @@ export class ChunkStore implements ObjectReader {
   private readonly extents: ExtentCache
   readonly objects: ObjectCache
   private readonly locations = new Map<Hash, ChunkLocation>()
-  private readonly openedAtEpoch: number
+  private readonly openedAtEpoch: number | undefined
 
   private constructor(
     readonly group: VolumeGroup,
@@ -50,7 +50,7 @@ export class ChunkStore implements ObjectReader {
   ) {
     this.extents = new ExtentCache(options.extentCacheBytes ?? 32 * MIB, (eid) => this.loadExtent(eid))
     this.objects = new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
-    this.openedAtEpoch = group.catalog.counter('gc_epoch')
+    this.openedAtEpoch = epochOf(group)
   }
 
   static async open(group: VolumeGroup, clock: Clock, options: ChunkStoreOptions = {}): Promise<ChunkStore> {
@@ -171,7 +171,7 @@ export class ChunkStore implements ObjectReader {
       }
     }
     if (failures.length > 0) throw failures[0]
-    if (this.group.catalog.counter('gc_epoch') !== this.openedAtEpoch) {
+    if (epochOf(this.group) !== this.openedAtEpoch) {
       throw new VarveError('SNAPSHOT_GONE', `what ${shortHash(id)} held was removed while it was being read`, {
         id,
         hint: 'Open the store again; take a lease for long reads.',
@@ -232,6 +232,16 @@ export class ChunkStore implements ObjectReader {
       })
     }
     return { eid, raw, slots: stored.slots, offsets }
+  }
+}
+
+/** A damaged counter must not keep the store from being opened, verified and read. */
+function epochOf(group: VolumeGroup): number | undefined {
+  try {
+    return group.catalog.counter('gc_epoch')
+  } catch (error) {
+    if (error instanceof CorruptionError) return undefined
+    throw error
   }
 }
 

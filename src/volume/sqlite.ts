@@ -197,8 +197,13 @@ export class SqlDatabase {
     return statement
   }
 
-  private guard<T>(body: () => T): T {
+  /** @throws {VarveError} `INVALID_ARGUMENT` once the file was closed */
+  requireOpen(): void {
     if (!this.handle.open) throw new VarveError('INVALID_ARGUMENT', `${this.path} was closed`, { path: this.path })
+  }
+
+  private guard<T>(body: () => T): T {
+    this.requireOpen()
     try {
       return body()
     } catch (error) {

@@ -142,6 +142,11 @@ export class VolumeGroup {
     return this.currentLayout.physicalVolumes.length === 1
   }
 
+  /** @throws {VarveError} `INVALID_ARGUMENT` once the group was closed */
+  requireOpen(): void {
+    this.database.requireOpen()
+  }
+
   get readOnly(): boolean {
     return this.database.readOnly
   }
@@ -185,9 +190,12 @@ export class VolumeGroup {
   private async lookupMembers(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
     const found: ChunkLocation[] = []
     for (const member of this.members.values()) {
+      // Neighbours lie in few extents: each is asked for once.
+      const visible = new Map<number, boolean>()
       for (const location of await member.lookup(hashes)) {
-        // The volume in the catalog's file publishes in the same transaction that writes: but gc may have dropped a copy.
-        if (this.catalog.hasCopy(location.eid, location.pv)) found.push(location)
+        const known = visible.get(location.eid) ?? this.catalog.hasCopy(location.eid, location.pv)
+        visible.set(location.eid, known)
+        if (known) found.push(location)
       }
     }
     return found
