@@ -34,7 +34,7 @@ import { nodeFileSystem } from './worktree/nodeFileSystem.js'
 export interface EnvironmentOptions {
   /** How long a lock that another process holds is waited for, in milliseconds. Default 10,000. */
   readonly lockTimeoutMs?: number | undefined
-  /** Memory for decoded extents, in bytes. Default 32 MiB. */
+  /** Memory for decoded extents, in bytes. Default 16 MiB. */
   readonly cacheBytes?: number | undefined
   readonly clock?: Clock | undefined
   readonly random?: Randomness | undefined

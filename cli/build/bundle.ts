@@ -24,7 +24,9 @@ export async function bundleCommand(projectFolder: string, folder: string): Prom
     target: OLDEST_NODE,
     external: UNBUNDLED,
     // CommonJS packages inside the bundle ask for Node's own modules by `require`.
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
     mainFields: ['module', 'main'],
     chunkNames: 'chunks/[name]-[hash]',
     legalComments: 'none',

@@ -21,7 +21,7 @@ import { ObjectCache } from './objectCache.js'
 import type { ObjectReader } from './objects.js'
 
 export interface ChunkStoreOptions {
-  /** Decoded extents kept, in bytes. Default 32 MiB. */
+  /** Decoded extents kept, in bytes. Default 16 MiB. */
   readonly extentCacheBytes?: number
   /** Objects kept, in bytes. Default 16 MiB. */
   readonly objectCacheBytes?: number
@@ -48,7 +48,7 @@ export class ChunkStore implements ObjectReader {
     readonly clock: Clock,
     options: ChunkStoreOptions,
   ) {
-    this.extents = new ExtentCache(options.extentCacheBytes ?? 32 * MIB, (eid) => this.loadExtent(eid))
+    this.extents = new ExtentCache(options.extentCacheBytes ?? 16 * MIB, (eid) => this.loadExtent(eid))
     this.objects = new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
     this.openedAtEpoch = epochOf(group)
   }

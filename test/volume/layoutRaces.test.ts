@@ -7,8 +7,10 @@ import type { Hash } from '../../src/base/hash.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { KIND } from '../../src/format/kinds.js'
 import { withVolume } from '../../src/volume/groupInfo.js'
+import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
 import { type OpenGroupOptions, VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { createGroup, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
+import { hookedVolume } from '../support/hookedVolume.js'
 import { tempFolder } from '../support/tempFolder.js'
 
 const random = seededRandom('layout races')
@@ -83,7 +85,21 @@ test('a moved group is opened by two at once, and both find the new place', asyn
   mkdirSync(moved)
   for (const name of readdirSync(folder)) renameSync(join(folder, name), join(moved, name))
   const path = join(moved, 'store.varve')
-  const opened = await Promise.all([openGroup(path), openGroup(path)])
+  // Both have read the old layout before either writes the new one.
+  let arrived = 0
+  let go: () => void = () => undefined
+  const bothThere = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  const wrapVolume = (volume: PhysicalVolume): PhysicalVolume =>
+    hookedVolume(volume, {
+      async layout(target) {
+        if (target.number === 2 && ++arrived === 2) go()
+        if (target.number === 2) await bothThere
+        return target.layout()
+      },
+    })
+  const opened = await Promise.all([openGroup(path, { wrapVolume }), openGroup(path, { wrapVolume })])
   for (const one of opened) {
     const store = await ChunkStore.open(one, systemClock)
     expect((await store.find(ids)).size).toBe(3)
