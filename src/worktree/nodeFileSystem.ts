@@ -36,6 +36,7 @@ import {
   write,
   writeSync,
 } from 'node:fs'
+import { systemClock } from '../base/clock.js'
 import type { DirectoryEntry, EntryType, FileStat, FileSystem, OpenFile } from '../base/filesystem.js'
 import { type Randomness, systemRandomness } from '../base/random.js'
 import { diskPathOf } from './diskPath.js'
@@ -250,7 +251,7 @@ function typeOf(mode: number): EntryType {
 }
 
 function nowSeconds(): number {
-  return Date.now() / 1000
+  return systemClock.nowMs() / 1000
 }
 
 /**
