@@ -460,7 +460,12 @@ export class VolumeGroup {
     if (this.isOneFile || recorded === undefined || recorded === catalogPath) return
     const there = realPath(recorded)
     if (there === realPath(catalogPath)) return
-    if (there !== undefined) {
+    // A copy of the whole group has volumes of its own; a copy of the catalog alone would share them.
+    const shares = this.currentLayout.physicalVolumes.some((volume) => {
+      const ours = volume.number === 0 ? undefined : locateVolume(catalogPath, volume)
+      return ours !== undefined && realPath(ours) === realPath(locateVolume(recorded, volume) ?? '')
+    })
+    if (there !== undefined && shares) {
       throw new VarveError('PV_DUPLICATE', `${catalogPath} is a copy of the catalog at ${recorded}`, {
         paths: [catalogPath, recorded],
         hint: 'Use the original. If the copy is to take its place, move the original away first.',

@@ -145,8 +145,8 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     rule: 'S-7',
     what: 'a full disk is not told from damage',
     file: 'src/volume/sqlite.ts',
-    find: "if (code === 'SQLITE_FULL') {",
-    replace: "if (code === '') {",
+    find: "if (code === 'SQLITE_FULL' || ",
+    replace: 'if (',
     test: { file: 'test/crash/fullDisk.test.ts', name: 'drafts: STORAGE_FULL', pvs: 1 },
   },
   {
