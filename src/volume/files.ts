@@ -1,6 +1,6 @@
 /** Looking at the files of a group: what the system says comes out as a `VarveError` that names the path. */
 import { realpathSync, type Stats, statSync } from 'node:fs'
-import { VarveError } from '../base/errors.js'
+import { isVarveError, VarveError } from '../base/errors.js'
 
 /** `undefined` when nothing is there. @throws {VarveError} `INVALID_PATH`, `STORAGE_DENIED`, `STORAGE_IO` */
 export function statOf(path: string): Stats | undefined {
@@ -10,6 +10,16 @@ export function statOf(path: string): Stats | undefined {
 /** Links resolved; `undefined` when nothing is there. @throws {VarveError} as `statOf` */
 export function realPath(path: string): string | undefined {
   return looking(path, () => realpathSync(path))
+}
+
+/** As `realPath`, but what may not be looked at counts as not there: it is none of ours. */
+export function realPathIfAllowed(path: string): string | undefined {
+  try {
+    return realPath(path)
+  } catch (error) {
+    if (isVarveError(error, 'STORAGE_DENIED')) return undefined
+    throw error
+  }
 }
 
 function looking<T>(path: string, look: () => T): T | undefined {

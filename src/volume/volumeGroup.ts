@@ -15,7 +15,7 @@ import { type Checksum, createChecksum } from '../codec/checksum.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
-import { realPath } from './files.js'
+import { realPath, realPathIfAllowed } from './files.js'
 import { firstLayout } from './firstLayout.js'
 import { catalogOf, identifyFile, locateVolume, openMember, recordedPath, refuseUsedFile } from './groupFiles.js'
 import { type IsAlive, isProcessAlive } from './lease.js'
@@ -458,12 +458,12 @@ export class VolumeGroup {
   private async rememberCatalogPath(catalogPath: string): Promise<void> {
     const recorded = this.currentLayout.physicalVolumes.find(({ number }) => number === 0)?.catalogPath
     if (this.isOneFile || recorded === undefined || recorded === catalogPath) return
-    const there = realPath(recorded)
+    const there = realPathIfAllowed(recorded)
     if (there === realPath(catalogPath)) return
     // A copy of the whole group has volumes of its own; a copy of the catalog alone would share them.
     const shares = this.currentLayout.physicalVolumes.some((volume) => {
       const ours = volume.number === 0 ? undefined : locateVolume(catalogPath, volume)
-      return ours !== undefined && realPath(ours) === realPath(locateVolume(recorded, volume) ?? '')
+      return ours !== undefined && realPath(ours) === realPathIfAllowed(locateVolume(recorded, volume) ?? '')
     })
     if (there !== undefined && shares) {
       throw new VarveError('PV_DUPLICATE', `${catalogPath} is a copy of the catalog at ${recorded}`, {
