@@ -16,9 +16,10 @@ import type { StoreProfile } from '../format/profile.js'
 import { Lease } from '../volume/lease.js'
 import { type ChunkLocation, EXTENT_CLASS } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
+import { ComingIds } from './comingIds.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
 import { ObjectCache } from './objectCache.js'
-import type { ObjectReader } from './objects.js'
+import { MANY_AT_ONCE, type ObjectReader } from './objects.js'
 
 export interface ChunkStoreOptions {
   /** Decoded extents kept, in bytes. Default 16 MiB. */
@@ -27,10 +28,10 @@ export interface ChunkStoreOptions {
   readonly objectCacheBytes?: number
 }
 
-/** Ids looked up at a time by `getMany`. */
-const WINDOW_IDS = 256
 /** Extents being loaded at a time, the thread pool's share. */
 const MAX_LOADS = 3
+/** Extents loaded and not read yet, for one reader: a part of what the cache holds. */
+const MAX_LOADS_AHEAD = 6
 /** A prefix that more ids share than this is no use to anybody. */
 const MAX_PREFIX_MATCHES = 5000
 /** Locations remembered from read-ahead to read. */
@@ -62,8 +63,8 @@ export class ChunkStore implements ObjectReader {
   }
 
   async get(kind: Kind, id: Hash): Promise<Buffer> {
-    const cached = kind === KIND.chunk ? undefined : this.objects.get(kind, id)
-    if (cached) return cached
+    const atHand = this.atHand(kind, id)
+    if (atHand) return atHand
     const remembered = this.locations.get(id)
     if (remembered) {
       const bytes = await this.readAt(kind, id, remembered).catch(() => undefined)
@@ -73,21 +74,26 @@ export class ChunkStore implements ObjectReader {
     return this.readAnywhere(kind, id)
   }
 
-  async *getMany(kind: Kind, ids: AsyncIterable<Hash> | Iterable<Hash>): AsyncIterable<Buffer> {
-    let window: Hash[] = []
-    const flush = async function* (store: ChunkStore): AsyncIterable<Buffer> {
-      await store.locate(window)
-      for (const [index, id] of window.entries()) {
-        store.startLoads(window, index)
-        yield await store.get(kind, id)
+  async *getMany(
+    kind: Kind,
+    batches: AsyncIterable<readonly Hash[]> | Iterable<readonly Hash[]>,
+  ): AsyncIterable<readonly Buffer[]> {
+    const coming = new ComingIds(batches)
+    try {
+      while (await coming.fill()) {
+        await this.loadAhead(coming)
+        const found: Buffer[] = []
+        for (let id = coming.first; id !== undefined && found.length < MANY_AT_ONCE; id = coming.first) {
+          const bytes = this.atHand(kind, id) ?? (found.length === 0 ? await this.get(kind, id) : undefined)
+          if (!bytes) break
+          found.push(bytes)
+          coming.shift()
+        }
+        yield found
       }
-      window = []
+    } finally {
+      await coming.close()
     }
-    for await (const id of ids) {
-      window.push(id)
-      if (window.length === WINDOW_IDS) yield* flush(this)
-    }
-    yield* flush(this)
   }
 
   readAhead(kind: Kind, ids: readonly Hash[]): void {
@@ -95,7 +101,9 @@ export class ChunkStore implements ObjectReader {
     if (unknown.length === 0) return
     // Failures show when the id is read.
     void this.locate(unknown).then(
-      () => this.startLoads(unknown, 0),
+      () => {
+        for (const id of unknown) if (this.extents.loads < MAX_LOADS) this.startLoad(id)
+      },
       () => undefined,
     )
   }
@@ -148,11 +156,33 @@ export class ChunkStore implements ObjectReader {
     }
   }
 
-  private startLoads(ids: readonly Hash[], from: number): void {
-    for (let index = from; index < ids.length && this.extents.loads < MAX_LOADS; index++) {
-      const location = this.locations.get(ids[index] as Hash)
-      if (location && !this.extents.has(location.eid)) this.extents.get(location.eid).catch(() => undefined)
+  /** Checked bytes that need no waiting for. */
+  private atHand(kind: Kind, id: Hash): Buffer | undefined {
+    if (kind !== KIND.chunk) return this.objects.get(kind, id)
+    const place = this.extents.find(id)
+    const slot = place?.extent.slots[place.slot]
+    const offset = place?.extent.offsets[place.slot]
+    if (!place || slot?.kind !== kind || offset === undefined) return undefined
+    this.extents.touch(place.extent)
+    return place.extent.raw.subarray(offset, offset + slot.length)
+  }
+
+  /** Starts loading what holds the ids that are coming: only some are asked for, since neighbours lie together. */
+  private async loadAhead(coming: ComingIds): Promise<void> {
+    const probes = coming.newProbes().filter((id) => !this.extents.find(id))
+    if (probes.length > 0) await this.locate(probes)
+    for (let id = coming.probe; id !== undefined; id = coming.probe) {
+      if (this.extents.loads >= MAX_LOADS || coming.loadsAhead >= MAX_LOADS_AHEAD) return
+      coming.passProbe(!this.extents.find(id) && this.startLoad(id))
     }
+  }
+
+  /** Failures show when the id is read. @returns whether there was anything to load */
+  private startLoad(id: Hash): boolean {
+    const location = this.locations.get(id)
+    if (!location || this.extents.has(location.eid)) return false
+    this.extents.get(location.eid).catch(() => undefined)
+    return true
   }
 
   private async readAnywhere(kind: Kind, id: Hash): Promise<Buffer> {
@@ -187,6 +217,8 @@ export class ChunkStore implements ObjectReader {
   private async readAt(kind: Kind, id: Hash, location: ChunkLocation): Promise<Buffer | undefined> {
     const extent = await this.extents.get(location.eid)
     if (!extent) return undefined
+    // The second chunk from one place is likely to be followed by the rest.
+    if (kind === KIND.chunk && ++extent.reads === 2) this.checkAll(extent)
     const slot = extent.slots[location.slot]
     const offset = extent.offsets[location.slot]
     const bytes = slot && offset !== undefined ? extent.raw.subarray(offset, offset + slot.length) : undefined
@@ -214,6 +246,14 @@ export class ChunkStore implements ObjectReader {
     return kept
   }
 
+  private checkAll(extent: DecodedExtent): void {
+    const ids = extent.slots.map(({ kind, length }, index) => {
+      const offset = extent.offsets[index] ?? 0
+      return this.hasher.id(kind, extent.raw.subarray(offset, offset + length))
+    })
+    this.extents.remember(extent, ids)
+  }
+
   private async loadExtent(eid: number): Promise<DecodedExtent | undefined> {
     const stored = await this.group.readExtent(eid)
     if (!stored) return undefined
@@ -231,7 +271,7 @@ export class ChunkStore implements ObjectReader {
         actual: raw.length,
       })
     }
-    return { eid, raw, slots: stored.slots, offsets }
+    return { eid, raw, slots: stored.slots, offsets, reads: 0 }
   }
 }
 

@@ -5,6 +5,9 @@ import type { Hash } from '../base/hash.js'
 import type { Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
 
+/** Chunks handed out together: enough that a step costs nothing beside hashing them, few enough to hold. */
+export const MANY_AT_ONCE = 16
+
 export interface ObjectReader {
   /**
    * The bytes of a chunk or object, checked against its id. Not to be modified: they may be shared with a cache.
@@ -12,8 +15,11 @@ export interface ObjectReader {
    * @throws {CorruptionError} `CORRUPT_CHUNK`, `CORRUPT_EXTENT`
    */
   get(kind: Kind, id: Hash): Promise<Buffer>
-  /** In the order of `ids`. Extents are read ahead; memory is bounded. */
-  getMany(kind: Kind, ids: AsyncIterable<Hash> | Iterable<Hash>): AsyncIterable<Buffer>
+  /**
+   * In the order of the ids, which come in batches of any size; what they hold comes in batches of its own, of at most
+   * `MANY_AT_ONCE`. Extents are read ahead, so more ids are asked for than are answered; memory is bounded.
+   */
+  getMany(kind: Kind, ids: AsyncIterable<readonly Hash[]> | Iterable<readonly Hash[]>): AsyncIterable<readonly Buffer[]>
   /** Starts loading what holds these ids. Never fails: what goes wrong shows when the id is read. */
   readAhead(kind: Kind, ids: readonly Hash[]): void
 }

@@ -55,13 +55,31 @@ export class RunCursor {
     const entry = this.#leaf?.items[this.#index]
     const end = this.#leaf?.ends[this.#index]
     if (!entry || end === undefined) return undefined
-    return { ...entry, start: end - entry.length * entry.repeat, end }
+    return placed(entry, end)
+  }
+
+  /** The runs of the current leaf from the current one on; the next step leads to the next leaf. */
+  takeLeaf(): PlacedRun[] {
+    if (this.#only) return [this.#only]
+    const { items = [], ends = [] } = this.#leaf ?? {}
+    const runs: PlacedRun[] = []
+    for (; this.#index < items.length; this.#index++) {
+      const entry = items[this.#index]
+      const end = ends[this.#index]
+      if (entry && end !== undefined) runs.push(placed(entry, end))
+    }
+    return runs
   }
 }
 
-export async function* runsFrom(reader: ObjectReader, content: Content, offset: number): AsyncGenerator<PlacedRun> {
+function placed({ id, length, repeat }: ManifestEntry, end: number): PlacedRun {
+  return { id, length, repeat, start: end - length * repeat, end }
+}
+
+/** From the run that covers `offset` on, a leaf of the manifest at a time. */
+export async function* runsFrom(reader: ObjectReader, content: Content, offset: number): AsyncGenerator<PlacedRun[]> {
   const cursor = new RunCursor(reader, content)
-  for (let run = await cursor.seek(offset); run; run = await cursor.next()) yield run
+  for (let run = await cursor.seek(offset); run; run = await cursor.next()) yield cursor.takeLeaf()
 }
 
 export async function readChunk(reader: ObjectReader, id: Hash, length: number): Promise<Buffer> {

@@ -19,32 +19,47 @@ export async function* readContent(
   offset = 0,
   length = Number.MAX_SAFE_INTEGER,
 ): AsyncGenerator<Buffer> {
+  for await (const pieces of readPieces(reader, content, offset, length)) yield* pieces
+}
+
+/** As `readContent`, several buffers at a step: a step costs about what hashing a small chunk does. */
+export async function* readPieces(
+  reader: ObjectReader,
+  content: Content,
+  offset = 0,
+  length = Number.MAX_SAFE_INTEGER,
+): AsyncGenerator<Iterable<Buffer>> {
   requireCount('offset', offset)
   requireCount('length', length)
   const end = Math.min(content.size, offset + length)
   // `getMany` asks for more ids than it has given bytes for; what is on its way waits here.
   const awaited: PlacedRun[] = []
-  async function* ids(): AsyncGenerator<Hash> {
-    for await (const run of runsFrom(reader, content, offset)) {
-      if (run.start >= end) return
-      awaited.push(run)
-      yield run.id
+  async function* ids(): AsyncGenerator<Hash[]> {
+    for await (const runs of runsFrom(reader, content, offset)) {
+      const wanted = runs.filter(({ start }) => start < end)
+      for (const run of wanted) awaited.push(run)
+      yield wanted.map(({ id }) => id)
+      if (wanted.length < runs.length) return
     }
   }
   if (offset >= end) return
   if (content.shape === SHAPE_CHUNK) {
-    yield (await readChunk(reader, content.id, content.size)).subarray(offset, end)
+    yield [(await readChunk(reader, content.id, content.size)).subarray(offset, end)]
     return
   }
-  let position = offset
-  for await (const bytes of reader.getMany(KIND.chunk, ids())) {
-    const run = awaited.shift()
-    if (!run) return
-    const chunk = checkLength(bytes, run.id, run.length)
+  for await (const chunks of reader.getMany(KIND.chunk, ids())) {
+    yield partsOf(chunks, awaited.splice(0, chunks.length), offset, end)
+  }
+}
+
+/** The bytes of these runs, as far as they lie between `from` and `end`. */
+function* partsOf(chunks: readonly Buffer[], runs: readonly PlacedRun[], from: number, end: number): Generator<Buffer> {
+  for (const [index, run] of runs.entries()) {
+    const chunk = checkLength(chunks[index] ?? Buffer.alloc(0), run.id, run.length)
     const runEnd = Math.min(run.end, end)
-    while (position < runEnd) {
-      const from = (position - run.start) % run.length
-      const part = chunk.subarray(from, from + runEnd - position)
+    for (let position = Math.max(run.start, from); position < runEnd; ) {
+      const start = (position - run.start) % run.length
+      const part = chunk.subarray(start, start + runEnd - position)
       yield part
       position += part.length
     }
@@ -65,9 +80,11 @@ export async function readWhole(reader: ObjectReader, content: Content): Promise
   }
   const whole = Buffer.allocUnsafe(content.size)
   let position = 0
-  for await (const part of readContent(reader, content)) {
-    whole.set(part, position)
-    position += part.length
+  for await (const pieces of readPieces(reader, content)) {
+    for (const part of pieces) {
+      whole.set(part, position)
+      position += part.length
+    }
   }
   if (position < whole.length) {
     throw new CorruptionError('CORRUPT_OBJECT', 'a content ends before its size says', {

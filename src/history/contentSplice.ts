@@ -126,10 +126,12 @@ async function* segmentsOf(
   if (first && at > from) yield once((await readChunk(writer, first.id, first.length)).subarray(0, at - from))
   yield* inserted
   if (resume >= content.size) return
-  for await (const run of runsFrom(writer, content, resume)) {
-    const unit = await readChunk(writer, run.id, run.length)
-    const start = Math.max(resume, run.start)
-    yield { unit, phase: (start - run.start) % run.length, bytes: run.end - start, period: run.length, run }
+  for await (const runs of runsFrom(writer, content, resume)) {
+    for (const run of runs) {
+      const unit = await readChunk(writer, run.id, run.length)
+      const start = Math.max(resume, run.start)
+      yield { unit, phase: (start - run.start) % run.length, bytes: run.end - start, period: run.length, run }
+    }
   }
 }
 

@@ -13,7 +13,7 @@ import type { ObjectReader } from '../cas/objects.js'
 import type { Commit } from '../format/commit.js'
 import type { Content } from '../format/content.js'
 import { type CommitInfo, describeCommit } from './commitObject.js'
-import { readContent, readWhole, requireCount } from './contentRead.js'
+import { readContent, readPieces, readWhole, requireCount } from './contentRead.js'
 import {
   describeEntry,
   type EntryInfo,
@@ -229,7 +229,9 @@ async function collect(reader: ObjectReader, content: Content, offset: number, l
   }
   const whole = Buffer.allocUnsafe(length)
   let filled = 0
-  for await (const bytes of readContent(reader, content, offset, length)) filled += bytes.copy(whole, filled)
+  for await (const pieces of readPieces(reader, content, offset, length)) {
+    for (const bytes of pieces) filled += bytes.copy(whole, filled)
+  }
   if (filled !== length) {
     throw new CorruptionError('CORRUPT_OBJECT', `a content of ${length} bytes ended after ${filled}`, {
       expected: length,

@@ -7,7 +7,7 @@ import type { OpenFile } from '../base/filesystem.js'
 import { KIB, MIB } from '../base/units.js'
 import type { ObjectReader } from '../cas/objects.js'
 import type { Content } from '../format/content.js'
-import { readContent } from '../history/contentRead.js'
+import { readPieces } from '../history/contentRead.js'
 
 /** Contents up to this size are in memory before their file is made. */
 export const WINDOW_BYTES = MIB
@@ -27,9 +27,11 @@ export class ContentWriter {
   async load(content: Content): Promise<Buffer> {
     const [window] = this.#windows
     let filled = 0
-    for await (const bytes of readContent(this.#reader, content)) {
-      requireRoom(content, filled + bytes.length)
-      filled += bytes.copy(window, filled)
+    for await (const pieces of readPieces(this.#reader, content)) {
+      for (const bytes of pieces) {
+        requireRoom(content, filled + bytes.length)
+        filled += bytes.copy(window, filled)
+      }
     }
     requireAll(content, filled)
     return window.subarray(0, filled)
@@ -46,22 +48,24 @@ export class ContentWriter {
     let filled = 0
     let running: Promise<void> = Promise.resolve()
     try {
-      for await (const bytes of readContent(this.#reader, content)) {
-        requireRoom(content, position + filled + bytes.length)
-        for (let taken = 0; taken < bytes.length; ) {
-          const length = bytes.copy(window, filled, taken)
-          taken += length
-          filled += length
-          if (filled < window.length) continue
-          await running
-          running = writeWindow(file, window, position)
-          // Said where it is awaited; until then it is not unheard of.
-          running.catch(() => undefined)
-          position += filled
-          filled = 0
-          ;[window, other] = [other, window]
+      for await (const pieces of readPieces(this.#reader, content)) {
+        for (const bytes of pieces) {
+          requireRoom(content, position + filled + bytes.length)
+          for (let taken = 0; taken < bytes.length; ) {
+            const length = bytes.copy(window, filled, taken)
+            taken += length
+            filled += length
+            if (filled < window.length) continue
+            await running
+            running = writeWindow(file, window, position)
+            // Said where it is awaited; until then it is not unheard of.
+            running.catch(() => undefined)
+            position += filled
+            filled = 0
+            ;[window, other] = [other, window]
+          }
+          await onBytes(bytes.length)
         }
-        await onBytes(bytes.length)
       }
       await running
       running = writeWindow(file, window.subarray(0, filled), position)

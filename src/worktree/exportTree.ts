@@ -132,7 +132,7 @@ class ExportRun {
           else if (step.is === 'leave') this.#writer.leave(step)
           else if (path !== ROOT_NAME) this.#enter(step)
         }
-        await chunks.return?.()
+        await chunks.return(undefined)
       }
     } catch (error) {
       throw this.#explained(error, path)
@@ -143,7 +143,7 @@ class ExportRun {
   }
 
   /** What is one chunk comes from one iterator for the whole batch, in order: so it is read ahead across files. */
-  #startReading(batch: readonly TreeStep[]): AsyncIterator<Buffer> {
+  #startReading(batch: readonly TreeStep[]): AsyncGenerator<Buffer> {
     const chunks: Hash[] = []
     const manifests: Hash[] = []
     for (const { is, entry } of batch) {
@@ -152,7 +152,7 @@ class ExportRun {
       else manifests.push(entry.content.id)
     }
     if (manifests.length > 0) this.#reader.readAhead(KIND.manifest, manifests)
-    return this.#reader.getMany(KIND.chunk, chunks)[Symbol.asyncIterator]()
+    return oneByOne(this.#reader.getMany(KIND.chunk, [chunks]))
   }
 
   #enter(step: TreeStep): void {
@@ -228,6 +228,10 @@ async function nextChunk(chunks: AsyncIterator<Buffer>, content: Content): Promi
   const bytes = next.done ? Buffer.alloc(0) : next.value
   if (bytes.length === content.size) return bytes
   throw wrongSize(content, bytes.length)
+}
+
+async function* oneByOne(batches: AsyncIterable<readonly Buffer[]>): AsyncGenerator<Buffer> {
+  for await (const batch of batches) yield* batch
 }
 
 async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {

@@ -81,7 +81,7 @@ describe('putting and publishing', () => {
     for (const [index, id] of ids.entries())
       expect((await reader.get(KIND.chunk, id)).equals(contents[index] as Buffer)).toBe(true)
     const many: Buffer[] = []
-    for await (const bytes of reader.getMany(KIND.chunk, ids)) many.push(bytes)
+    for await (const batch of reader.getMany(KIND.chunk, [ids])) many.push(...batch)
     expect(Buffer.concat(many).equals(Buffer.concat(contents))).toBe(true)
     expect((await reader.get(KIND.chunk, smallId)).toString()).toBe('small')
     expect((await reader.get(KIND.tree, object)).toString()).toBe('object')

@@ -42,8 +42,11 @@ export class MemoryObjects implements ObjectWriter {
     return bytes
   }
 
-  async *getMany(kind: Kind, ids: AsyncIterable<Hash> | Iterable<Hash>): AsyncIterable<Buffer> {
-    for await (const id of ids) yield await this.get(kind, id)
+  async *getMany(
+    kind: Kind,
+    batches: AsyncIterable<readonly Hash[]> | Iterable<readonly Hash[]>,
+  ): AsyncIterable<readonly Buffer[]> {
+    for await (const ids of batches) for (const id of ids) yield [await this.get(kind, id)]
   }
 
   readAhead(kind: Kind, ids: readonly Hash[]): void {

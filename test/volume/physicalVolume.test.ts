@@ -133,7 +133,7 @@ test('a store runs on a volume in memory that stands in for a file', async () =>
 
   const reader = await ChunkStore.open(group, systemClock)
   const read: Buffer[] = []
-  for await (const bytes of reader.getMany(KIND.chunk, ids)) read.push(bytes)
+  for await (const batch of reader.getMany(KIND.chunk, [ids])) read.push(...batch)
   expect(Buffer.concat(read).equals(Buffer.concat(contents))).toBe(true)
   expect((await reader.get(KIND.tree, object)).toString()).toBe('an object')
   const second = writerOf(await ChunkStore.open(group, systemClock))

@@ -26,7 +26,7 @@ async function fill(group: VolumeGroup, chunks = 60): Promise<Hash[]> {
 async function readAll(group: VolumeGroup, ids: readonly Hash[]): Promise<number> {
   const store = await ChunkStore.open(group, systemClock)
   let bytes = 0
-  for await (const chunk of store.getMany(KIND.chunk, ids)) bytes += chunk.length
+  for await (const batch of store.getMany(KIND.chunk, [ids])) for (const chunk of batch) bytes += chunk.length
   return bytes
 }
 
