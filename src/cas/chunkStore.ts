@@ -3,7 +3,7 @@
  *
  * Guarantees (safety rule 6): every buffer handed out was hashed and compared with its id in this call or, for
  * objects, when it entered the object cache. On a mismatch the location is looked up once more and every other copy
- * is tried; then the error names chunk, extent and volume.
+ * is tried; one that is sound is put in the place of those that are not, else the error names chunk, extent and volume.
  */
 import type { Clock } from '../base/clock.js'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
@@ -14,7 +14,7 @@ import { createHasher, type Hasher } from '../codec/hasher.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Lease } from '../volume/lease.js'
-import { type ChunkLocation, EXTENT_CLASS } from '../volume/physicalVolume.js'
+import { type ChunkLocation, EXTENT_CLASS, type StoredExtent } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { ComingIds } from './comingIds.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
@@ -218,7 +218,7 @@ export class ChunkStore implements ObjectReader {
     const extent = await this.extents.get(location.eid)
     if (!extent) return undefined
     // The second chunk from one place is likely to be followed by the rest.
-    if (kind === KIND.chunk && ++extent.reads === 2) this.checkAll(extent)
+    if (kind === KIND.chunk && ++extent.reads === 2) this.extents.remember(extent, this.idsOf(extent))
     const slot = extent.slots[location.slot]
     const offset = extent.offsets[location.slot]
     const bytes = slot && offset !== undefined ? extent.raw.subarray(offset, offset + slot.length) : undefined
@@ -246,16 +246,16 @@ export class ChunkStore implements ObjectReader {
     return kept
   }
 
-  private checkAll(extent: DecodedExtent): void {
-    const ids = extent.slots.map(({ kind, length }, index) => {
-      const offset = extent.offsets[index] ?? 0
-      return this.hasher.id(kind, extent.raw.subarray(offset, offset + length))
+  private idsOf({ slots, offsets, raw }: DecodedExtent): Hash[] {
+    return slots.map(({ kind, length }, index) => {
+      const offset = offsets[index] ?? 0
+      return this.hasher.id(kind, raw.subarray(offset, offset + length))
     })
-    this.extents.remember(extent, ids)
   }
 
   private async loadExtent(eid: number): Promise<DecodedExtent | undefined> {
-    const stored = await this.group.readExtent(eid)
+    const damaged: number[] = []
+    const stored = await this.group.readExtent(eid, (pv) => damaged.push(pv))
     if (!stored) return undefined
     const raw = await decodeFrameAsync(stored.codec, stored.frame, stored.rawBytes)
     const offsets: number[] = []
@@ -271,7 +271,19 @@ export class ChunkStore implements ObjectReader {
         actual: raw.length,
       })
     }
-    return { eid, raw, slots: stored.slots, offsets, reads: 0 }
+    const extent: DecodedExtent = { eid, raw, slots: stored.slots, offsets, reads: 0 }
+    for (const pv of damaged) await this.heal(extent, stored, pv)
+    return extent
+  }
+
+  private async heal(extent: DecodedExtent, stored: StoredExtent, pv: number): Promise<void> {
+    if (this.group.readOnly) return
+    try {
+      await this.group.heal({ ...stored, hashes: this.idsOf(extent) }, pv)
+    } catch (error) {
+      // The reader has what it asked for. What is still damaged is found by the next read, and named by verify.
+      if (!isVarveError(error)) throw error
+    }
   }
 }
 

@@ -282,16 +282,21 @@ export class StoreWriter implements ObjectWriter {
       const reachAt = (now: number): Reach | undefined =>
         move && now !== 0 ? (now === lease.gcEpoch ? move.adopted : move.reach) : undefined
       const walks = reachAt(epoch) !== undefined
+      // Nothing points at a batch before the ref moves, which syncs all that was written before. Volumes with files of
+      // their own must not come to know more publishes than the catalog: with them, every one is synced.
+      const durability = move === undefined && group.isOneFile ? 'ordered' : 'full'
       const outcome = group.catalog.write((tx): { again: Hash[] } | { value: T | undefined } => {
         lease.require(tx)
         if (tx.counter('gc_epoch') !== epoch) return { again: [] }
+        if (durability === 'ordered' && group.hasOldLayout) return { again: [] }
         const absent = this.recheckHits(tx)
         if (absent.length > 0) return { again: absent }
         for (const stage of this.stages) stage.publish()
         // A walk over the new root needs its objects visible: they are, without a ref, under the lease that keeps them.
         return { value: move && !walks ? this.finish(tx, lease, move) : undefined }
-      })
+      }, durability)
       if ('again' in outcome) {
+        await group.refresh()
         for (const id of outcome.again) await this.storeAgain(id)
         continue
       }

@@ -8,7 +8,7 @@ import { CorruptionError } from '../base/errors.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
 import type { ExtentClass } from './physicalVolume.js'
-import type { SqlDatabase, SqlValue } from './sqlite.js'
+import type { Durability, SqlDatabase, SqlValue } from './sqlite.js'
 
 /** What refs and leases use inside a transaction. The body that holds it must be synchronous. */
 export interface CatalogTransaction {
@@ -134,8 +134,8 @@ export class Catalog implements CatalogTransaction {
   }
 
   /** One durable write transaction (BEGIN IMMEDIATE). `body` is synchronous; a throw rolls everything back. */
-  write<T>(body: (tx: CatalogTransaction) => T): T {
-    return this.database.write(() => body(this))
+  write<T>(body: (tx: CatalogTransaction) => T, durability: Durability = 'full'): T {
+    return this.database.write(() => body(this), durability)
   }
 
   /** One unchanging view over several reads. `body` is synchronous. */

@@ -20,9 +20,17 @@ let driver: typeof BetterSqlite3 | undefined
  * statements of their own, are not used here.
  */
 const COLLECTING_ABORTS = Number(process.versions.node.split('.')[0]) >= 24
+/** 32 MiB at 4 KiB a page. */
+const CHECKPOINT_PAGES = 8192
 const keptForEver: unknown[] = []
 
 export type SqlValue = string | number | bigint | Buffer | null
+
+/**
+ * `full`: on the disk when `write` returns. `ordered`: on the disk before the next write that is `full`, and until then
+ * all of it or, after a power failure, nothing of it. Only a write-ahead log keeps that order.
+ */
+export type Durability = 'full' | 'ordered'
 
 export interface OpenDatabaseOptions {
   /** How long a busy lock is waited for, in milliseconds, before STORE_LOCKED. */
@@ -123,6 +131,8 @@ export class SqlDatabase {
     this.set('synchronous', 'FULL')
     this.set('fullfsync', 'ON')
     this.set('checkpoint_fullfsync', 'ON')
+    // Checkpoints cost two syncs: not after each batch of a large commit.
+    this.set('wal_autocheckpoint', CHECKPOINT_PAGES)
     // A big batch must not leave a write-ahead log of its size behind for good.
     this.set('journal_size_limit', 16 * 1024 * 1024)
     // A big batch that writes pages before its end shuts readers of a rollback-journal file out meanwhile. A
@@ -161,9 +171,17 @@ export class SqlDatabase {
   }
 
   /** Runs `body` in one write transaction; nested calls join the outer one. */
-  write<T>(body: () => T): T {
+  write<T>(body: () => T, durability: Durability = 'full'): T {
     if (this.handle.inTransaction) return body()
-    return this.guard(() => this.handle.transaction(body).immediate())
+    return this.guard(() => {
+      if (durability === 'full') return this.handle.transaction(body).immediate()
+      this.set('synchronous', 'NORMAL')
+      try {
+        return this.handle.transaction(body).immediate()
+      } finally {
+        this.set('synchronous', 'FULL')
+      }
+    })
   }
 
   /** Runs `body` on one unchanging view of the file. */

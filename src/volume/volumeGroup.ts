@@ -159,6 +159,11 @@ export class VolumeGroup {
     return [...this.members.values()]
   }
 
+  /** Whether another process changed the layout since it was read. */
+  get hasOldLayout(): boolean {
+    return this.home.tables.layoutSequence() !== this.currentLayout.sequence
+  }
+
   /** Takes up changes of the layout that another process made. @returns whether there were any. */
   async refresh(): Promise<boolean> {
     this.refreshing ??= this.reload().finally(() => {
@@ -168,7 +173,7 @@ export class VolumeGroup {
   }
 
   private async reload(): Promise<boolean> {
-    if (this.home.tables.layoutSequence() === this.currentLayout.sequence) return false
+    if (!this.hasOldLayout) return false
     const layout = this.home.tables.layout()
     await this.openMembers(layout)
     // Last: if a volume cannot be opened, the next to ask is told so as well.
@@ -203,10 +208,11 @@ export class VolumeGroup {
 
   /**
    * A visible extent from whichever of its copies is sound.
+   * @param onDamaged Told of each volume whose copy was tried before and is not what it should be; see `heal`.
    * @throws {CorruptionError} `CORRUPT_EXTENT` when no copy is; `details.pv` names the volumes tried.
    * @throws {VarveError} `PV_MISSING` when the only copies lie on absent volumes.
    */
-  async readExtent(eid: number): Promise<StoredExtent | undefined> {
+  async readExtent(eid: number, onDamaged?: (pv: number) => void): Promise<StoredExtent | undefined> {
     let copies = this.catalog.copies(eid)
     if (copies.some((pv) => !this.members.has(pv))) {
       await this.refresh()
@@ -215,6 +221,7 @@ export class VolumeGroup {
     const record = this.catalog.extent(eid)
     if (!record || copies.length === 0) return undefined
     const failures: unknown[] = []
+    const damaged: number[] = []
     for (const pv of copies) {
       const member = this.members.get(pv)
       if (!member) {
@@ -225,7 +232,11 @@ export class VolumeGroup {
       }
       try {
         const extent = await member.read(eid)
-        if (extent?.checksum.equals(record.checksum)) return extent
+        if (extent?.checksum.equals(record.checksum)) {
+          for (const number of damaged) onDamaged?.(number)
+          return extent
+        }
+        damaged.push(pv)
         failures.push(
           new CorruptionError(
             'CORRUPT_EXTENT',
@@ -239,12 +250,34 @@ export class VolumeGroup {
         )
       } catch (error) {
         if (!isVarveError(error)) throw error
+        if (error.code === 'CORRUPT_EXTENT') damaged.push(pv)
         failures.push(error)
       }
     }
     // It may have been moved or freed between the two reads; then the caller looks it up again.
     if (!this.catalog.isVisible(eid)) return undefined
     throw failures[0]
+  }
+
+  /**
+   * Puts a sound copy in the place of a damaged one (safety rule 6). Killed in the middle, the copy is still damaged, or
+   * gone, and is healed by the next who reads it.
+   * @param extent As another copy has it, with the ids computed from its bytes.
+   * @returns false when the catalog does not want the copy there any more: then it is not there.
+   */
+  async heal(extent: NewExtent, pv: number): Promise<boolean> {
+    const volume = this.requireVolume(pv)
+    await volume.remove([extent.eid])
+    const staged = await volume.stage([extent], this.catalog.counter('publish_sequence'))
+    const isWanted = this.catalog.write(() => {
+      const record = this.catalog.extent(extent.eid)
+      if (!record?.checksum.equals(extent.checksum) || !this.catalog.hasCopy(extent.eid, pv)) return false
+      const use = this.catalog.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
+      this.catalog.writeVolumeUse({ ...use, transactions: Math.max(use.transactions, staged.complete()) })
+      return true
+    })
+    if (!isWanted && pv !== 0) await volume.remove([extent.eid])
+    return isWanted
   }
 
   /** A placement policy with the use of each volume as it is now. */

@@ -45,6 +45,14 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     test: { file: 'test/crash/faults.test.ts', name: 'S-1: any one call of stage fails', pvs: 3 },
   },
   {
+    rule: 'S-1',
+    what: 'what moves a ref is not synced',
+    file: 'src/cas/storeWriter.ts',
+    find: 'move === undefined && group.isOneFile',
+    replace: 'group.isOneFile',
+    test: { file: 'test/cas/durability.test.ts', name: 'the batch that moves a ref is synced', pvs: 1 },
+  },
+  {
     rule: 'S-2',
     what: 'publishing asks for no lease',
     file: 'src/volume/lease.ts',
@@ -108,6 +116,26 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     find: 'if (!found.has(id)) {',
     replace: 'if (id === undefined) {',
     test: { file: WRITER, name: 'what is taken over from elsewhere is revived, and refused when it is gone', pvs: 1 },
+  },
+  {
+    rule: 'S-6',
+    what: 'a damaged copy is left as it is',
+    file: 'src/cas/chunkStore.ts',
+    find: 'for (const pv of damaged) await this.heal(extent, stored, pv)',
+    replace: '',
+    test: { file: 'test/volume/heal.test.ts', name: 'the other one is read, and takes its place', pvs: 1 },
+  },
+  {
+    rule: 'S-6',
+    what: 'what is not wanted any more is brought back',
+    file: 'src/volume/volumeGroup.ts',
+    find: ' || !this.catalog.hasCopy(extent.eid, pv)',
+    replace: '',
+    test: {
+      file: 'test/volume/heal.test.ts',
+      name: 'what the catalog has dropped meanwhile is not brought back',
+      pvs: 1,
+    },
   },
   {
     rule: 'S-6',
