@@ -52,10 +52,20 @@ export class VerbCommand extends Command {
   }
 
   override parseOptions(argv: string[]): ReturnType<Command['parseOptions']> {
-    if (!this.#takesPaths) return super.parseOptions(argv)
-    const dashes = indexOfDashes(argv, this.options)
+    const dashes = this.#takesPaths ? indexOfDashes(argv, this.options) : undefined
     this.paths = dashes === undefined ? [] : argv.slice(dashes + 1)
-    return super.parseOptions(dashes === undefined ? argv : argv.slice(0, dashes))
+    const parsed = super.parseOptions(dashes === undefined ? argv : argv.slice(0, dashes))
+    this.#refuseUnknown(parsed.unknown)
+    return parsed
+  }
+
+  /** Before commander looks for options that are missing: a misspelt one is what it would miss. */
+  #refuseUnknown(unknown: readonly string[]): void {
+    const [first] = unknown
+    const isVerb = this.parent !== null && this.commands.length === 0
+    if (!isVerb || first === undefined || unknown.some((word) => word === '-h' || word === '--help'))
+      return // Not in commander's declarations, but it knows what comes near.
+    ;(this as unknown as { unknownOption(option: string): never }).unknownOption(first)
   }
 }
 

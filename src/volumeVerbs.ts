@@ -1,5 +1,6 @@
 /** Properties and the volume group: the part of a repository that says how and where things are stored. */
 import { VarveError } from './base/errors.js'
+import { KIB } from './base/units.js'
 import { type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
 import { RefVerbs } from './refVerbs.js'
 import type { CatalogTransaction } from './volume/catalog.js'
@@ -13,6 +14,19 @@ import {
   withVolume,
 } from './volume/groupInfo.js'
 import { DEFAULT_LOGICAL_VOLUME } from './volume/placement.js'
+
+/** Less is likely a size without its unit. */
+const CAPACITY_BYTES_MIN = 64 * KIB
+
+/** @param capacityBytes `null`: no limit */
+function requireCapacity(capacityBytes: number | null): void {
+  if (capacityBytes === null || (Number.isSafeInteger(capacityBytes) && capacityBytes >= CAPACITY_BYTES_MIN)) return
+  throw new VarveError('INVALID_ARGUMENT', `a volume of ${capacityBytes} bytes is too small`, {
+    expected: `${CAPACITY_BYTES_MIN} bytes or more`,
+    actual: capacityBytes,
+    hint: 'Sizes are in bytes, or with a unit: 500M, 20G.',
+  })
+}
 
 export abstract class VolumeVerbs extends RefVerbs {
   /** The store's properties. Names: `author`, `attributes`, `compression`, `default-branch`. */
@@ -56,11 +70,7 @@ export abstract class VolumeVerbs extends RefVerbs {
   ): Promise<PhysicalVolumeInfo> {
     const { group } = this.session
     const capacityBytes = options.capacityBytes ?? null
-    if (capacityBytes !== null && (!Number.isSafeInteger(capacityBytes) || capacityBytes <= 0)) {
-      throw new VarveError('INVALID_ARGUMENT', `a capacity is a number of bytes above 0, not ${capacityBytes}`, {
-        actual: capacityBytes,
-      })
-    }
+    requireCapacity(capacityBytes)
     await group.extend(file, { capacityBytes, tags: options.tags ?? [] })
     const added = (await groupInfo(group)).physicalVolumes.at(-1)
     if (!added) throw new VarveError('PV_NOT_FOUND', `${file} was added and is gone again`, { path: file })
@@ -113,6 +123,7 @@ export abstract class VolumeVerbs extends RefVerbs {
     const { group } = this.session
     const { number } = findVolume(group, name)
     const used = group.catalog.volumeUse(number)?.storedBytes ?? 0
+    requireCapacity(change.capacityBytes ?? null)
     if (typeof change.capacityBytes === 'number' && change.capacityBytes < used) {
       throw new VarveError('INVALID_ARGUMENT', `volume ${number} holds ${used} bytes already`, {
         expected: `${used} bytes or more`,

@@ -80,6 +80,7 @@ describe('wrong use', () => {
     [['log', 'a', 'b'], 'too many arguments', undefined],
     [['export', 'main'], "missing required argument 'dir'", undefined],
     [['commit', '-m', 'x'], "required option '--from <dir>' not specified", undefined],
+    [['commit', '--form', '.', '-m', 'x'], "unknown option '--form'", '--from'],
     [['commit', '--from', '.'], "required option '-m, --message <text>' not specified", undefined],
     [['cat', 'main'], 'cat needs a path', 'varve ls main'],
     [['cat', 'main:a', '--range', '5'], "argument '5' is invalid", undefined],

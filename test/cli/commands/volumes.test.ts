@@ -66,6 +66,17 @@ describe('vg extend', () => {
   })
 })
 
+test('a size without its unit is not taken for bytes', async () => {
+  for (const argv of [
+    ['vg', 'extend', 'two.pv', '--size', '10'],
+    ['pv', 'change', '0', '--size', '10'],
+  ]) {
+    const error = await bench.fails(2, 'INVALID_ARGUMENT', ...argv)
+    expect(error.hint).toContain('500M')
+  }
+  expect(await bench.json<unknown[]>('pv')).toHaveLength(1)
+})
+
 describe('vg change', () => {
   test('stripes over the volumes', async () => {
     await bench.ok('vg', 'extend', 'two.pv')
