@@ -30,6 +30,8 @@ export interface ChunkStoreOptions {
 
 /** Extents being loaded at a time, the thread pool's share. */
 const MAX_LOADS = 3
+/** Chunks read from an extent before all of it is hashed: of some, a file that was changed often has but a few. */
+const READS_OF_MANY = 8
 /** Extents loaded and not read yet, for one reader: a part of what the cache holds. */
 const MAX_LOADS_AHEAD = 6
 /** A prefix that more ids share than this is no use to anybody. */
@@ -84,7 +86,8 @@ export class ChunkStore implements ObjectReader {
         await this.loadAhead(coming)
         const found: Buffer[] = []
         for (let id = coming.first; id !== undefined && found.length < MANY_AT_ONCE; id = coming.first) {
-          const bytes = this.atHand(kind, id) ?? (found.length === 0 ? await this.get(kind, id) : undefined)
+          const bytes =
+            this.atHand(kind, id) ?? (found.length === 0 ? await this.getMissed(kind, id, coming) : undefined)
           if (!bytes) break
           found.push(bytes)
           coming.shift()
@@ -169,12 +172,21 @@ export class ChunkStore implements ObjectReader {
 
   /** Starts loading what holds the ids that are coming: only some are asked for, since neighbours lie together. */
   private async loadAhead(coming: ComingIds): Promise<void> {
-    const probes = coming.newProbes().filter((id) => !this.extents.find(id))
-    if (probes.length > 0) await this.locate(probes)
     for (let id = coming.probe; id !== undefined; id = coming.probe) {
       if (this.extents.loads >= MAX_LOADS || coming.loadsAhead >= MAX_LOADS_AHEAD) return
-      coming.passProbe(!this.extents.find(id) && this.startLoad(id))
+      if (this.extents.find(id)) {
+        coming.passProbe(false)
+        continue
+      }
+      if (!this.locations.has(id)) await this.locate(coming.probes.filter((probe) => !this.extents.find(probe)))
+      coming.passProbe(this.startLoad(id))
     }
+  }
+
+  private getMissed(kind: Kind, id: Hash, coming: ComingIds): Promise<Buffer> {
+    const location = this.locations.get(id)
+    if (!location || !this.extents.has(location.eid)) coming.miss()
+    return this.get(kind, id)
   }
 
   /** Failures show when the id is read. @returns whether there was anything to load */
@@ -217,8 +229,8 @@ export class ChunkStore implements ObjectReader {
   private async readAt(kind: Kind, id: Hash, location: ChunkLocation): Promise<Buffer | undefined> {
     const extent = await this.extents.get(location.eid)
     if (!extent) return undefined
-    // The second chunk from one place is likely to be followed by the rest.
-    if (kind === KIND.chunk && ++extent.reads === 2) this.extents.remember(extent, this.idsOf(extent))
+    // So many chunks from one place are likely to be followed by the rest.
+    if (kind === KIND.chunk && ++extent.reads === READS_OF_MANY) this.extents.remember(extent, this.idsOf(extent))
     const slot = extent.slots[location.slot]
     const offset = extent.offsets[location.slot]
     const bytes = slot && offset !== undefined ? extent.raw.subarray(offset, offset + slot.length) : undefined

@@ -1,13 +1,16 @@
 /**
  * Ids on their way: a queue that is filled in batches and looked at some way ahead of where it is read. Every so many
- * ids one is a probe, whose extent is loaded before it is needed.
+ * ids one is a probe, whose extent is loaded before it is needed: many, where neighbours lie together; every single one,
+ * where the reader came to an id whose extent no probe had led to.
  */
 import type { Hash } from '../base/hash.js'
 
 /** Ids known ahead of the one that is read. At 8 KiB a chunk, a few extents. */
 const AHEAD_IDS = 512
-/** Ids from one probe to the next: fewer than an extent holds of chunks of the usual sizes. */
-const PROBE_EVERY = 16
+/** Ids from one probe to the next, at the most: fewer than an extent holds of chunks of the usual sizes. */
+const STEP_IDS_MAX = 16
+/** Probes that are looked up together. */
+const PROBES_TOGETHER = 32
 /** Ids that were read are dropped so many at a time. */
 const DROP_IDS = 1024
 
@@ -18,8 +21,7 @@ export class ComingIds {
   #dropped = 0
   #at = 0
   #probe = 0
-  /** Probes before this one were given out by `newProbes`. */
-  #announced = 0
+  #stepIds = 1
   /** Probes whose extent was begun to be loaded, from the one that is read on. */
   #loaded: number[] = []
   #ended = false
@@ -57,26 +59,35 @@ export class ComingIds {
     this.#at++
   }
 
-  /** Probes that came in since the last call. */
-  newProbes(): Hash[] {
-    const probes: Hash[] = []
-    for (; this.#announced < this.#end; this.#announced += PROBE_EVERY) {
-      const id = this.#id(this.#announced)
-      if (id !== undefined) probes.push(id)
-    }
-    return probes
-  }
-
   /** The probe that was not looked at yet, from where the queue is read on. */
   get probe(): Hash | undefined {
-    while (this.#probe < this.#at) this.#probe += PROBE_EVERY
+    this.#probe = Math.max(this.#probe, this.#at)
     return this.#id(this.#probe)
+  }
+
+  /** The probe and those that are likely to follow it. */
+  get probes(): Hash[] {
+    const probes: Hash[] = []
+    for (let index = this.#probe; probes.length < PROBES_TOGETHER; index += this.#stepIds) {
+      const id = this.#id(index)
+      if (id === undefined) break
+      probes.push(id)
+    }
+    return probes
   }
 
   /** Goes on to the next probe. @param loads whether loading began for this one */
   passProbe(loads: boolean): void {
     if (loads) this.#loaded.push(this.#probe)
-    this.#probe += PROBE_EVERY
+    // One that leads to nothing new: neighbours lie together, and fewer probes will do.
+    else this.#stepIds = Math.min(this.#stepIds + 1, STEP_IDS_MAX)
+    this.#probe += this.#stepIds
+  }
+
+  /** The reader had to wait for an id that no probe had led to. */
+  miss(): void {
+    this.#stepIds = 1
+    this.#probe = this.#at
   }
 
   /** Extents that were begun to be loaded, and that the reader has not come to yet. */

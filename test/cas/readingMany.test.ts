@@ -13,10 +13,13 @@ import { hookedVolume } from '../support/hookedVolume.js'
 const random = seededRandom('reading many')
 const CHUNK_BYTES = 8 * KIB
 
-async function storeOf(chunks: number): Promise<{ store: ChunkStore; ids: Hash[]; lookedUp: () => number }> {
+async function storeOf(
+  chunks: number,
+  peSize = 256 * KIB,
+): Promise<{ store: ChunkStore; ids: Hash[]; lookedUp: () => number }> {
   let lookedUp = 0
   const { group } = await createGroup({
-    profile: { peSize: 256 * KIB },
+    profile: { peSize },
     open: {
       wrapVolume: (volume) =>
         hookedVolume(volume, {
@@ -27,7 +30,7 @@ async function storeOf(chunks: number): Promise<{ store: ChunkStore; ids: Hash[]
         }),
     },
   })
-  const store = await ChunkStore.open(group, systemClock, { extentCacheBytes: 2048 * KIB })
+  const store = await ChunkStore.open(group, systemClock, { extentCacheBytes: 8 * peSize })
   const writer = writerOf(store)
   const ids: Hash[] = []
   for (let index = 0; index < chunks; index++) ids.push(await writer.put(KIND.chunk, random.bytes(CHUNK_BYTES)))
@@ -47,9 +50,9 @@ async function idsRead(store: ChunkStore, batches: readonly (readonly Hash[])[])
 }
 
 test('chunks read in the order they were stored are not looked up one by one', async () => {
-  const { store, ids, lookedUp } = await storeOf(600)
+  const { store, ids, lookedUp } = await storeOf(1200, 1024 * KIB)
   expect(await idsRead(store, [ids])).toEqual(ids)
-  expect(lookedUp()).toBeLessThan(ids.length / 4)
+  expect(lookedUp()).toBeLessThan(ids.length / 2)
 })
 
 test('any order, repeats and batches, through a cache that holds a part of it', async () => {
