@@ -114,6 +114,12 @@ module.exports = {
       'Ids and frames are decided in one place; another library for them is a change in codec/ alone.',
     ),
     onlyIn(
+      'only-history-compares-sequences',
+      ['src/history/'],
+      ['fast-myers-diff'],
+      'It has no limit of its own: history/boundedDiff.ts gives it one, and whoever compares lines goes through there.',
+    ),
+    onlyIn(
       'only-cli-meets-people',
       ['cli/'],
       ['commander', 'picocolors'],

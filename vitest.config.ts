@@ -1,9 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
 /** Suites that make stores: each runs twice, on a store of one file and on one of three physical volumes. */
-const STORE_SUITES = ['volume', 'cas', 'repository', 'refs', 'worktree', 'upkeep', 'transfer', 'cli', 'crash'].map(
-  (folder) => `test/${folder}/**/*.test.ts`,
-)
+const STORE_SUITES = [
+  'volume',
+  'cas',
+  'repository',
+  'refs',
+  'worktree',
+  'folder',
+  'upkeep',
+  'transfer',
+  'cli',
+  'crash',
+].map((folder) => `test/${folder}/**/*.test.ts`)
 
 export default defineConfig({
   test: {

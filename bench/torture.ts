@@ -1,5 +1,5 @@
 /**
- * `npm run torture`: what `npm test` does a few times, hundreds of times. Kills commits with SIGKILL, flips bits, and with
+ * `npm run torture`: what `npm test` does a few times, hundreds of times. Kills commits and switches with SIGKILL, flips bits, and with
  * `--rules` switches off each safety rule to see its test fail. Ends with status 1 when anything was not as promised,
  * and then keeps the stores of that run.
  */
@@ -12,6 +12,7 @@ import { Chance } from '../test/crash/support/chance.js'
 import { chosenFlips, cuts, makeSubject, randomFlips, tryDamage } from '../test/crash/support/damage.js'
 import { killCommits, killExtends } from '../test/crash/support/kills.js'
 import { SWITCHED_OFF, switchOff } from '../test/crash/support/rules.js'
+import { killSwitches } from '../test/crash/support/switches.js'
 
 const { values: options } = parseArgs({
   options: {
@@ -25,6 +26,7 @@ const { values: options } = parseArgs({
 
 /** Of adding a volume, which is quick and leaves many files. */
 const EXTEND_SHARE = 0.1
+const SWITCH_SHARE = 0.5
 const BIG_EVERY = 20
 const FRESH_EVERY = 40
 const SHOW_EVERY = 25
@@ -66,7 +68,12 @@ async function tortureByKills(stage: Stage, pvs: number, folder: string): Promis
     `${pvs} PV: ${extended.kills} kills of \`vg extend\`: ${extended.added} volumes added, ` +
       `${extended.strayFiles} files left that no group names, ${extended.problems.length} problems`,
   )
-  problems.push(...report.problems, ...extended.problems)
+  const switched = await killSwitches({ ...base, kills: Math.ceil(kills * SWITCH_SHARE) })
+  print(
+    `${pvs} PV: ${switched.kills} kills of \`varve switch\`: ${switched.acknowledged} switches acknowledged, ` +
+      `${switched.interrupted} left half done and told so, ${switched.problems.length} problems`,
+  )
+  problems.push(...report.problems, ...extended.problems, ...switched.problems)
 }
 
 async function tortureByDamage(stage: Stage, pvs: number, folder: string): Promise<void> {

@@ -1,14 +1,57 @@
 /**
- * Differences for people. Binary-safe: for each file how many bytes are new and how many are gone, found from chunks,
- * never by reading both versions as text.
+ * Differences in every form that a command prints them in: as a unified diff, as lists, as JSON.
+ *
+ * What differs comes as a stream of `ChangedFile`s, so that revisions and folders are printed alike.
  */
-import type { Change } from '../src/index.js'
+import type { Change, DiffHunk } from '../src/index.js'
+import { BytePieces } from './bytePieces.js'
+import { addedBytesOf, type ChangedFile, compareFile, removedBytesOf } from './changedFile.js'
 import type { Context } from './context.js'
+import { printStat, renamedText } from './diffStat.js'
+import { NO_NEWLINE, PatchPrinter, type PatchStyle } from './diffText.js'
 import { printColumns } from './output.js'
+import { changeJson } from './shapes.js'
 import { counted, plainLine, sizeText } from './text.js'
 
-/** `full`: bytes for each file; `stat`: the same with a bar; `name-status`: a letter, a tab, the path. */
-export type ChangeStyle = 'full' | 'stat' | 'name-status'
+/** `bytes`: what each file brought and took, from chunks, without a look at its lines. */
+export type DiffForm = 'patch' | 'stat' | 'bytes' | 'name-status' | 'name-only'
+
+export interface DiffStyle extends PatchStyle {
+  readonly form: DiffForm
+  /** Paths as they are, each followed by a NUL. */
+  readonly nulEnds: boolean
+}
+
+/** Whether `Change`s are to say how many bytes differ. */
+export function wantsChangedBytes(context: Context, { form }: DiffStyle): boolean {
+  return context.json || (form !== 'name-status' && form !== 'name-only')
+}
+
+/** Prints them in text, or with --json as one array. @returns Whether anything differed. */
+export async function printDifferences(
+  context: Context,
+  files: AsyncIterable<ChangedFile>,
+  style: DiffStyle,
+): Promise<boolean> {
+  let differs = false
+  async function* noted(): AsyncGenerator<ChangedFile> {
+    for await (const file of files) {
+      differs = true
+      yield file
+    }
+  }
+  if (context.json) await context.out.jsonArray(differencesJson(context, noted(), style))
+  else if (style.form === 'patch') await printPatch(context, noted(), style)
+  else if (style.form === 'stat') await printStat(context, noted())
+  else if (style.form === 'bytes') await printBytes(context, noted())
+  else await printNames(context, noted(), style)
+  return differs
+}
+
+async function printPatch(context: Context, files: AsyncIterable<ChangedFile>, style: PatchStyle): Promise<void> {
+  const printer = new PatchPrinter(context, style)
+  for await (const file of files) await printer.print(file)
+}
 
 const LETTERS: Readonly<Record<Change['kind'], string>> = {
   added: 'A',
@@ -16,6 +59,50 @@ const LETTERS: Readonly<Record<Change['kind'], string>> = {
   modified: 'M',
   'type-changed': 'T',
   'mode-changed': 'X',
+  renamed: 'R',
+}
+
+async function printNames(context: Context, files: AsyncIterable<ChangedFile>, style: DiffStyle): Promise<void> {
+  const out = new BytePieces(context.out)
+  for await (const { change } of files) {
+    const { kind, similarity } = change
+    const letter = similarity === undefined ? LETTERS[kind] : `${LETTERS[kind]}${String(similarity).padStart(3, '0')}`
+    if (style.nulEnds) {
+      const paths = [change.fromBytes, change.pathBytes].map((path) => path?.toString('latin1'))
+      const shown = style.form === 'name-only' ? [paths[1]] : [letter, ...paths]
+      for (const each of shown) if (each !== undefined) await out.push(`${each}\0`)
+    } else if (style.form === 'name-only') {
+      await context.out.line(plainLine(change.path))
+    } else {
+      const paths = change.from === undefined ? [change.path] : [change.from, change.path]
+      await context.out.line([letter, ...paths.map(plainLine)].join('\t'))
+    }
+  }
+  await out.flush()
+}
+
+async function* differencesJson(context: Context, files: AsyncIterable<ChangedFile>, style: DiffStyle) {
+  const comparesLines = style.form === 'patch' || style.form === 'stat'
+  for await (const file of files) {
+    const change = changeJson(file.change)
+    const comparison = comparesLines ? await compareFile(context, file, style.contextLines) : undefined
+    if (comparison?.kind === 'text') {
+      const { addedLines, removedLines, hunks } = comparison.diff
+      const lines = { binary: false, addedLines, removedLines }
+      yield { ...change, ...lines, ...(style.form === 'patch' ? { hunks: hunks.map(hunkJson) } : {}) }
+    } else {
+      yield { ...change, ...(comparison?.kind === 'binary' ? { binary: true } : {}) }
+    }
+  }
+}
+
+function hunkJson({ beforeStart, beforeCount, afterStart, afterCount, lines }: DiffHunk) {
+  const texts: string[] = []
+  for (const { tag, bytes, endsInNewline } of lines) {
+    texts.push(`${tag}${bytes.toString()}`)
+    if (!endsInNewline) texts.push(NO_NEWLINE)
+  }
+  return { beforeStart, beforeCount, afterStart, afterCount, lines: texts }
 }
 
 class Totals {
@@ -30,63 +117,30 @@ class Totals {
   }
 }
 
-/** @returns Whether anything differed. */
-export async function printChanges(
-  context: Context,
-  changes: AsyncIterable<Change>,
-  style: ChangeStyle,
-): Promise<boolean> {
+async function printBytes(context: Context, files: AsyncIterable<ChangedFile>): Promise<void> {
+  const { green, red, yellow } = context.colors
   const totals = new Totals()
-  const counting = count(changes, totals)
-  if (style === 'name-status') {
-    for await (const change of counting) {
-      await context.out.line(`${LETTERS[change.kind]}\t${plainLine(change.path)}`)
+  async function* rows(): AsyncGenerator<readonly string[]> {
+    for await (const { change } of files) {
+      totals.add(change)
+      const letter = LETTERS[change.kind]
+      const tint = change.kind === 'added' ? green : change.kind === 'removed' ? red : yellow
+      const [added, removed] = [addedBytesOf(change), removedBytesOf(change)]
+      const path = change.from === undefined ? change.path : renamedText(change.from, change.path)
+      yield [
+        tint(letter),
+        added > 0 ? green(`+${sizeText(added)}`) : '',
+        removed > 0 ? red(`-${sizeText(removed)}`) : '',
+        `${plainLine(path)}${noteOn(change)}`,
+      ]
     }
-    return totals.files > 0
   }
-  const { rows, alignments } = style === 'stat' ? statRows(context, counting) : fullRows(context, counting)
-  await printColumns(context.out, alignments, rows)
-  const { green, red } = context.colors
+  await printColumns(context.out, ['left', 'right', 'right', 'left'], rows())
   await context.out.line(
     totals.files === 0
       ? 'no differences'
       : `${counted(totals.files, 'file')} changed, ${green(`+${sizeText(totals.addedBytes)}`)}, ${red(`-${sizeText(totals.removedBytes)}`)}`,
   )
-  return totals.files > 0
-}
-
-async function* count(changes: AsyncIterable<Change>, totals: Totals): AsyncIterable<Change> {
-  for await (const change of changes) {
-    totals.add(change)
-    yield change
-  }
-}
-
-/** What a file brought or took whole is all of it. */
-function addedBytesOf(change: Change): number {
-  return change.addedBytes ?? (change.before === undefined ? (change.after?.sizeBytes ?? 0) : 0)
-}
-
-function removedBytesOf(change: Change): number {
-  return change.removedBytes ?? (change.after === undefined ? (change.before?.sizeBytes ?? 0) : 0)
-}
-
-function fullRows(context: Context, changes: AsyncIterable<Change>) {
-  const { green, red, yellow } = context.colors
-  async function* rows(): AsyncIterable<readonly string[]> {
-    for await (const change of changes) {
-      const letter = LETTERS[change.kind]
-      const tint = change.kind === 'added' ? green : change.kind === 'removed' ? red : yellow
-      const [added, removed] = [addedBytesOf(change), removedBytesOf(change)]
-      yield [
-        tint(letter),
-        added > 0 ? green(`+${sizeText(added)}`) : '',
-        removed > 0 ? red(`-${sizeText(removed)}`) : '',
-        `${plainLine(change.path)}${noteOn(change)}`,
-      ]
-    }
-  }
-  return { rows: rows(), alignments: ['left', 'right', 'right', 'left'] as const }
 }
 
 function noteOn(change: Change): string {
@@ -95,37 +149,4 @@ function noteOn(change: Change): string {
   if (change.kind === 'type-changed') return ` (${before.kind} became ${after.kind})`
   if (before.executable !== after.executable) return after.executable ? ' (now executable)' : ' (no longer executable)'
   return ''
-}
-
-const BAR_CELLS = 30
-
-function statRows(context: Context, changes: AsyncIterable<Change>) {
-  const { green, red } = context.colors
-  async function* rows(): AsyncIterable<readonly string[]> {
-    for await (const change of changes) {
-      const [added, removed] = [addedBytesOf(change), removedBytesOf(change)]
-      const cells = barCells(added, removed)
-      yield [
-        ` ${plainLine(change.path)}${noteOn(change)}`,
-        '|',
-        added > 0 ? `+${sizeText(added)}` : '',
-        removed > 0 ? `-${sizeText(removed)}` : '',
-        `${green('+'.repeat(cells.added))}${red('-'.repeat(cells.removed))}`,
-      ]
-    }
-  }
-  return { rows: rows(), alignments: ['left', 'left', 'right', 'right', 'left'] as const }
-}
-
-/** Length grows with the logarithm of the change, so that a byte and a gigabyte both show; at least a cell for what is there. */
-export function barCells(addedBytes: number, removedBytes: number): { added: number; removed: number } {
-  const total = addedBytes + removedBytes
-  if (total === 0) return { added: 0, removed: 0 }
-  const cells = Math.min(BAR_CELLS, Math.max(2, Math.ceil(Math.log2(total + 1))))
-  const added = Math.round((cells * addedBytes) / total)
-  if (addedBytes > 0 && removedBytes > 0) {
-    const bounded = Math.min(cells - 1, Math.max(1, added))
-    return { added: bounded, removed: cells - bounded }
-  }
-  return { added, removed: cells - added }
 }

@@ -1,13 +1,13 @@
 /** What a running verb has at hand: outputs, options that all verbs share, the store, progress, the signal to stop. */
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { OpenOptions, Progress, Repository } from '../src/index.js'
+import type { OpenOptions, Progress, Repository, WorkingFolder } from '../src/index.js'
 import type { GlobalOptions, VerbCommand } from './command.js'
 import { NoStoreError } from './errors.js'
 import { helpColumnsFor, type Io } from './io.js'
 import { type Colors, colorsFor, Output } from './output.js'
 import { ProgressLine } from './progress.js'
-import { findStore, namedStore } from './store.js'
+import { namedStore } from './store.js'
 import { plainText } from './text.js'
 
 type Library = typeof import('../src/index.js')
@@ -70,12 +70,35 @@ export class Context {
     return namedStore({ folder: this.#folder, store: this.options.store, env: this.io.env })
   }
 
-  /** Opens the store that the command line means; closed when the verb is over. */
+  /**
+   * Opens the store that the command line means: the one that is named, else that of the working folder; closed when the
+   * verb is over.
+   */
   async open(options: OpenOptions = {}): Promise<Repository> {
+    const named = this.namedStorePath
+    if (named === undefined) return (await this.openFolder(options)).repository
     this.#requireFolder()
-    const path = findStore({ folder: this.#folder, store: this.options.store, env: this.io.env })
     const { Repository } = await this.library()
-    return this.adopt(await Repository.open(path, options))
+    return this.adopt(await Repository.open(named, options))
+  }
+
+  /** Opens the working folder that the command is given in; closed when the verb is over. */
+  async openFolder(options: OpenOptions = {}): Promise<WorkingFolder> {
+    this.#requireFolder()
+    const { WorkingFolder, isVarveError } = await this.library()
+    try {
+      const folder = await WorkingFolder.open(this.#folder, options)
+      this.adopt(folder.repository)
+      return folder
+    } catch (error) {
+      if (!isVarveError(error, 'WORKTREE_NOT_FOUND') || error.details.id !== undefined) throw error
+      throw new NoStoreError(`no store here: neither ${this.#folder} nor a folder above it is a working folder`)
+    }
+  }
+
+  /** Where the command is given: what relative paths start from. */
+  get folder(): string {
+    return this.#folder
   }
 
   /** Opens the store to read from it only. */

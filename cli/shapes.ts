@@ -15,10 +15,17 @@ Entry     { path, kind: "file" | "directory" | "symlink" | "gitlink",
             executable: boolean, sizeBytes, files: number,
             id: string | null,               // null for what is empty
             target?: string,                 // symlinks, where it was looked up
-            mtimeNs?: string, mode?: number, uid?, gid?: number }    // as far as recorded
-Change    { path, kind: "added" | "removed" | "modified" | "type-changed" | "mode-changed",
+            mtimeNs?: string, mode?: number, uid?, gid?: number,    // as far as recorded
+            linkGroup?: string }             // the same on all hard links of a file
+Change    { path, kind: "added" | "removed" | "modified" | "type-changed" | "mode-changed" | "renamed",
             before, after: { kind, executable, sizeBytes, id } | null,
-            addedBytes?, removedBytes?: number }    // bytes that really differ
+            from?, similarity?: number,             // renamed: the path before; percent, 100: the same content
+            addedBytes?, removedBytes?: number,     // bytes that really differ
+            binary?: boolean,                       // diff alone, like what follows
+            addedLines?, removedLines?: number,     // texts
+            hunks?: Hunk[] }                        // texts
+Hunk      { beforeStart, beforeCount, afterStart, afterCount: number,     // lines from 1, as in @@ -1,2 +1,3 @@
+            lines: string[] }                       // each begins with " ", "-", "+" or "\\", as in a unified diff
 Ref       { name, kind: "branch" | "tag", target, message: string | null, time }
 Volume    { number, uuid, path: string, allocatable: boolean, tags: string[],
             capacityBytes, freeBytes: number | null,     // null: as the disk allows
@@ -51,7 +58,7 @@ export function pathJson(path: string, pathBytes: Uint8Array) {
 }
 
 export function entryJson(entry: EntryInfo) {
-  const { mtimeNs, mode, owner } = entry.attributes
+  const { mtimeNs, mode, owner, linkGroup } = entry.attributes
   return {
     ...pathJson(entry.path, entry.pathBytes),
     kind: entry.kind,
@@ -63,6 +70,7 @@ export function entryJson(entry: EntryInfo) {
     ...(mtimeNs === undefined ? {} : { mtimeNs }),
     ...(mode === undefined ? {} : { mode }),
     ...(owner === undefined ? {} : { uid: owner.uid, gid: owner.gid }),
+    ...(linkGroup === undefined ? {} : { linkGroup }),
   }
 }
 
@@ -71,12 +79,19 @@ function summaryJson(entry: Change['before']) {
   return { kind: entry.kind, executable: entry.executable, sizeBytes: entry.sizeBytes, id: entry.id ?? null }
 }
 
+function fromJson({ from, fromBytes, similarity }: Change) {
+  if (from === undefined || fromBytes === undefined) return {}
+  const { pathBase64 } = { pathBase64: undefined, ...pathJson(from, fromBytes) }
+  return { from, ...(pathBase64 === undefined ? {} : { fromBase64: pathBase64 }), similarity }
+}
+
 export function changeJson(change: Change) {
   return {
     ...pathJson(change.path, change.pathBytes),
     kind: change.kind,
     before: summaryJson(change.before),
     after: summaryJson(change.after),
+    ...fromJson(change),
     ...(change.addedBytes === undefined ? {} : { addedBytes: change.addedBytes }),
     ...(change.removedBytes === undefined ? {} : { removedBytes: change.removedBytes }),
   }

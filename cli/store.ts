@@ -1,7 +1,5 @@
 /** Which store a command means. */
-import { existsSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { NoStoreError } from './errors.js'
+import { join, resolve } from 'node:path'
 
 /** Where a store lies below a folder that has one of its own. */
 export const STORE_IN_FOLDER = join('.varve', 'store.varve')
@@ -18,16 +16,4 @@ export interface StorePlace {
 export function namedStore(place: StorePlace): string | undefined {
   const named = place.store ?? place.env.VARVE_STORE
   return named === undefined || named === '' ? undefined : resolve(place.folder, named)
-}
-
-/** The store that is named, else the one in this folder or the nearest above. @throws {NoStoreError} */
-export function findStore(place: StorePlace): string {
-  const named = namedStore(place)
-  if (named !== undefined) return named
-  for (let folder = place.folder; ; folder = dirname(folder)) {
-    const candidate = join(folder, STORE_IN_FOLDER)
-    if (existsSync(candidate)) return candidate
-    if (folder === dirname(folder)) break
-  }
-  throw new NoStoreError(`no store here: neither ${place.folder} nor a folder above it has ${STORE_IN_FOLDER}`)
 }

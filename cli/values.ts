@@ -9,6 +9,14 @@ export function parseCount(text: string): number {
   return count
 }
 
+/** As `parseCount`, but none is a number too. */
+export function parseCountFromNone(text: string): number {
+  if (/^0+$/.test(text)) return 0
+  const count = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(count)) throw new InvalidArgumentError('It must be a whole number from 0.')
+  return count
+}
+
 const FACTORS: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,

@@ -10,6 +10,7 @@ export interface VerbListing {
 }
 
 const STORES = 'Stores:'
+const FOLDERS = 'Working folders:'
 const TREES = 'File trees:'
 const HISTORY = 'History:'
 const VOLUMES = 'Volumes:'
@@ -24,6 +25,12 @@ export const VERBS: readonly VerbListing[] = [
   at(STORES, 'stats', 'Show how much is stored and how much was saved', () => import('./commands/stats.js')),
   at(STORES, 'verify', 'Read everything back and check it', () => import('./commands/verify.js')),
   at(STORES, 'config', "Show or change the store's settings", () => import('./commands/config.js')),
+
+  at(FOLDERS, 'status', 'Show what changed in the working folder', () => import('./commands/status.js')),
+  at(FOLDERS, 'switch', 'Go to another branch or commit', () => import('./commands/switch.js')),
+  at(FOLDERS, 'checkout', 'The same, as Git users know it', () => import('./commands/checkout.js')),
+  at(FOLDERS, 'restore', 'Bring files back as a commit has them', () => import('./commands/restore.js')),
+  at(FOLDERS, 'worktree', 'List, add or forget working folders', () => import('./commands/worktree.js')),
 
   at(TREES, 'commit', 'Record the state of a folder', () => import('./commands/commit.js')),
   at(TREES, 'export', 'Write a recorded state into a folder', () => import('./commands/export.js')),

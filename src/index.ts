@@ -13,6 +13,8 @@ export { type Hash, isHash, parseHash, shortHash } from './base/hash.js'
 export type { OnProgress, Progress, WorkOptions } from './base/progress.js'
 export { formatSize, parseSize } from './base/units.js'
 export type { BranchDraft, DraftCommitOptions } from './branchDraft.js'
+export type { FolderHead, InterruptedSwitch } from './folderState.js'
+export type { RestoreOptions, RestoreResult, SwitchOptions, SwitchResult } from './folderSwitch.js'
 export type { Attributes } from './format/attributes.js'
 export type { Signature } from './format/commit.js'
 export type { StoreProfile } from './format/profile.js'
@@ -22,6 +24,15 @@ export type { FileData, WriteOptions } from './history/draft.js'
 export type { EntryInfo } from './history/entries.js'
 export type { PathLike } from './history/paths.js'
 export type { Snapshot, StreamOptions } from './history/snapshot.js'
+export {
+  type DiffHunk,
+  type DiffLine,
+  isBinary,
+  type TextDiff,
+  type TextDiffOptions,
+  textDiff,
+} from './history/textDiff.js'
+export { type WordRun, wordDiff } from './history/wordDiff.js'
 export type { AttributeName, PropertyInfo, PropertyName } from './refs/properties.js'
 export type { OperationInfo, RefInfo, ReflogEntry } from './refs/refs.js'
 export { type CreateOptions, type LogOptions, type OpenOptions, Repository } from './repository.js'
@@ -29,4 +40,6 @@ export type { CommitFromOptions, CommitFromResult } from './treeCommit.js'
 export type { StoreStats } from './upkeep/stats.js'
 export type { VerifyOptions, VerifyProblem, VerifyReport } from './upkeep/verify.js'
 export type { ExtentMapEntry, PhysicalVolumeInfo, VolumeGroupInfo } from './volume/groupInfo.js'
+export { type FolderCommitOptions, type FolderStatus, WorkingFolder } from './workingFolder.js'
 export type { ExportedTree, ExportTreeOptions } from './worktree/exportTree.js'
+export type { UnreadableFile } from './worktree/readFailure.js'

@@ -20,8 +20,11 @@ import { type CommitInfo, describeCommit, readCommit, walkCommits } from './hist
 import type { PathLike } from './history/paths.js'
 import { Snapshot } from './history/snapshot.js'
 import { PROPERTIES, Properties } from './refs/properties.js'
+import { splitRef } from './refs/refName.js'
 import { describeRef, Refs } from './refs/refs.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
+import { type WorktreeRow, Worktrees } from './refs/worktrees.js'
+import type { Session } from './session.js'
 import { type CommitFromOptions, type CommitFromResult, commitFrom } from './treeCommit.js'
 import { type StoreStats, storeStats } from './upkeep/stats.js'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './upkeep/verify.js'
@@ -140,6 +143,8 @@ export class Repository extends VolumeVerbs {
         group,
         store: await ChunkStore.open(group, clock, cache),
         refs: new Refs(group.catalog, clock),
+        worktrees: new Worktrees(group.catalog),
+        random: options.random ?? systemRandomness,
         properties: new Properties(group.catalog),
         clock,
         fileSystem: options.fileSystem ?? nodeFileSystem,
@@ -158,6 +163,14 @@ export class Repository extends VolumeVerbs {
   /** What was frozen when the store was made. */
   get profile(): StoreProfile {
     return this.session.store.profile
+  }
+
+  /** What `HEAD` means, where the repository was opened for a working folder. @internal */
+  standsAt: (() => Pick<WorktreeRow, 'branch' | 'head'>) | undefined
+
+  /** What this repository is made of. @internal */
+  get parts(): Session {
+    return this.session
   }
 
   // ---- revisions ----
@@ -249,7 +262,8 @@ export class Repository extends VolumeVerbs {
   }
 
   /**
-   * What differs between two revisions, in the order of path bytes. Visits what changed, not what is there.
+   * What differs between two revisions, in the order of path bytes. Visits what changed, not what is there. `textDiff`
+   * says which lines of a file did.
    *
    * @throws {VarveError} as `resolve`; `CANCELLED`
    * @example
@@ -300,7 +314,7 @@ export class Repository extends VolumeVerbs {
   }
 
   /**
-   * Writes the file tree of a revision into a folder, with recorded modes and times. Nothing is ever written outside
+   * Writes the file tree of a revision into a folder, with recorded modes, times and hard links. Nothing is ever written outside
    * the folder or through a symlink.
    *
    * @param dir a new or empty folder, unless `into`
@@ -347,12 +361,13 @@ export class Repository extends VolumeVerbs {
    * ```
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const { store, refs, properties, group } = this.session
+    const { store, refs, worktrees, properties, group } = this.session
     // Else every question would end in an error, and be taken for damage.
     group.requireOpen()
     const roots = () => refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target }))
     const totals = (): void => group.catalog.checkTotals(group.layout.physicalVolumes.map(({ number }) => number))
-    const checkRows = [totals, () => refs.reflog(), () => refs.operations(), () => properties.list()]
+    const folders = (): unknown => worktrees.list()
+    const checkRows = [totals, () => refs.reflog(), () => refs.operations(), () => properties.list(), folders]
     return verifyStore(store, roots, checkRows, options)
   }
 
@@ -388,11 +403,15 @@ export class Repository extends VolumeVerbs {
 
   private revisions(): RevisionContext {
     const { refs, store, properties, clock } = this.session
+    // A folder that has no commit yet stands nowhere in particular.
+    const place = this.standsAt?.()
+    const standsAt = place?.head === undefined ? undefined : place
     return {
       refs,
       reader: store,
       clock,
-      head: properties.get('default-branch').value,
+      head: splitRef(standsAt?.branch ?? '')?.name ?? properties.get('default-branch').value,
+      headId: standsAt?.head,
       findByPrefix: (prefix) => store.findByPrefix(KIND.commit, prefix),
     }
   }

@@ -4,6 +4,7 @@ import type { Clock } from './base/clock.js'
 import { isVarveError, VarveError } from './base/errors.js'
 import type { FileSystem } from './base/filesystem.js'
 import type { Hash } from './base/hash.js'
+import type { Randomness } from './base/random.js'
 import type { ChunkStore } from './cas/chunkStore.js'
 import { StoreWriter } from './cas/storeWriter.js'
 import { parseCompression } from './codec/compressor.js'
@@ -13,15 +14,19 @@ import { type ReachRoot, reachable } from './history/reach.js'
 import type { Properties } from './refs/properties.js'
 import { branchRef } from './refs/refName.js'
 import type { Refs } from './refs/refs.js'
+import type { Worktrees } from './refs/worktrees.js'
+import type { CatalogTransaction } from './volume/catalog.js'
 import type { VolumeGroup } from './volume/volumeGroup.js'
 
 export interface Session {
   readonly group: VolumeGroup
   readonly store: ChunkStore
   readonly refs: Refs
+  readonly worktrees: Worktrees
   readonly properties: Properties
   readonly clock: Clock
   readonly fileSystem: FileSystem
+  readonly random: Randomness
 }
 
 export function openWriter(session: Session, signal?: AbortSignal): StoreWriter {
@@ -63,7 +68,8 @@ export async function branchTip(session: Session, branch: string): Promise<{ id:
 }
 
 export interface NewCommit {
-  readonly branch: string
+  /** `undefined`: no branch moves. */
+  readonly branch: string | undefined
   /** The branch must still stand here (compare-and-swap); `undefined`: it must not exist. */
   readonly parent: Hash | undefined
   readonly tree: Pick<Commit, 'tree' | 'files' | 'attributes'>
@@ -72,6 +78,8 @@ export interface NewCommit {
   readonly operation: string
   /** Trees taken over from elsewhere by id. */
   readonly adopted?: (() => AsyncIterable<Hash>) | undefined
+  /** What else happens in the same transaction. */
+  readonly also?: ((tx: CatalogTransaction, id: Hash) => void) | undefined
 }
 
 /**
@@ -90,12 +98,12 @@ export async function publishCommit(session: Session, writer: StoreWriter, make:
   const id = await writeCommit(writer, commit)
   const firstLine = make.message.split('\n', 1)[0] ?? ''
   await writer.publish({
-    apply: (tx) =>
-      session.refs.apply(tx, [{ name: branchRef(make.branch), expected: make.parent ?? null, target: id }], {
-        operation: make.operation,
-        message: firstLine,
-        who: make.author.who,
-      }),
+    apply: (tx) => {
+      const log = { operation: make.operation, message: firstLine, who: make.author.who }
+      if (make.branch !== undefined)
+        session.refs.apply(tx, [{ name: branchRef(make.branch), expected: make.parent ?? null, target: id }], log)
+      make.also?.(tx, id)
+    },
     reach: () => idsBelow(session, [id]),
     adopted: make.adopted,
   })

@@ -1,7 +1,7 @@
 /** `commitFrom`: the state of a folder becomes a commit. */
 import { resolve } from 'node:path'
 import { VarveError } from './base/errors.js'
-import { nameToBytes, nameToText } from './base/names.js'
+import { type ByteName, nameToBytes, nameToText } from './base/names.js'
 import type { WorkOptions } from './base/progress.js'
 import type { ObjectReader, ObjectWriter } from './cas/objects.js'
 import type { Commit } from './format/commit.js'
@@ -9,7 +9,7 @@ import { type Content, EMPTY_CONTENT } from './format/content.js'
 import { sameRecorded } from './history/attributeTree.js'
 import type { CommitInfo } from './history/commits.js'
 import { Draft } from './history/draft.js'
-import type { TreeRoot } from './history/entries.js'
+import { entryAt, rootEntry, type TreeRoot } from './history/entries.js'
 import { diffTrees } from './history/treeDiff.js'
 import { type AttributeName, parseAttributes } from './refs/properties.js'
 import { branchTip, openWriter, publishCommit, retrying, type Session, signatureNow } from './session.js'
@@ -122,13 +122,7 @@ export async function commitFrom(session: Session, dir: string, options: CommitF
  * @throws {VarveError} `REF_CONFLICT` naming the paths that `onto` changed as well
  */
 async function rebaseTree(writer: ObjectWriter, base: TreeRoot, ours: TreeRoot, onto: TreeRoot): Promise<TreeRoot> {
-  const draft = new Draft(writer, base)
-  for await (const { path, before, after } of diffTrees(writer, base.tree, ours.tree)) {
-    const bytes = nameToBytes(path)
-    // A file where a directory was, or the reverse, comes as a removal and an addition.
-    if (before && (!after || before.kind !== after.kind)) await draft.remove(bytes)
-    if (after) await draft.copy(bytes, bytes, ours)
-  }
+  const draft = await pickChanges(writer, base, ours, () => true)
   const conflicts = await draft.rebaseOnto(onto)
   if (conflicts.length > 0) {
     const paths = conflicts.map(nameToText)
@@ -137,15 +131,44 @@ async function rebaseTree(writer: ObjectWriter, base: TreeRoot, ours: TreeRoot, 
   return draft.toTree()
 }
 
+/** What changed from `base` to `ours` at the paths that are wanted, as edits on `base`. */
+export async function pickChanges(
+  writer: ObjectWriter,
+  base: TreeRoot,
+  ours: TreeRoot,
+  isWanted: (path: ByteName) => boolean,
+): Promise<Draft> {
+  const draft = new Draft(writer, base)
+  for await (const { path, before, after } of diffTrees(writer, base.tree, ours.tree)) {
+    if (!isWanted(path)) continue
+    const bytes = nameToBytes(path)
+    // A file where a directory was, or the reverse, comes as a removal and an addition.
+    if (before && (!after || before.kind !== after.kind)) await draft.remove(bytes)
+    if (after) await draft.copy(bytes, bytes, ours)
+    else await removeEmptied(writer, draft, ours, path)
+  }
+  return draft
+}
+
+/** Directories above what was removed that `ours` does not have either, once nothing is left in them. */
+async function removeEmptied(writer: ObjectWriter, draft: Draft, ours: TreeRoot, path: ByteName): Promise<void> {
+  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+    const parent = path.slice(0, end) as ByteName
+    if ((await entryAt(writer, rootEntry(ours), parent.split('/') as ByteName[]))?.kind === 'directory') return
+    for await (const _ of draft.list(nameToBytes(parent))) return
+    await draft.remove(nameToBytes(parent))
+  }
+}
+
 export function requireMessage(message: string): void {
   if (typeof message !== 'string' || message.trim() === '')
     throw new VarveError('INVALID_ARGUMENT', 'a commit needs a message', { actual: message })
 }
 
 /** Same content, and nothing recorded differs but times: a new mtime alone never makes a commit. */
-async function isUnchanged(
+export async function isUnchanged(
   reader: ObjectReader,
-  before: Commit,
+  before: Pick<Commit, 'tree' | 'attributes'>,
   now: { readonly tree: Content; readonly attributes: Content },
 ): Promise<boolean> {
   if (before.tree.id !== now.tree.id || before.tree.shape !== now.tree.shape) return false
@@ -153,7 +176,7 @@ async function isUnchanged(
 }
 
 /** A store that lies in the folder it versions is not part of it. */
-function storeFiles(session: Session): string[] {
+export function storeFiles(session: Session): string[] {
   return session.group.volumes.flatMap(({ location }) => [
     location,
     `${location}-wal`,

@@ -1,13 +1,14 @@
 import type { CommitFromResult, Repository } from '../../src/index.js'
+import type { VerbCommand } from '../command.js'
 import type { Context } from '../context.js'
-import { EXIT } from '../errors.js'
+import { EXIT, UsageError } from '../errors.js'
 import { commitJson } from '../shapes.js'
 import { counted, plainLine, shortId, sizeText, subjectOf } from '../text.js'
 import { collect, parseCount } from '../values.js'
 import type { Verb } from '../verb.js'
 
 interface Options {
-  readonly from: string
+  readonly from?: string
   readonly branch?: string
   readonly message: string
   readonly author?: string
@@ -23,25 +24,37 @@ const RETRIES_WHEN_UNSAID = 5
 export const verb: Verb = {
   define(command) {
     command
-      .requiredOption('--from <dir>', 'the folder to record')
+      .argument('[path...]', 'only what changed in these files and folders of the working folder')
+      .option('--from <dir>', 'record this folder instead of the working folder')
       .requiredOption('-m, --message <text>', 'what this state is')
-      .option('-b, --branch <name>', "the branch that gets the commit (default: the store's default branch)")
+      .option(
+        '-b, --branch <name>',
+        "with --from: the branch that gets the commit (default: the store's default branch)",
+      )
       .option('--author <text>', 'who, as in "Ann <ann@example.com>"')
-      .option('--ignore <pattern>', 'leave out what matches, in the syntax of .gitignore; may be repeated', collect)
-      .option('--ignore-files', 'also honour .varveignore and .gitignore files')
+      .option(
+        '--ignore <pattern>',
+        'with --from: leave out what matches, in the syntax of .gitignore; may be repeated',
+        collect,
+      )
+      .option('--ignore-files', 'with --from: also honour .varveignore and .gitignore files')
       .option('--skip-unreadable', 'commit without the files that cannot be read; they are named')
       .option('--allow-empty', 'commit even if nothing changed')
       .option(
         '--retry [times]',
-        `if the branch moves meanwhile, commit on top of it, so often (${RETRIES_WHEN_UNSAID})`,
+        `with --from: if the branch moves meanwhile, commit on top of it, so often (${RETRIES_WHEN_UNSAID})`,
         parseCount,
       )
   },
   about: `
-Everything below DIR is recorded, hidden files too, except a .varve folder and what --ignore leaves out. Nothing is
+In a working folder there is no staging area: all of it is recorded on its branch, less what .gitignore, .varveignore and
+the setting "ignore" name. Files that look as they did at the last commit are not read again.
+
+With --from, everything below DIR is recorded, hidden files too, except a .varve folder and what --ignore leaves out. Nothing is
 visible in the store before all of it is safely written. If nothing changed since the last commit, none is made.`,
   examples: [
-    { command: 'varve commit --from . -m "before the move"', does: 'record this folder' },
+    { command: 'varve commit -m "before the move"', does: 'record the working folder' },
+    { command: 'varve commit -m "only the docs" docs', does: 'a part of it' },
     {
       command: 'varve commit --from ~/work --ignore node_modules/ --ignore "*.tmp" -m nightly',
       does: 'leave some of it out',
@@ -74,8 +87,13 @@ visible in the store before all of it is safely written. If nothing changed sinc
 
   async run(context, command) {
     const options = command.opts<Options>()
-    const repository = await context.open()
     const author = options.author ?? nonEmpty(context.io.env.VARVE_AUTHOR)
+    if (options.from === undefined) {
+      await commitFolder(context, command, options, author)
+      return EXIT.ok
+    }
+    if (command.args.length > 0) throw new UsageError('--from records a whole folder', 'leave out the paths')
+    const repository = await context.open()
     const result = await repository.commitFrom(context.resolvePath(options.from), {
       ...context.work,
       branch: options.branch,
@@ -91,6 +109,41 @@ visible in the store before all of it is safely written. If nothing changed sinc
     else await sayResult(context, repository, options.message, result)
     return EXIT.ok
   },
+}
+
+async function commitFolder(
+  context: Context,
+  command: VerbCommand,
+  options: Options,
+  author: string | undefined,
+): Promise<void> {
+  for (const [name, value] of [
+    ['--branch', options.branch],
+    ['--ignore', options.ignore],
+    ['--ignore-files', options.ignoreFiles],
+    ['--retry', options.retry],
+  ] as const) {
+    if (value !== undefined)
+      throw new UsageError(`${name} goes with --from`, 'in a working folder, "varve switch" chooses')
+  }
+  if (context.namedStorePath !== undefined) {
+    throw new UsageError(
+      'a store named by --store or VARVE_STORE has no working folder',
+      'say which folder: --from DIR',
+    )
+  }
+  const folder = await context.openFolder()
+  const paths = command.args.map((path) => folder.pathWithin(path, context.folder))
+  const result = await folder.commit({
+    ...context.work,
+    message: options.message,
+    author,
+    paths: paths.length === 0 ? undefined : paths,
+    skipUnreadable: options.skipUnreadable === true,
+    allowEmpty: options.allowEmpty === true,
+  })
+  if (context.json) await context.out.json(resultJson(result))
+  else await sayResult(context, folder.repository, options.message, result)
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
@@ -130,7 +183,7 @@ async function sayResult(
   for (const warning of result.warnings) await context.warn(warning)
   for (const { path, reason } of result.skipped) await context.warn(`skipped ${plainLine(path)}: ${reason}`)
   if (result.commit === undefined) {
-    const tip = await repository.resolve(`heads/${result.branch}`)
+    const tip = await repository.resolve(result.branch === 'HEAD' ? 'HEAD' : `heads/${result.branch}`)
     await context.say(`nothing changed; ${branch} stays at ${shortId(tip)}`)
   } else {
     const id = context.colors.yellow(shortId(result.commit.id))

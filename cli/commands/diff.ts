@@ -1,39 +1,39 @@
-import { Option } from 'commander'
-import { type ChangeStyle, printChanges } from '../changeText.js'
+import { filesBetween, filesOfFolder } from '../changedFile.js'
+import { type DiffStyle, printDifferences, wantsChangedBytes } from '../changeText.js'
+import type { VerbCommand } from '../command.js'
+import type { Context } from '../context.js'
+import { addDiffOptions, readDiffStyle } from '../diffOptions.js'
 import { EXIT, UsageError } from '../errors.js'
-import { changeJson } from '../shapes.js'
 import { splitRange, trimSlashes } from '../values.js'
 import type { Verb } from '../verb.js'
-
-interface Options {
-  readonly stat?: boolean
-  readonly nameStatus?: boolean
-  readonly exitCode?: boolean
-}
+import { openToLook } from './status.js'
 
 export const verb: Verb = {
   define(command) {
     command
-      .argument('<a>', 'the earlier revision, or a range A..B')
-      .argument('[b]', 'the later revision')
-      .addOption(new Option('--stat', 'one line a file with a bar').conflicts('nameStatus'))
-      .option(
-        '--name-status',
-        'only a letter and the path: A added, D removed, M modified, T type, X executable or not',
-      )
+      .argument('[a]', 'the earlier revision, or a range A..B (default: where the working folder stands)')
+      .argument('[b]', 'the later revision (default: the working folder as it is)')
+    addDiffOptions(command)
+    command
       .option('--exit-code', 'exit with 1 if anything differs')
-      .usage('[options] <a> <b> [-- path...]   or   <a>..<b> [-- path...]')
+      .usage('[options] [a] [b] [-- path...]   or   <a>..<b> [-- path...]')
       .takePathsAfterDashes()
   },
   about: `
-For each file: how many bytes are new and how many are gone. That is found from chunks, whatever kind of file it is,
-and without reading what both sides share. Times are no difference.`,
+Between two revisions, or between one and the working folder as it is. Prints a unified diff in Git's form: patch and git apply take it, where no binaries differ. A file is binary when there
+is a NUL in its first 8,000 bytes; of binaries, and of files longer than 64 MiB, a line says how many bytes really
+changed. That is found from chunks, without reading what both sides share. Times are no difference.
+
+Files that moved are found by their content: the same, or at least half of it, which is not looked for among more than
+400 files that went and 400 that came.`,
   examples: [
+    { command: 'varve diff', does: 'what is not committed yet' },
     { command: 'varve diff main~1 main', does: 'what the last commit changed' },
+    { command: 'varve diff v1.0 main | git apply', does: 'the same changes in another folder' },
     { command: 'varve diff v1.0..v2.0 --stat -- src docs', does: 'in two folders only' },
     { command: 'varve diff a b --name-status --exit-code', does: 'for a script' },
   ],
-  json: 'Change[]',
+  json: 'Change[]          // with hunks; with --stat only line counts; with the other forms neither',
   statuses: {
     [EXIT.failed]: 'with --exit-code: something differs',
     [EXIT.notFound]: true,
@@ -42,40 +42,53 @@ and without reading what both sides share. Times are no difference.`,
   completes: ['range', 'revision'],
 
   async run(context, command) {
-    const options = command.opts<Options>()
-    const [a, b] = sides(command.args)
-    const style: ChangeStyle = options.nameStatus ? 'name-status' : options.stat ? 'stat' : 'full'
+    const style = readDiffStyle(command)
+    const range = sides(command.args)
+    if (range === undefined) {
+      const differs = await diffFolder(context, command, style)
+      return command.opts<{ exitCode?: boolean }>().exitCode === true && differs ? EXIT.failed : EXIT.ok
+    }
+    const [a, b] = range
     const repository = await context.openToRead()
-    const changes = repository.diff(a, b, {
-      changedBytes: context.json || style !== 'name-status',
+    const [before, after] = [await repository.at(a), await repository.at(b)]
+    const changes = repository.diff(before.id, after.id, {
+      changedBytes: wantsChangedBytes(context, style),
+      renames: style.renames,
       signal: context.signal,
       ...(command.paths.length === 0 ? {} : { paths: command.paths.map(trimSlashes) }),
     })
-    let differs = false
-    if (context.json) {
-      await context.out.jsonArray(
-        (async function* () {
-          for await (const change of changes) {
-            differs = true
-            yield changeJson(change)
-          }
-        })(),
-      )
-    } else {
-      differs = await printChanges(context, changes, style)
-    }
-    return options.exitCode === true && differs ? EXIT.failed : EXIT.ok
+    const differs = await printDifferences(context, filesBetween(before, after, changes), style)
+    return command.opts<{ exitCode?: boolean }>().exitCode === true && differs ? EXIT.failed : EXIT.ok
   },
 }
 
-function sides(operands: readonly string[]): readonly [string, string] {
-  const [first = '', second] = operands
+/** A revision beside the working folder as it is. */
+async function diffFolder(context: Context, command: VerbCommand, style: DiffStyle): Promise<boolean> {
+  const [rev] = command.args
+  if (context.namedStorePath !== undefined) {
+    const hint = rev === undefined ? undefined : `varve diff ${rev}~1 ${rev}`
+    throw new UsageError('diff needs two revisions where a store is named: A B or A..B', hint)
+  }
+  const folder = await openToLook(context)
+  const paths = command.paths.map((path) => folder.pathWithin(path, context.folder))
+  const changes = await folder.diff(rev, { ...context.work, ...(paths.length === 0 ? {} : { paths }) })
+  const id = rev === undefined ? folder.head.id : await folder.repository.resolve(rev)
+  const before = id === undefined ? undefined : await folder.repository.at(id)
+  return printDifferences(context, asyncOf(filesOfFolder(before, folder.path, changes)), style)
+}
+
+async function* asyncOf<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items
+}
+
+/** `undefined`: one side is the working folder. */
+function sides(operands: readonly string[]): readonly [string, string] | undefined {
+  const [first, second] = operands
+  if (first === undefined) return undefined
   const range = splitRange(first)
   if (range !== undefined && second !== undefined) {
     throw new UsageError(`'${first}' is a range already; '${second}' is one revision too many`, 'paths go after --')
   }
   if (range !== undefined) return [range.from, range.to]
-  if (second === undefined)
-    throw new UsageError('diff needs two revisions: A B or A..B', `varve diff ${first}~1 ${first}`)
-  return [first, second]
+  return second === undefined ? undefined : [first, second]
 }

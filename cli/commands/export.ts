@@ -6,6 +6,7 @@ import type { Verb } from '../verb.js'
 interface Options {
   readonly into?: boolean
   readonly overwrite?: boolean
+  readonly owner?: boolean
 }
 
 export const verb: Verb = {
@@ -16,12 +17,13 @@ export const verb: Verb = {
       .argument('[path...]', 'only these files and folders')
       .option('--into', 'DIR may hold other things already; they stay')
       .option('--overwrite', 'with --into: files that are in the way are replaced')
+      .option('--owner', 'also set owners, by number, where they are recorded; takes privileges')
       .usage('[options] <rev> <dir> [--] [path...]')
       .takePathsAfterDashes()
   },
   about: `
-Contents, names, modes, times and symlinks come back as they were recorded. Nothing is written outside DIR, whatever
-the names in the store are. Every byte is checked on its way.`,
+Contents, names, modes, times, symlinks and hard links come back as they were recorded, owners with --owner. Nothing is
+written outside DIR, whatever the names in the store are. Every byte is checked on its way.`,
   examples: [
     { command: 'varve export main /tmp/out', does: 'the newest state' },
     { command: 'varve export main@{yesterday} /tmp/out docs', does: 'a folder as it was yesterday' },
@@ -53,6 +55,7 @@ the names in the store are. Every byte is checked on its way.`,
       ...(paths.length === 0 ? {} : { paths }),
       into: options.into === true,
       overwrite: options.overwrite === true,
+      owner: options.owner === true,
     })
     for (const warning of result.warnings) await context.warn(warning)
     if (context.json) {

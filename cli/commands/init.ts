@@ -1,7 +1,6 @@
-import { mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Option } from 'commander'
-import type { CreateOptions, Repository } from '../../src/index.js'
+import type { CreateOptions } from '../../src/index.js'
 import { EXIT, UsageError } from '../errors.js'
 import { STORE_IN_FOLDER } from '../store.js'
 import { sizeText } from '../text.js'
@@ -52,16 +51,11 @@ ids, so all copies of a store share it. "varve vg extend" adds files to a store 
     const path =
       dir === undefined && named !== undefined ? named : join(context.resolvePath(dir ?? '.'), STORE_IN_FOLDER)
     const library = await context.library()
-    const folder = dirname(path)
-    const madeFolder = path !== named && (await mkdir(folder, { recursive: true })) !== undefined
-    let repository: Repository
-    try {
-      repository = context.adopt(await library.Repository.create(path, createOptions(options)))
-    } catch (error) {
-      // What stands in it now is not ours to take away; an empty folder is.
-      if (madeFolder) await rmdir(folder).catch(() => undefined)
-      throw error
-    }
+    const inFolder = path !== named
+    const made = inFolder
+      ? (await library.WorkingFolder.init(dirname(dirname(path)), createOptions(options))).repository
+      : await library.Repository.create(path, createOptions(options))
+    const repository = context.adopt(made)
     const { hash, chunker, peSize } = repository.profile
     const { value: defaultBranch } = await repository.config.get('default-branch')
     if (context.json) {

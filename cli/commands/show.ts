@@ -1,5 +1,7 @@
-import { printChanges } from '../changeText.js'
+import { filesBetween } from '../changedFile.js'
+import { printDifferences, wantsChangedBytes } from '../changeText.js'
 import { CommitPrinter } from '../commitText.js'
+import { addDiffOptions, readDiffStyle } from '../diffOptions.js'
 import { printEntries } from '../entryText.js'
 import { EXIT, UsageError } from '../errors.js'
 import { changeJson, commitJson, entryJson } from '../shapes.js'
@@ -10,10 +12,13 @@ import type { Verb } from '../verb.js'
 export const verb: Verb = {
   define(command) {
     command.argument('[rev]', 'the commit', 'HEAD')
+    addDiffOptions(command)
   },
-  about: 'Changes are those against the first parent; a first commit shows the files at its root instead.',
+  about: `
+Changes are those against the first parent, printed as by diff; a first commit shows the files at its root instead.`,
   examples: [
     { command: 'varve show', does: 'the newest commit of the default branch' },
+    { command: 'varve show main~1 --stat', does: 'which files the one before changed, and how much' },
     { command: 'varve show main~2 --json', does: 'the one two before, for a program' },
   ],
   json: '{ commit: Commit, changes: Change[] }          // a first commit: { commit: Commit, entries: Entry[] }',
@@ -21,6 +26,7 @@ export const verb: Verb = {
   completes: ['revision'],
 
   async run(context, command) {
+    const style = readDiffStyle(command)
     const [rev = 'HEAD'] = command.args
     const { path } = splitRevisionPath(rev)
     if (path !== undefined)
@@ -28,7 +34,12 @@ export const verb: Verb = {
     const repository = await context.openToRead()
     const commit = await repository.commit(rev)
     const [parent] = commit.parents
-    const changes = () => repository.diff(parent ?? '', commit.id, { changedBytes: true, signal: context.signal })
+    const changes = () =>
+      repository.diff(parent ?? '', commit.id, {
+        changedBytes: wantsChangedBytes(context, style),
+        renames: style.renames,
+        signal: context.signal,
+      })
     const entries = async () => (await repository.at(commit.id)).list('')
     if (context.json) {
       const list: unknown[] = []
@@ -44,7 +55,8 @@ export const verb: Verb = {
       await printEntries(context, await entries(), { long: true, paths: false })
       await context.out.line(`first commit: ${counted(commit.tree.files, 'file')}, ${sizeText(commit.tree.sizeBytes)}`)
     } else {
-      await printChanges(context, changes(), 'full')
+      const [before, after] = [await repository.at(parent), await repository.at(commit.id)]
+      await printDifferences(context, filesBetween(before, after, changes()), style)
     }
     return EXIT.ok
   },

@@ -27,8 +27,11 @@ export const ERROR_CODES = [
   'STORE_LOCKED',
   'LEASE_LOST',
   'SNAPSHOT_GONE',
+  'UNCOMMITTED_CHANGES',
+  'SWITCH_INTERRUPTED',
   // The store, its files and volumes
   'STORE_NOT_FOUND',
+  'WORKTREE_NOT_FOUND',
   'STORE_EXISTS',
   'NOT_A_STORE',
   'FORMAT_NEWER',

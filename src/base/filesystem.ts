@@ -50,6 +50,8 @@ export interface FileSystem {
   open(path: Buffer, how: 'read' | 'create'): OpenFile
   mkdir(path: Buffer): void
   symlink(target: Buffer, path: Buffer): void
+  /** Makes `path` another name of the file `existing`, which must not be a symlink. Fails if something is there. */
+  link(existing: Buffer, path: Buffer): void
   rename(from: Buffer, to: Buffer): void
   unlink(path: Buffer): void
   rmdir(path: Buffer): void

@@ -13,6 +13,7 @@ import { decodeFrameAsync } from '../codec/compressor.js'
 import { createHasher, type Hasher } from '../codec/hasher.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
+import { healCopy } from '../volume/heal.js'
 import { Lease } from '../volume/lease.js'
 import { type ChunkLocation, EXTENT_CLASS, type StoredExtent } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
@@ -291,7 +292,8 @@ export class ChunkStore implements ObjectReader {
   private async heal(extent: DecodedExtent, stored: StoredExtent, pv: number): Promise<void> {
     if (this.group.readOnly) return
     try {
-      await this.group.heal({ ...stored, hashes: this.idsOf(extent) }, pv)
+      const volume = this.group.volume(pv)
+      if (volume) await healCopy(this.group.catalog, volume, { ...stored, hashes: this.idsOf(extent) })
     } catch (error) {
       // The reader has what it asked for. What is still damaged is found by the next read, and named by verify.
       if (!isVarveError(error)) throw error

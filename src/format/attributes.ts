@@ -3,13 +3,14 @@
  * parallel to the directory's.
  *
  *   leaf      00 ‖ entry+
- *   entry     name blob ‖ present u8 ‖ [mtime] ‖ [mode] ‖ [owner] ‖ [xattrs] ‖ [below]
- *   present   bit 0 mtime, 1 mode, 2 owner, 3 xattrs, 4 below; rest 0
+ *   entry     name blob ‖ present u8 ‖ [mtime] ‖ [mode] ‖ [owner] ‖ [xattrs] ‖ [below] ‖ [link]
+ *   present   bit 0 mtime, 1 mode, 2 owner, 3 xattrs, 4 below, 5 link; rest 0
  *   mtime     seconds zigzag ‖ nanoseconds varint, 0 … 999,999,999
  *   mode      varint, 0 … 0o7777
  *   owner     uid varint ‖ gid varint, each 0 … 2^32 - 1
  *   xattrs    count varint ‖ (name blob ‖ value blob)*, names strictly growing
  *   below     content, not empty
+ *   link      8 bytes; never beside below, or under the empty name
  *   inner     level u8, 1 … 60 ‖ (last name blob ‖ id 32 ‖ entries varint)+
  *
  * The empty name is the directory itself and sorts first. No xattrs and unrecorded xattrs are two things.
@@ -30,6 +31,8 @@ export interface Attributes {
   readonly mode?: number
   readonly owner?: { readonly uid: number; readonly gid: number }
   readonly xattrs?: readonly ExtendedAttribute[]
+  /** The same 16 lower-case hex digits on all hard links of one file in a tree. They mean nothing else. */
+  readonly linkGroup?: string
 }
 
 export interface ExtendedAttribute {
@@ -62,11 +65,14 @@ const MODE_BIT = 2
 const OWNER_BIT = 4
 const XATTRS_BIT = 8
 const BELOW_BIT = 16
-const PRESENT_MAX = 31
+const LINK_BIT = 32
+const PRESENT_MAX = 63
 
 const NS_PER_SECOND = 1_000_000_000n
 const MODE_MAX = 0o7777
 const OWNER_MAX = 0xffff_ffff
+const LINK_GROUP_BYTES = 8
+const LINK_GROUP_PATTERN = /^[0-9a-f]{16}$/
 
 /** @throws {VarveError} `INVALID_PATH` for names that cannot be, `INVALID_ARGUMENT`, `LIMIT_EXCEEDED` */
 export function encodeAttributesLeaf(entries: readonly AttributesEntry[]): Buffer {
@@ -106,13 +112,14 @@ export function decodeAttributesNode(bytes: Uint8Array): AttributesNode {
 }
 
 function encodeEntry(writer: ByteWriter, entry: AttributesEntry): void {
-  const { mtimeNs, mode, owner, xattrs } = entry.attributes
+  const { mtimeNs, mode, owner, xattrs, linkGroup } = entry.attributes
   const present =
     (mtimeNs === undefined ? 0 : MTIME_BIT) |
     (mode === undefined ? 0 : MODE_BIT) |
     (owner === undefined ? 0 : OWNER_BIT) |
     (xattrs === undefined ? 0 : XATTRS_BIT) |
-    (entry.below.shape === 0 ? 0 : BELOW_BIT)
+    (entry.below.shape === 0 ? 0 : BELOW_BIT) |
+    (linkGroup === undefined ? 0 : LINK_BIT)
   writer.name(entry.name).u8(present)
   if (mtimeNs !== undefined) {
     const { seconds, nanoseconds } = splitTime(mtimeNs)
@@ -125,6 +132,7 @@ function encodeEntry(writer: ByteWriter, entry: AttributesEntry): void {
     for (const xattr of xattrs) writer.name(xattr.name).blob(xattr.value)
   }
   if (entry.below.shape !== 0) encodeContent(writer, entry.below)
+  if (linkGroup !== undefined) writer.bytes(Buffer.from(linkGroup, 'hex'))
 }
 
 function decodeEntry(reader: ByteReader): AttributesEntry {
@@ -137,10 +145,16 @@ function decodeEntry(reader: ByteReader): AttributesEntry {
     ...(present & OWNER_BIT ? { owner: { uid: reader.varint(), gid: reader.varint() } } : undefined),
     ...(present & XATTRS_BIT ? { xattrs: decodeXattrs(reader) } : undefined),
   }
-  if ((present & BELOW_BIT) === 0) return { name, attributes, below: EMPTY_CONTENT }
+  const below = present & BELOW_BIT ? decodeBelow(reader) : EMPTY_CONTENT
+  if ((present & LINK_BIT) === 0) return { name, attributes, below }
+  const linkGroup = reader.bytes(LINK_GROUP_BYTES).toString('hex')
+  return { name, attributes: { ...attributes, linkGroup }, below }
+}
+
+function decodeBelow(reader: ByteReader): Content {
   const below = decodeContent(reader)
   if (below.shape === 0) throw reader.fail('has an entry that holds an empty sequence')
-  return { name, attributes, below }
+  return below
 }
 
 function decodeTime(reader: ByteReader): bigint {
@@ -173,7 +187,8 @@ function leafProblem(entries: readonly AttributesEntry[]): Problem | undefined {
       (entry.name === '' ? undefined : nameProblem(entry.name)) ??
       orderProblem(previous, entry.name) ??
       attributesProblem(entry.attributes) ??
-      contentUseProblem(entry.below, 'sequence')
+      contentUseProblem(entry.below, 'sequence') ??
+      linkProblem(entry)
     if (found) return found
     previous = entry.name
   }
@@ -190,6 +205,13 @@ function attributesProblem({ mtimeNs, mode, owner, xattrs }: Attributes): Proble
     return problem(`has the impossible owner ${owner.uid}:${owner.gid}`)
   }
   return xattrs === undefined ? undefined : xattrsProblem(xattrs)
+}
+
+/** Directories have one name, and need not say whether it is the only one. */
+function linkProblem({ name, attributes: { linkGroup }, below }: AttributesEntry): Problem | undefined {
+  if (linkGroup === undefined) return undefined
+  if (!LINK_GROUP_PATTERN.test(linkGroup)) return problem(`has the impossible link group ${JSON.stringify(linkGroup)}`)
+  return name === '' || below.shape !== 0 ? problem('has a directory in a link group') : undefined
 }
 
 function isOwnerId(id: number): boolean {

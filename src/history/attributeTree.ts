@@ -130,7 +130,8 @@ function sameButTimes(a: Attributes, b: Attributes): boolean {
     a.mode === b.mode &&
     a.owner?.uid === b.owner?.uid &&
     a.owner?.gid === b.owner?.gid &&
-    sameXattrs(a.xattrs, b.xattrs)
+    sameXattrs(a.xattrs, b.xattrs) &&
+    a.linkGroup === b.linkGroup
   )
 }
 

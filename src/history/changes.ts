@@ -9,6 +9,7 @@ import type { TreeEntry, TreeEntryKind } from '../format/tree.js'
 import { changedBytes } from './contentDiff.js'
 import type { TreeRoot } from './entries.js'
 import { isBelow, type PathLike, parsePath } from './paths.js'
+import { type MovedChange, withRenames } from './renames.js'
 import { diffTrees, type TreeChange } from './treeDiff.js'
 
 export interface EntrySummary {
@@ -21,8 +22,9 @@ export interface EntrySummary {
 
 /**
  * `type-changed`: one kind of entry took the place of another. `mode-changed`: only the executable bit differs.
+ * `renamed`: only with `renames`; the content may have changed too.
  */
-export type ChangeKind = 'added' | 'removed' | 'modified' | 'type-changed' | 'mode-changed'
+export type ChangeKind = 'added' | 'removed' | 'modified' | 'type-changed' | 'mode-changed' | 'renamed'
 
 export interface Change {
   /** For people: bytes that are not UTF-8 show as U+FFFD. */
@@ -32,6 +34,12 @@ export interface Change {
   readonly kind: ChangeKind
   readonly before?: EntrySummary
   readonly after?: EntrySummary
+  /** Of what was renamed: the path it had before, for people. */
+  readonly from?: string
+  /** The same, exact. */
+  readonly fromBytes?: Buffer
+  /** Of what was renamed: how much of the larger content both have, in percent; 100 only for the same content. */
+  readonly similarity?: number
   /** With `changedBytes`: bytes of chunks that only the new content has. */
   readonly addedBytes?: number
   /** With `changedBytes`: bytes of chunks that only the old content has. */
@@ -43,6 +51,11 @@ export interface DiffOptions {
   readonly paths?: readonly PathLike[] | undefined
   /** Say for each file how many bytes really changed, from chunks. */
   readonly changedBytes?: boolean | undefined
+  /**
+   * Find files that moved: the same content first, then those at least half alike, unless they are very many. Changes
+   * come only once all are known, and are held in memory until then. Default false.
+   */
+  readonly renames?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -53,6 +66,18 @@ export async function* diffRoots(
   b: TreeRoot,
   options: DiffOptions = {},
 ): AsyncGenerator<Change> {
+  const changes = treeChanges(reader, a, b, options)
+  const found = options.renames ? withRenames(reader, changes, options.signal) : changes
+  for await (const change of found) yield await describe(reader, change, options)
+}
+
+/** Those that are asked for, one for each path. */
+async function* treeChanges(
+  reader: ObjectReader,
+  a: TreeRoot,
+  b: TreeRoot,
+  options: DiffOptions,
+): AsyncGenerator<TreeChange> {
   const filters = options.paths?.map(parsePath)
   let held: TreeChange | undefined
   for await (const change of diffTrees(reader, a.tree, b.tree)) {
@@ -60,34 +85,45 @@ export async function* diffRoots(
     if (filters && !filters.some((filter) => isBelow(segments(change.path), filter))) continue
     // A changed type comes as a removal and an addition at one path.
     if (held?.path === change.path) {
-      yield await describe(reader, { ...held, ...change, kind: 'modified' }, options)
+      yield { ...held, ...change, kind: 'modified' }
       held = undefined
       continue
     }
-    if (held) yield await describe(reader, held, options)
+    if (held) yield held
     held = change
   }
-  if (held) yield await describe(reader, held, options)
+  if (held) yield held
 }
 
 function segments(path: ByteName): ByteName[] {
   return path.split('/') as ByteName[]
 }
 
-async function describe(reader: ObjectReader, change: TreeChange, options: DiffOptions): Promise<Change> {
+async function describe(reader: ObjectReader, change: MovedChange, options: DiffOptions): Promise<Change> {
   const { before, after } = change
   const counts = options.changedBytes ? await changedBytes(reader, contentOf(before), contentOf(after)) : undefined
+  return {
+    ...describeChange(change),
+    ...(counts ? { addedBytes: counts.added, removedBytes: counts.removed } : {}),
+  }
+}
+
+/** What can be said of a change without reading anything. */
+export function describeChange(change: MovedChange): Change {
+  const { before, after, from, similarity } = change
   return {
     path: nameToText(change.path),
     pathBytes: nameToBytes(change.path),
     kind: kindOf(change),
     ...(before ? { before: summary(before) } : {}),
     ...(after ? { after: summary(after) } : {}),
-    ...(counts ? { addedBytes: counts.added, removedBytes: counts.removed } : {}),
+    ...(from === undefined ? {} : { from: nameToText(from), fromBytes: nameToBytes(from) }),
+    ...(similarity === undefined ? {} : { similarity }),
   }
 }
 
-function kindOf({ before, after }: TreeChange): ChangeKind {
+function kindOf({ before, after, from }: MovedChange): ChangeKind {
+  if (from !== undefined) return 'renamed'
   if (!before) return 'added'
   if (!after) return 'removed'
   if (before.kind !== after.kind) return 'type-changed'

@@ -9,7 +9,8 @@
  * awaited, so that what is written may be streamed from the draft itself.
  *
  * What is recorded beside the content moves with it: a removed path loses it, a written file keeps all but its
- * modification time. Where the base records nothing, nothing is recorded.
+ * modification time and its hard links. A file that is copied within the draft is no hard link either; those of a copied
+ * directory stay what they were. Where the base records nothing, nothing is recorded.
  */
 import { VarveError } from '../base/errors.js'
 import { type ByteName, nameFromText, nameToBytes, nameToText } from '../base/names.js'
@@ -28,7 +29,7 @@ import {
   type Recorded,
   UNRECORDED,
 } from './draftOverlay.js'
-import { recordOfWritten } from './draftStore.js'
+import { recordOfWritten, withoutLinkGroup } from './draftStore.js'
 import { DraftTree, type Found } from './draftTree.js'
 import { type EntryInfo, notAFile, pathNotFound, type TreeRoot } from './entries.js'
 import { describePath, isBelow, joinPath, type PathLike, parsePath } from './paths.js'
@@ -172,7 +173,7 @@ export class Draft {
       const target = parsePath(to)
       const segments = parsePath(from)
       const root = typeof source === 'function' ? await source() : source
-      const state = await (root ? this.tree.takeFrom(root, segments) : this.tree.take(segments))
+      const state = root ? await this.tree.takeFrom(root, segments) : withoutLinkGroup(await this.tree.take(segments))
       await this.refuseOverwrite(target, state)
       this.tree.put(await this.tree.place(target), state)
     })

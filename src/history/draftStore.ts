@@ -30,7 +30,10 @@ export async function recordOfState(
   return recordOfWritten(await recordOf(reader, parent?.below, name), entry.executable)
 }
 
-/** A written file keeps mode, owner and extended attributes; when it was changed is no longer known. */
+/**
+ * A written file keeps mode, owner and extended attributes. When it was changed is no longer known, and of its hard links it
+ * is none any more: what was written went to this path alone.
+ */
 export function recordOfWritten(record: AttributesEntry | undefined, executable: boolean): AttributesEntry | undefined {
   if (!record) return undefined
   const { mode, owner, xattrs } = record.attributes
@@ -45,6 +48,13 @@ export function recordOfWritten(record: AttributesEntry | undefined, executable:
   })
 }
 
+/** A file as a name of its own file alone. Of what is in a directory nothing is changed. */
+export function withoutLinkGroup(state: OverlayState): OverlayState {
+  if (state.is !== 'entry' || state.recorded.inherited || !state.recorded.value) return state
+  const { linkGroup: _left, ...attributes } = state.recorded.value.attributes
+  return { ...state, recorded: { inherited: false, value: unlessEmpty({ ...state.recorded.value, attributes }) } }
+}
+
 function modeFor(mode: number, executable: boolean): number {
   const isExecutable = (mode & OWNER_EXECUTE_BIT) !== 0
   if (executable === isExecutable) return mode
@@ -56,8 +66,8 @@ function unlessEmpty(record: AttributesEntry): AttributesEntry | undefined {
   return record.below.shape === 0 && isUnrecorded(record.attributes) ? undefined : record
 }
 
-function isUnrecorded({ mtimeNs, mode, owner, xattrs }: Attributes): boolean {
-  return mtimeNs === undefined && mode === undefined && owner === undefined && xattrs === undefined
+function isUnrecorded(attributes: Attributes): boolean {
+  return Object.values(attributes).every((value) => value === undefined)
 }
 
 export interface StoredDirectory {

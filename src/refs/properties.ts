@@ -22,7 +22,7 @@ interface Definition {
   readonly accept: (value: string) => string
 }
 
-const ATTRIBUTE_NAMES = ['mtime', 'mode', 'owner'] as const
+const ATTRIBUTE_NAMES = ['mtime', 'mode', 'owner', 'links'] as const
 export type AttributeName = (typeof ATTRIBUTE_NAMES)[number]
 
 export const PROPERTIES = {
@@ -32,8 +32,8 @@ export const PROPERTIES = {
     accept: (value) => oneLine('author', value),
   },
   attributes: {
-    default: 'mtime,mode',
-    description: 'what commits of a file tree record beside contents: any of mtime, mode, owner; or none',
+    default: 'mtime,mode,links',
+    description: 'what commits of a file tree record beside contents: any of mtime, mode, owner, links; or none',
     accept: (value) => formatAttributes(parseAttributes(value)),
   },
   compression: {
@@ -46,6 +46,16 @@ export const PROPERTIES = {
     description: 'the branch meant where none is named',
     accept: (value) => {
       requireRefName(value, 'branch')
+      return value
+    },
+  },
+  ignore: {
+    default: '',
+    description: 'what working folders leave out: patterns as in .gitignore, one a line',
+    accept: (value) => {
+      if (value.includes('\0')) {
+        throw new VarveError('INVALID_ARGUMENT', 'ignore is text, without NUL', { actual: value })
+      }
       return value
     },
   },

@@ -19,6 +19,8 @@ export interface RevisionContext {
   readonly clock: Clock
   /** The branch that `HEAD` and `@` stand for. */
   readonly head: string
+  /** The commit that they stand for, where that is not simply where the branch is: in a working folder. */
+  readonly headId?: Hash | undefined
   /** Ids of commits that begin with these hex digits. */
   findByPrefix(prefix: string): Promise<Hash[]>
 }
@@ -49,6 +51,7 @@ async function resolveBase(context: RevisionContext, parsed: ParsedRevision): Pr
   if (parsed.at !== undefined) return resolveInReflog(context, parsed, parsed.at)
   const { name } = parsed
   if (name === 'HEAD') {
+    if (context.headId !== undefined) return context.headId
     const row = context.refs.get(branchRef(context.head))
     if (row) return row.target
     const wanted = { ...parsed, name: context.head }

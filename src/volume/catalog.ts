@@ -26,7 +26,7 @@ export interface CatalogTransaction {
 }
 
 /** Exclusive or of the row checks of all rows of a table. */
-export type SumName = 'refs_check' | 'properties_check'
+export type SumName = 'refs_check' | 'properties_check' | 'worktrees_check'
 
 export type CounterName =
   | SumName
@@ -41,6 +41,7 @@ export type CounterName =
 const COUNTER_NAMES: readonly CounterName[] = [
   'refs_check',
   'properties_check',
+  'worktrees_check',
   'next_eid',
   'next_chunk_id',
   'next_lease',

@@ -7,7 +7,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { isVarveError, VarveError } from '../base/errors.js'
 import type { Checksum } from '../codec/checksum.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
-import { realPath, statOf } from './files.js'
+import { realPath, realPathIfAllowed, statOf } from './files.js'
 import { PayloadTables } from './payloadTables.js'
 import type { PhysicalVolume, VolumeState } from './physicalVolume.js'
 import { CATALOG_APPLICATION_ID, PAYLOAD_APPLICATION_ID } from './schema.js'
@@ -188,6 +188,14 @@ export function refuseUsedFile(
   throw new VarveError('ALREADY_EXISTS', `${path} exists already; a volume is a new file`, {
     path,
     hint: 'If it was left by a `varve vg extend` that did not end, delete it and run the command again.',
+  })
+}
+
+/** A copy of a whole group has volumes of its own; a copy of its catalog alone would share them. */
+export function sharesVolumes(layout: VolumeGroupLayout, catalogPath: string, otherCatalogPath: string): boolean {
+  return layout.physicalVolumes.some((volume) => {
+    const ours = volume.number === 0 ? undefined : locateVolume(catalogPath, volume)
+    return ours !== undefined && realPath(ours) === realPathIfAllowed(locateVolume(otherCatalogPath, volume) ?? '')
   })
 }
 

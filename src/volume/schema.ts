@@ -139,6 +139,13 @@ CREATE TABLE operation (
   detail TEXT NOT NULL,
   row_check INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE worktree (
+  id TEXT PRIMARY KEY,
+  path TEXT NOT NULL,
+  branch TEXT,
+  head BLOB,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
 CREATE TABLE property (
   dataset TEXT NOT NULL,
   name TEXT NOT NULL,

@@ -8,7 +8,7 @@
 import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Clock } from '../base/clock.js'
-import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
+import { isVarveError, VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { newUuid, type Randomness } from '../base/random.js'
 import { type Checksum, createChecksum } from '../codec/checksum.js'
@@ -17,7 +17,16 @@ import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
 import { realPath, realPathIfAllowed } from './files.js'
 import { firstLayout } from './firstLayout.js'
-import { catalogOf, identifyFile, locateVolume, openMember, recordedPath, refuseUsedFile } from './groupFiles.js'
+import {
+  catalogOf,
+  identifyFile,
+  locateVolume,
+  openMember,
+  recordedPath,
+  refuseUsedFile,
+  sharesVolumes,
+} from './groupFiles.js'
+import { wrongCopy } from './heal.js'
 import { type IsAlive, isProcessAlive } from './lease.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
@@ -208,7 +217,7 @@ export class VolumeGroup {
 
   /**
    * A visible extent from whichever of its copies is sound.
-   * @param onDamaged Told of each volume whose copy was tried before and is not what it should be; see `heal`.
+   * @param onDamaged Told of each volume whose copy was tried before and is not what it should be (heal.ts).
    * @throws {CorruptionError} `CORRUPT_EXTENT` when no copy is; `details.pv` names the volumes tried.
    * @throws {VarveError} `PV_MISSING` when the only copies lie on absent volumes.
    */
@@ -237,17 +246,7 @@ export class VolumeGroup {
           return extent
         }
         damaged.push(pv)
-        failures.push(
-          new CorruptionError(
-            'CORRUPT_EXTENT',
-            `extent ${eid} in ${member.location} is ${extent ? 'not the one the catalog names' : 'gone'}`,
-            {
-              extent: eid,
-              pv: member.uuid,
-              path: member.location,
-            },
-          ),
-        )
+        failures.push(wrongCopy(eid, member, extent !== undefined))
       } catch (error) {
         if (!isVarveError(error)) throw error
         if (error.code === 'CORRUPT_EXTENT') damaged.push(pv)
@@ -257,27 +256,6 @@ export class VolumeGroup {
     // It may have been moved or freed between the two reads; then the caller looks it up again.
     if (!this.catalog.isVisible(eid)) return undefined
     throw failures[0]
-  }
-
-  /**
-   * Puts a sound copy in the place of a damaged one (safety rule 6). Killed in the middle, the copy is still damaged, or
-   * gone, and is healed by the next who reads it.
-   * @param extent As another copy has it, with the ids computed from its bytes.
-   * @returns false when the catalog does not want the copy there any more: then it is not there.
-   */
-  async heal(extent: NewExtent, pv: number): Promise<boolean> {
-    const volume = this.requireVolume(pv)
-    await volume.remove([extent.eid])
-    const staged = await volume.stage([extent], this.catalog.counter('publish_sequence'))
-    const isWanted = this.catalog.write(() => {
-      const record = this.catalog.extent(extent.eid)
-      if (!record?.checksum.equals(extent.checksum) || !this.catalog.hasCopy(extent.eid, pv)) return false
-      const use = this.catalog.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
-      this.catalog.writeVolumeUse({ ...use, transactions: Math.max(use.transactions, staged.complete()) })
-      return true
-    })
-    if (!isWanted && pv !== 0) await volume.remove([extent.eid])
-    return isWanted
   }
 
   /** A placement policy with the use of each volume as it is now. */
@@ -493,12 +471,7 @@ export class VolumeGroup {
     if (this.isOneFile || recorded === undefined || recorded === catalogPath) return
     const there = realPathIfAllowed(recorded)
     if (there === realPath(catalogPath)) return
-    // A copy of the whole group has volumes of its own; a copy of the catalog alone would share them.
-    const shares = this.currentLayout.physicalVolumes.some((volume) => {
-      const ours = volume.number === 0 ? undefined : locateVolume(catalogPath, volume)
-      return ours !== undefined && realPath(ours) === realPathIfAllowed(locateVolume(recorded, volume) ?? '')
-    })
-    if (there !== undefined && shares) {
+    if (there !== undefined && sharesVolumes(this.currentLayout, catalogPath, recorded)) {
       throw new VarveError('PV_DUPLICATE', `${catalogPath} is a copy of the catalog at ${recorded}`, {
         paths: [catalogPath, recorded],
         hint: 'Use the original. If the copy is to take its place, move the original away first.',

@@ -1,6 +1,7 @@
 /**
  * Writes the contents of files: small ones in one synchronous go, large ones in windows, one being written while the next
- * is read. Runs of zeros become holes, which read the same and take no space.
+ * is read. Long runs of zeros become holes, which read the same and take no space. Short ones do not: a file of many small
+ * holes is slow to write, and lies about the disk in pieces.
  */
 import { CorruptionError, type VarveError } from '../base/errors.js'
 import type { OpenFile } from '../base/filesystem.js'
@@ -11,9 +12,11 @@ import { readPieces } from '../history/contentRead.js'
 
 /** Contents up to this size are in memory before their file is made. */
 export const WINDOW_BYTES = MIB
-/** Aligned blocks of zeros of this size are not written. */
-const HOLE_BYTES = 64 * KIB
-const ZEROS = Buffer.alloc(HOLE_BYTES)
+/** Of file systems, mostly: holes begin and end at multiples of it. */
+const BLOCK_BYTES = 4 * KIB
+/** Runs of so many zeros are not written. They are looked for in each window by itself. */
+const HOLE_BYTES_MIN = 64 * KIB
+const ZEROS = Buffer.alloc(BLOCK_BYTES)
 
 export class ContentWriter {
   readonly #reader: ObjectReader
@@ -96,11 +99,18 @@ async function writeWindow(file: OpenFile, window: Buffer, position: number): Pr
 /** What is between the holes. */
 function* filledRanges(bytes: Buffer): Generator<readonly [number, number]> {
   let start = 0
-  for (let block = 0; block + HOLE_BYTES <= bytes.length; block += HOLE_BYTES) {
+  let zerosFrom = 0
+  for (let block = 0; block < bytes.length; block += BLOCK_BYTES) {
+    const end = Math.min(block + BLOCK_BYTES, bytes.length)
     // The first byte decides nearly always.
-    if (bytes[block] !== 0 || ZEROS.compare(bytes, block, block + HOLE_BYTES) !== 0) continue
-    if (start < block) yield [start, block]
-    start = block + HOLE_BYTES
+    const isZeros = bytes[block] === 0 && ZEROS.compare(bytes, block, end, 0, end - block) === 0
+    if (isZeros && end < bytes.length) continue
+    const zerosTo = isZeros ? end : block
+    if (zerosTo - zerosFrom >= HOLE_BYTES_MIN) {
+      if (start < zerosFrom) yield [start, zerosFrom]
+      start = zerosTo
+    }
+    zerosFrom = end
   }
   if (start < bytes.length) yield [start, bytes.length]
 }

@@ -2,7 +2,8 @@
  * Writes a commit's tree into a folder.
  *
  * Model: a first walk over the tree looks for everything that forbids it (exportChecks.ts), a second one writes. Files
- * come back with content, mode and time, folders get theirs when all that they hold is written.
+ * come back with content, mode and time, folders get theirs when all that they hold is written. Files of one link group
+ * become hard links (linkGroups.ts), or files of their own with a warning where the file system has none.
  *
  * Guarantees (safety rule 8): nothing is written outside the folder or through a symlink, whatever the tree says: every
  * directory that something is written into was made or looked at in this run, and symlinks are made last. What was there
@@ -27,6 +28,7 @@ import { ContentWriter, WINDOW_BYTES, wrongSize } from './contentWriter.js'
 import { lookAtDestination, makeFolders } from './destination.js'
 import { ExportChecks } from './exportChecks.js'
 import { storageError } from './faults.js'
+import { WrittenLinks } from './linkGroups.js'
 import { Pace, type PaceOptions } from './pace.js'
 import { nameRulesOf } from './pathSafety.js'
 import { type Selection, select } from './selection.js'
@@ -42,6 +44,8 @@ export interface ExportTreeOptions extends PaceOptions {
   readonly overwrite?: boolean | undefined
   /** Whether recorded owners are set, for which the system wants privileges. */
   readonly owner?: boolean | undefined
+  /** What times files get: those recorded, or `now`, the time of writing, as build tools need it. Default: `recorded`. */
+  readonly times?: 'recorded' | 'now' | undefined
   /** Whose rules for names hold. Default: those of the system this runs on. */
   readonly platform?: NodeJS.Platform | undefined
   readonly random?: Randomness | undefined
@@ -98,8 +102,13 @@ class ExportRun {
   readonly #fs: FileSystem
   readonly #pace: Pace
   readonly #contents: ContentWriter
+  readonly #links: WrittenLinks
   readonly #writer: TreeWriter
+  readonly #setsOwner: boolean
+  readonly #keepsTimes: boolean
   readonly #warnings: string[] = []
+  /** Whether any entry has its owner recorded. */
+  #sawOwner = false
   #root = ''
   #files = 0
   #directories = 0
@@ -110,9 +119,13 @@ class ExportRun {
     this.#fs = fs
     this.#pace = pace
     this.#contents = new ContentWriter(reader)
+    this.#setsOwner = options.owner === true
+    this.#keepsTimes = options.times !== 'now'
+    this.#links = new WrittenLinks(fs, this.#setsOwner)
     this.#writer = new TreeWriter(fs, {
       overwrite: options.overwrite === true,
-      owner: options.owner === true,
+      owner: this.#setsOwner,
+      links: this.#links,
       random: options.random ?? systemRandomness,
     })
   }
@@ -123,12 +136,14 @@ class ExportRun {
     try {
       if (rootIs === 'made') makeFolders(this.#fs, root)
       this.#writer.enterRoot(root, rootIs)
-      for await (const batch of inBatches(treeSteps(this.#reader, tree, selection), STEPS_PER_BATCH)) {
-        const chunks = this.#startReading(batch)
+      for await (const batch of inBatches(this.#steps(tree, selection), STEPS_PER_BATCH)) {
+        const linked = new Set(batch.filter((step) => this.#links.announce(step)))
+        const chunks = this.#startReading(batch.filter((step) => !linked.has(step)))
         for (const step of batch) {
           path = step.path
           await this.#pace.step(0, 0, path)
-          if (step.is === 'entry') await this.#writeEntry(step, chunks)
+          this.#sawOwner ||= step.attributes.owner !== undefined
+          if (step.is === 'entry') await this.#writeEntry(step, linked.has(step) ? undefined : chunks)
           else if (step.is === 'leave') this.#writer.leave(step)
           else if (path !== ROOT_NAME) this.#enter(step)
         }
@@ -138,15 +153,24 @@ class ExportRun {
       throw this.#explained(error, path)
     }
     this.#pace.report()
+    this.#warnUnlinked()
     this.#warnUndecorated()
+    if (this.#setsOwner && !this.#sawOwner) this.#warnings.push('no owner was set, because none is recorded')
     return { files: this.#files, directories: this.#directories, bytes: this.#bytes, warnings: this.#warnings }
   }
 
-  /** What is one chunk comes from one iterator for the whole batch, in order: so it is read ahead across files. */
-  #startReading(batch: readonly TreeStep[]): AsyncGenerator<Buffer> {
+  async *#steps(tree: TreeRoot, selection: Selection): AsyncGenerator<TreeStep> {
+    for await (const step of treeSteps(this.#reader, tree, selection)) {
+      const { mtimeNs: _, ...timeless } = step.attributes
+      yield this.#keepsTimes ? step : { ...step, attributes: timeless }
+    }
+  }
+
+  /** What is one chunk comes from one iterator for all these steps, in order: so it is read ahead across files. */
+  #startReading(steps: readonly TreeStep[]): AsyncGenerator<Buffer> {
     const chunks: Hash[] = []
     const manifests: Hash[] = []
-    for (const { is, entry } of batch) {
+    for (const { is, entry } of steps) {
       if (is !== 'entry' || entry.content.id === undefined) continue
       if (isOneChunk(entry.content)) chunks.push(entry.content.id)
       else manifests.push(entry.content.id)
@@ -160,13 +184,16 @@ class ExportRun {
     this.#directories++
   }
 
-  async #writeEntry(step: TreeStep, chunks: AsyncIterator<Buffer>): Promise<void> {
+  /** @param chunks `undefined` for what should be another name of a file that was written: its content is not read ahead. */
+  async #writeEntry(step: TreeStep, chunks: AsyncIterator<Buffer> | undefined): Promise<void> {
     const { path, entry } = step
     const { content, kind } = entry
     let bytesSeen = 0
     if (kind === 'gitlink') {
       this.#writer.writeGitlink(step)
       this.#warnings.push(`${JSON.stringify(nameToText(path))} stands for another repository: its folder is empty`)
+    } else if (!chunks && this.#writer.writeLink(step)) {
+      // Nothing else is to be done: mode, owner and time are the file's.
     } else if (kind === 'file' && content.size > WINDOW_BYTES) {
       await this.#writer.writeFile(step, (file) =>
         this.#contents.writeLarge(file, content, (bytes) => {
@@ -176,13 +203,23 @@ class ExportRun {
       )
     } else {
       const bytes =
-        content.shape === SHAPE_CHUNK ? await nextChunk(chunks, content) : await this.#contents.load(content)
+        chunks && content.shape === SHAPE_CHUNK ? await nextChunk(chunks, content) : await this.#contents.load(content)
       if (kind === 'symlink') this.#writer.writeSymlink(step, bytes)
       else this.#writer.writeSmallFile(step, bytes)
     }
     this.#files++
     this.#bytes += content.size
     await this.#pace.step(1, content.size - bytesSeen, path)
+  }
+
+  #warnUnlinked(): void {
+    const [first] = this.#links.refused
+    if (first === undefined) return
+    const more = this.#links.refused.length - 1
+    this.#warnings.push(
+      `${JSON.stringify(shownPath(first.path))}${more > 0 ? ` and ${more} more` : ''} could not be made a hard link and ` +
+        `became a file of its own: ${first.reason}`,
+    )
   }
 
   #warnUndecorated(): void {

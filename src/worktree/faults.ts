@@ -22,14 +22,19 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'a folder is there',
   ELOOP: 'a symlink is there',
   EMFILE: 'too many open files',
+  EMLINK: 'the file has as many names as this file system allows',
   ENAMETOOLONG: 'the name or path is too long for this file system',
   ENFILE: 'too many open files',
   ENOENT: 'not there',
   ENOSPC: 'no space left on the disk',
+  ENOSYS: 'this system does not do that',
   ENOTDIR: 'a folder of its path is no folder any more',
+  ENOTSUP: 'this file system does not do that',
+  EOPNOTSUPP: 'this file system does not do that',
   EPERM: 'operation not permitted',
   EROFS: 'the file system is read-only',
   ESTALE: 'the network file system lost it',
+  EXDEV: 'it lies on another file system',
 }
 
 /** For people, without paths. */

@@ -23,6 +23,22 @@ export interface StoredFile {
   readonly stat: FileStat
 }
 
+export interface StoreFileOptions {
+  /** Asked before anything is read. */
+  isWanted(stat: FileStat): boolean
+  /** What is stored already of a file in this very state: it is not read again. */
+  contentOf(stat: FileStat): Content | undefined
+  /** Told of the bytes of a large file as they are read; to be awaited. */
+  onBytes(bytes: number): Promise<void> | undefined
+}
+
+/** Whatever the file is, from its first byte to its last. */
+export const READ_ALL: StoreFileOptions = {
+  isWanted: () => true,
+  contentOf: () => undefined,
+  onBytes: () => undefined,
+}
+
 export class FileReader {
   readonly #fs: FileSystem
   readonly #writer: ObjectWriter
@@ -38,21 +54,15 @@ export class FileReader {
   }
 
   /**
-   * @param isWanted Asked before anything is read.
-   * @param onBytes Told of the bytes of a large file as they are read; to be awaited.
    * @returns `undefined` for a file that is not wanted.
    * @throws {ReadFailure}
    */
-  async storeFile(
-    diskPath: Buffer,
-    isWanted: (stat: FileStat) => boolean,
-    onBytes: (bytes: number) => Promise<void> | undefined,
-  ): Promise<StoredFile | undefined> {
+  async storeFile(diskPath: Buffer, options: StoreFileOptions): Promise<StoredFile | undefined> {
     try {
-      return await this.#storeOnce(diskPath, isWanted, onBytes)
+      return await this.#storeOnce(diskPath, options)
     } catch (error) {
       if (!(error instanceof ReadFailure) || error.code !== 'FILE_CHANGED') throw error
-      return this.#storeOnce(diskPath, isWanted, () => undefined)
+      return this.#storeOnce(diskPath, { ...options, onBytes: () => undefined })
     }
   }
 
@@ -67,14 +77,15 @@ export class FileReader {
 
   async #storeOnce(
     diskPath: Buffer,
-    isWanted: (stat: FileStat) => boolean,
-    onBytes: (bytes: number) => Promise<void> | undefined,
+    { isWanted, contentOf, onBytes }: StoreFileOptions,
   ): Promise<StoredFile | undefined> {
     const file = reading(() => this.#fs.open(diskPath, 'read'))
     try {
       const before = reading(() => file.stat())
       if (before.type !== 'file') throw ReadFailure.changed('it is a file no more')
       if (!isWanted(before)) return undefined
+      const known = contentOf(before)
+      if (known) return { content: known, stat: before }
       if (before.size <= SMALL_BYTES_MAX) {
         return { content: await writeContent(this.#writer, this.#readSmall(file, before)), stat: before }
       }

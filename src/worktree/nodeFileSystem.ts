@@ -20,6 +20,7 @@ import {
   ftruncateSync,
   futimesSync,
   lchownSync,
+  linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
@@ -161,6 +162,10 @@ class NodeFileSystem implements FileSystem {
 
   symlink(target: Buffer, path: Buffer): void {
     symlinkSync(target, path)
+  }
+
+  link(existing: Buffer, path: Buffer): void {
+    linkSync(existing, path)
   }
 
   rename(from: Buffer, to: Buffer): void {

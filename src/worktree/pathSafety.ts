@@ -11,6 +11,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { type ByteName, nameToBytes, nameToText } from '../base/names.js'
+import type { Randomness } from '../base/random.js'
 
 export interface NameRules {
   /** Reserved words and characters, no dot or space at the end. */
@@ -67,6 +68,21 @@ export function isStoreName(name: ByteName): boolean {
 export function isGitName(name: ByteName): boolean {
   return isDisguiseOf('git', name)
 }
+
+/**
+ * What a file is called until it is finished and takes the place of another. Left behind only by a process that was
+ * killed; never part of a tree.
+ */
+export function unfinishedName(random: Randomness): ByteName {
+  return `${UNFINISHED_PREFIX}${random.bytes(8).toString('hex')}` as ByteName
+}
+
+export function isUnfinishedName(name: ByteName): boolean {
+  return name.startsWith(UNFINISHED_PREFIX) && UNFINISHED_PATTERN.test(name)
+}
+
+const UNFINISHED_PREFIX = '.varve-unfinished-'
+const UNFINISHED_PATTERN = /^\.varve-unfinished-[0-9a-f]{16}$/
 
 /** Windows takes `name::$INDEX_ALLOCATION` for `name`, and drops dots and spaces at the end. */
 const WINDOWS_TAIL_PATTERN = /[. ]*(:.*)?$/s

@@ -9,7 +9,7 @@ import type { DirectoryEntry, FileStat, FileSystem } from '../base/filesystem.js
 import { type ByteName, joinNames, nameFromBytes, nameToText, ROOT_NAME } from '../base/names.js'
 import { diskPathOf } from './diskPath.js'
 import { IGNORE_FILE_NAMES, IgnoreRules } from './ignoreRules.js'
-import { isStoreName } from './pathSafety.js'
+import { isGitName, isStoreName, isUnfinishedName } from './pathSafety.js'
 import { ReadFailure, reading, toReadFailure, type UnreadableFile, vanished } from './readFailure.js'
 import { StoreFiles } from './storeFiles.js'
 
@@ -18,8 +18,17 @@ export interface ScanOptions {
   readonly ignore?: readonly string[] | undefined
   /** Whether .gitignore and .varveignore files are honoured. Default: false. */
   readonly ignoreFiles?: boolean | undefined
+  /** Patterns that decide last, where ignore files are honoured and neither they nor `ignore` say anything. */
+  readonly globalIgnore?: readonly string[] | undefined
   /** Absolute paths of files that are left out wherever they turn up: the store's own. They need not exist. */
   readonly storeFiles?: readonly string[] | undefined
+  /** Whether entries named `.git`, or what some file system takes for it, are left out. Default: false. */
+  readonly skipGit?: boolean | undefined
+  /**
+   * Whether an entry is of the tree that is compared with: then it is taken in although rules ignore it, and of an ignored
+   * folder only what is of the tree. Asked about an entry of the folder that was entered last.
+   */
+  readonly isTracked?: ((name: ByteName) => boolean) | undefined
 }
 
 export interface ScanStep {
@@ -37,6 +46,8 @@ interface Folder {
   readonly step: ScanStep
   readonly entries: readonly ScanEntry[]
   readonly rules: IgnoreRules
+  /** Entered only for what is tracked in it. */
+  readonly isIgnored: boolean
   next: number
 }
 
@@ -64,7 +75,8 @@ export class Scan {
 
   /** @throws {ReadFailure} when the root itself, or an ignore file, cannot be read */
   *steps(root: Buffer): Generator<ScanStep> {
-    const rules = IgnoreRules.fromPatterns(this.#options.ignore ?? [])
+    const { ignore = [], ignoreFiles, globalIgnore } = this.#options
+    const rules = IgnoreRules.fromPatterns(ignore, { global: ignoreFiles ? globalIgnore : [] })
     const open: Folder[] = [this.#enter({ is: 'enter', path: ROOT_NAME, name: ROOT_NAME, diskPath: root }, rules)]
     yield (open[0] as Folder).step
     for (let folder = open.at(-1); folder; folder = open.at(-1)) {
@@ -79,7 +91,8 @@ export class Scan {
         if (step) yield step
         continue
       }
-      const below = this.#tryEnter(step, folder.rules)
+      const isIgnored = folder.isIgnored || folder.rules.ignores(step.path, true)
+      const below = this.#tryEnter(step, folder.rules, isIgnored)
       if (!below) continue
       open.push(below)
       yield below.step
@@ -89,13 +102,16 @@ export class Scan {
   /** `undefined` for what is left out. */
   #consider(folder: Folder, { name, type }: ScanEntry): ScanStep | undefined {
     const path = joinNames(folder.step.path, name)
+    if (isUnfinishedName(name)) return undefined
+    if (this.#options.skipGit && isGitName(name) && !this.#options.isTracked?.(name)) return undefined
     if (isStoreName(name)) {
       if (name !== STORE_FOLDER) {
         this.warnings.push(`left out ${quoted(path)}: some systems take its name for that of a store`)
       }
       return undefined
     }
-    if (folder.rules.ignores(path, type === 'directory')) {
+    const isIgnored = folder.isIgnored || folder.rules.ignores(path, type === 'directory')
+    if (isIgnored && !this.#options.isTracked?.(name)) {
       this.ignored++
       return undefined
     }
@@ -107,9 +123,9 @@ export class Scan {
     return { is: type === 'directory' ? 'enter' : type, path, name, diskPath }
   }
 
-  #tryEnter(step: ScanStep, rules: IgnoreRules): Folder | undefined {
+  #tryEnter(step: ScanStep, rules: IgnoreRules, isIgnored: boolean): Folder | undefined {
     try {
-      return this.#enter(step, rules)
+      return this.#enter(step, rules, isIgnored)
     } catch (error) {
       // Without its ignore file a folder would give more than was asked for: that is nobody's to skip.
       if (!(error instanceof ReadFailure) || error instanceof IgnoreFileFailure) throw error
@@ -118,7 +134,7 @@ export class Scan {
     }
   }
 
-  #enter(step: ScanStep, rules: IgnoreRules): Folder {
+  #enter(step: ScanStep, rules: IgnoreRules, isIgnored = false): Folder {
     const stat = this.#statFolder(step.diskPath)
     const listed = reading(() => this.#fs.list(step.diskPath))
     const now = this.#statFolder(step.diskPath)
@@ -129,7 +145,7 @@ export class Scan {
       .filter(({ name }) => !storeNames.has(name))
       .sort((a, b) => (a.name < b.name ? -1 : 1))
     const ownRules = this.#options.ignoreFiles ? rules.with(step.path, this.#ignoreFilesOf(step, entries)) : rules
-    return { step: { ...step, stat }, entries, rules: ownRules, next: 0 }
+    return { step: { ...step, stat }, entries, rules: ownRules, isIgnored, next: 0 }
   }
 
   #statFolder(diskPath: Buffer): FileStat {

@@ -1,6 +1,6 @@
 /**
  * Reads a file tree into the store: contents into a tree of directories, times and modes into the attribute tree that
- * runs beside it. Nothing is visible in the store before the caller publishes.
+ * runs beside it. A file with several names is read once. Nothing is visible in the store before the caller publishes.
  *
  * Everything is taken except what ignore rules name, entries named `.varve` (or like it: pathSafety.ts), the store's own
  * files, and what is neither file, folder nor symlink. Whatever cannot be read as it stands is collected to the end, so
@@ -17,22 +17,29 @@ import { AttributesBuilder } from '../history/attributeTree.js'
 import { DirectoryBuilder } from '../history/directory.js'
 import { diskPathOf } from './diskPath.js'
 import { storageError } from './faults.js'
-import { FileReader } from './fileReader.js'
+import { FileReader, type StoredFile } from './fileReader.js'
+import { FoundLinks } from './linkGroups.js'
 import { Pace, type PaceOptions } from './pace.js'
-import { ReadFailure, type UnreadableFile, unreadableFiles } from './readFailure.js'
+import { ReadFailure, reading, type UnreadableFile, unreadableFiles } from './readFailure.js'
 import { Scan, type ScanOptions, type ScanStep } from './scan.js'
+import type { TreeBeside } from './treeBeside.js'
 
-export type RecordedAttribute = 'mtime' | 'mode' | 'owner'
+export type RecordedAttribute = 'mtime' | 'mode' | 'owner' | 'links'
 
-const RECORDED_BY_DEFAULT: readonly RecordedAttribute[] = ['mtime', 'mode']
+const RECORDED_BY_DEFAULT: readonly RecordedAttribute[] = ['mtime', 'mode', 'links']
 /** Windows makes up its mode bits, and takes no file for executable. */
 const HAS_MODES = process.platform !== 'win32'
 const OWNER_EXECUTE = 0o100
 
 export interface StoreTreeOptions extends ScanOptions, PaceOptions {
+  /**
+   * The tree that the folder stood at, and what is known of its files: what looks as it did, and has the content that
+   * tree has there, is not opened. What is in that tree is taken in even where ignore rules name it.
+   */
+  readonly beside?: TreeBeside | undefined
   /** Whether to do without what cannot be read. The root must be readable all the same. */
   readonly skipUnreadable?: boolean | undefined
-  /** What is recorded beside contents. Default: mtime and mode. */
+  /** What is recorded beside contents. Default: mtime, mode, and which files are hard links of one. */
   readonly attributes?: readonly RecordedAttribute[] | undefined
 }
 
@@ -92,9 +99,11 @@ interface OpenDirectory {
 
 class StoreRun {
   readonly #writer: ObjectWriter
+  readonly #fs: FileSystem
   readonly #options: StoreTreeOptions
   readonly #scan: Scan
   readonly #reader: FileReader
+  readonly #links = new FoundLinks()
   readonly #pace: Pace
   readonly #recorded: ReadonlySet<RecordedAttribute>
   readonly #failures: UnreadableFile[] = []
@@ -103,8 +112,10 @@ class StoreRun {
 
   constructor(writer: ObjectWriter, fs: FileSystem, options: StoreTreeOptions) {
     this.#writer = writer
+    this.#fs = fs
     this.#options = options
-    this.#scan = new Scan(fs, options)
+    const { beside } = options
+    this.#scan = new Scan(fs, beside ? { ...options, isTracked: (name) => beside.has(name) } : options)
     this.#reader = new FileReader(fs, writer, options.signal)
     this.#pace = new Pace('store', options)
     this.#recorded = new Set(options.attributes ?? RECORDED_BY_DEFAULT)
@@ -140,16 +151,23 @@ class StoreRun {
     }
   }
 
-  async #enter({ name, stat }: ScanStep): Promise<void> {
+  async #enter({ path, name, stat }: ScanStep): Promise<void> {
+    const before = await this.#options.beside?.enter(path, name)
     const directory = { tree: new DirectoryBuilder(this.#writer), attributes: new AttributesBuilder(this.#writer) }
     this.#open.push(directory)
     // The root has no parent that could hold what is recorded of it.
-    if (name === ROOT_NAME && stat) await this.#record(directory, ROOT_NAME, stat, EMPTY_CONTENT)
+    if (name !== ROOT_NAME || !stat) return
+    const attributes = before?.recorded?.attributes ?? {}
+    // Working folders of one tree may differ in their own modes, which are nobody else's.
+    if (Object.keys(attributes).length > 0) {
+      await directory.attributes.append({ name: ROOT_NAME, attributes, below: EMPTY_CONTENT })
+    } else await this.#record(directory, ROOT_NAME, stat, EMPTY_CONTENT)
   }
 
   /** @returns What the root is, when it is the root that is left. */
   async #leave({ name, path, stat }: ScanStep): Promise<Pick<StoredTree, 'tree' | 'files' | 'attributes'> | undefined> {
     const left = this.#open.pop()
+    this.#options.beside?.leave()
     if (!left) return undefined
     const { content, files } = await left.tree.finish()
     const attributes = await left.attributes.finish()
@@ -169,18 +187,21 @@ class StoreRun {
     let bytesSeen = 0
     try {
       const stored =
-        step.is === 'symlink'
+        this.#unchanged(step) ??
+        (step.is === 'symlink'
           ? await this.#reader.storeSymlink(step.diskPath)
-          : await this.#reader.storeFile(
-              step.diskPath,
-              (stat) => !this.#scan.storeFiles.has(stat),
-              (bytes) => {
+          : await this.#reader.storeFile(step.diskPath, {
+              isWanted: (stat) => !this.#scan.storeFiles.has(stat),
+              contentOf: (stat) => this.#links.contentOf(stat),
+              onBytes: (bytes) => {
                 bytesSeen += bytes
                 return this.#pace.step(0, bytes, path)
               },
-            )
+            }))
       if (!stored) return
       const { content, stat } = stored
+      this.#options.beside?.learn(name, stat, content)
+      const linkGroup = step.is === 'file' ? await this.#links.groupOf(path, stat, content) : undefined
       const executable = HAS_MODES && step.is === 'file' && (stat.mode & OWNER_EXECUTE) !== 0
       await directory.tree.append({
         name,
@@ -189,7 +210,7 @@ class StoreRun {
         content,
         files: 0,
       })
-      await this.#record(directory, name, stat, EMPTY_CONTENT)
+      await this.#record(directory, name, stat, EMPTY_CONTENT, linkGroup)
       await this.#pace.step(1, Math.max(0, content.size - bytesSeen), path)
     } catch (error) {
       if (!(error instanceof ReadFailure)) throw error
@@ -197,19 +218,36 @@ class StoreRun {
     }
   }
 
-  #record(directory: OpenDirectory, name: ByteName, stat: FileStat, below: Content): Promise<void> | undefined {
-    const attributes = this.#attributesOf(stat)
+  /** What looks as it did, and is what the tree beside has: the tree vouches that the store has its content. */
+  #unchanged({ name, diskPath }: ScanStep): StoredFile | undefined {
+    const { beside } = this.#options
+    const before = beside?.take(name)?.entry
+    const stat = before && reading(() => this.#fs.lstat(diskPath))
+    const content = stat && beside?.knownContent(name, stat)
+    const isSame = content && content.id === before.content.id && content.shape === before.content.shape
+    return isSame ? { content, stat } : undefined
+  }
+
+  #record(
+    directory: OpenDirectory,
+    name: ByteName,
+    stat: FileStat,
+    below: Content,
+    linkGroup?: string,
+  ): Promise<void> | undefined {
+    const attributes = this.#attributesOf(stat, linkGroup)
     const isNothing = below.shape === 0 && Object.keys(attributes).length === 0
     return isNothing ? undefined : directory.attributes.append({ name, attributes, below })
   }
 
-  #attributesOf({ type, mtimeNs, mode, uid, gid }: FileStat): Attributes {
+  #attributesOf({ type, mtimeNs, mode, uid, gid }: FileStat, linkGroup: string | undefined): Attributes {
     const recorded = this.#recorded
     return {
       ...(recorded.has('mtime') ? { mtimeNs } : {}),
       // Every symlink has the same mode, and none can be set.
       ...(recorded.has('mode') && HAS_MODES && type !== 'symlink' ? { mode } : {}),
       ...(recorded.has('owner') && HAS_MODES ? { owner: { uid, gid } } : {}),
+      ...(recorded.has('links') && linkGroup !== undefined ? { linkGroup } : {}),
     }
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Puts directories, files and symlinks on a disk, one after the other, each into the directory that was entered last.
+ * Puts directories, files, hard links and symlinks on a disk, one after the other, each into the directory that was
+ * entered last.
  *
  * Guarantees: an entry is only made in a directory that was made, or seen to be one, when it was entered, and that is
  * still the same when it is left. A new file is made where nothing is; over something else it is renamed when it is
@@ -9,9 +10,12 @@ import { VarveError } from '../base/errors.js'
 import type { FileStat, FileSystem, OpenFile } from '../base/filesystem.js'
 import { type ByteName, nameToText, ROOT_NAME } from '../base/names.js'
 import type { Randomness } from '../base/random.js'
+import type { Attributes } from '../format/attributes.js'
 import { writeSmall } from './contentWriter.js'
 import { diskPathOf } from './diskPath.js'
-import { errorCodeOf } from './faults.js'
+import { errorCodeOf, reasonOf } from './faults.js'
+import type { WrittenLinks } from './linkGroups.js'
+import { unfinishedName } from './pathSafety.js'
 import { modeOf } from './recordedMode.js'
 import type { TreeStep } from './treeSteps.js'
 
@@ -22,6 +26,8 @@ export interface TreeWriterOptions {
   readonly overwrite: boolean
   /** Whether recorded owners are set. */
   readonly owner: boolean
+  /** Told of each file, asked for those that are another name of one. */
+  readonly links: WrittenLinks
   /** For names of unfinished files. */
   readonly random: Randomness
 }
@@ -65,7 +71,7 @@ export class TreeWriter {
     this.#open.pop()
     const { diskPath, path, origin } = left
     if (origin === 'made') {
-      if (this.#options.owner && attributes.owner) this.#fs.chown(diskPath, attributes.owner.uid, attributes.owner.gid)
+      this.#setOwner(path, diskPath, attributes)
       this.#decorate(path, () => this.#fs.chmod(diskPath, modeOf(entry, attributes, this.#options.owner)))
     }
     // A folder that was empty may be open to fewer than the recorded mode says, on purpose: it keeps its mode.
@@ -97,6 +103,23 @@ export class TreeWriter {
     }
   }
 
+  /**
+   * Makes a file another name of an earlier one of its link group.
+   * @returns `false`, and nothing was written, where there is none or it takes no more names.
+   */
+  writeLink(step: TreeStep): boolean {
+    const { target, place, replaces } = this.#placeFor(step)
+    if (!this.#make(step.path, () => this.#options.links.link(step, target))) return false
+    if (!replaces) return true
+    try {
+      this.#fs.rename(target, place)
+    } finally {
+      // Renaming a name over another one of the same file does nothing, and leaves both.
+      removeAnyhow(this.#fs, target)
+    }
+    return true
+  }
+
   writeSymlink(step: TreeStep, to: Buffer): void {
     if (to.length === 0 || to.includes(0)) {
       throw unsafe(step.path, 'its symlink leads to something that no path can name')
@@ -104,8 +127,8 @@ export class TreeWriter {
     const { target, place, replaces } = this.#placeFor(step)
     this.#make(step.path, () => this.#fs.symlink(to, target))
     try {
-      const { mtimeNs, owner } = step.attributes
-      if (this.#options.owner && owner) this.#fs.chown(target, owner.uid, owner.gid)
+      const { mtimeNs } = step.attributes
+      this.#setOwner(step.path, target, step.attributes)
       if (mtimeNs !== undefined) this.#decorate(step.path, () => this.#fs.utimes(target, mtimeNs, true))
       if (replaces) this.#fs.rename(target, place)
     } catch (error) {
@@ -147,7 +170,7 @@ export class TreeWriter {
     const found = parent.origin === 'kept' ? this.#fs.lstat(place) : undefined
     if (!found) return { target: place, place, replaces: false }
     if (!this.#options.overwrite || (found.type !== 'file' && found.type !== 'symlink')) throw appeared(path)
-    const unfinished = `.varve-unfinished-${this.#options.random.bytes(8).toString('hex')}`
+    const unfinished = unfinishedName(this.#options.random)
     return { target: diskPathOf(parent.diskPath, unfinished), place, replaces: true }
   }
 
@@ -166,15 +189,28 @@ export class TreeWriter {
     }
   }
 
-  #finish({ path, entry, attributes }: TreeStep, made: NewFile, { target, place, replaces }: Place): void {
+  #finish(step: TreeStep, made: NewFile, { target, place, replaces }: Place): void {
+    const { path, entry, attributes } = step
     const { file } = made
-    const { mtimeNs, owner } = attributes
+    const { mtimeNs, linkGroup } = attributes
     // Before the mode, of which changing the owner clears bits.
-    if (this.#options.owner && owner) this.#fs.chown(target, owner.uid, owner.gid)
+    this.#setOwner(path, target, attributes)
     this.#decorate(path, () => file.chmodSync(modeOf(entry, attributes, this.#options.owner)))
     if (mtimeNs !== undefined) this.#decorate(path, () => file.utimesSync(mtimeNs))
+    const stat = linkGroup === undefined ? undefined : file.stat()
     made.close()
     if (replaces) this.#fs.rename(target, place)
+    if (stat) this.#options.links.wrote(step, place, stat)
+  }
+
+  #setOwner(path: ByteName, target: Buffer, { owner }: Attributes): void {
+    if (!this.#options.owner || !owner) return
+    try {
+      this.#fs.chown(target, owner.uid, owner.gid)
+    } catch (error) {
+      if (errorCodeOf(error) !== 'EPERM') throw error
+      throw notOurs(path, `${owner.uid}:${owner.gid}`, error)
+    }
   }
 
   /** Some file systems keep no modes, or no times of symlinks: that is no reason to go without the file. */
@@ -257,6 +293,15 @@ function appeared(path: ByteName): VarveError {
     'ALREADY_EXISTS',
     `cannot write ${JSON.stringify(shown)}: something appeared there during the export`,
     { path: shown, paths: [shown] },
+  )
+}
+
+function notOurs(path: ByteName, owner: string, error: unknown): VarveError {
+  const shown = shownPath(path)
+  return new VarveError(
+    'STORAGE_DENIED',
+    `cannot give ${JSON.stringify(shown)} to its owner ${owner}: ${reasonOf(error)}`,
+    { path: shown, hint: 'only root, as a rule, may give files away: export as root, or without owners', cause: error },
   )
 }
 

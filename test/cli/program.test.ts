@@ -79,13 +79,19 @@ describe('wrong use', () => {
     [['log', '-n', 'many'], "argument 'many' is invalid", undefined],
     [['log', 'a', 'b'], 'too many arguments', undefined],
     [['export', 'main'], "missing required argument 'dir'", undefined],
-    [['commit', '-m', 'x'], "required option '--from <dir>' not specified", undefined],
+    [['commit', '-m', 'x', '--retry'], '--retry goes with --from', 'varve switch'],
+    [['commit', '-m', 'x', '--from', '.', 'a'], '--from records a whole folder', 'paths'],
+    [['switch'], 'switch needs a branch', undefined],
+    [['switch', '--continue', 'main'], 'know where to go', undefined],
+    [['switch', '--continue', '--abort'], 'cannot be used with', undefined],
+    [['checkout'], 'checkout needs a branch', undefined],
+    [['restore'], "missing required argument 'path'", undefined],
     [['commit', '--form', '.', '-m', 'x'], "unknown option '--form'", '--from'],
     [['commit', '--from', '.'], "required option '-m, --message <text>' not specified", undefined],
     [['cat', 'main'], 'cat needs a path', 'varve ls main'],
     [['cat', 'main:a', '--range', '5'], "argument '5' is invalid", undefined],
     [['show', 'main:a'], 'show takes a commit', 'varve cat main:a'],
-    [['diff', 'main'], 'diff needs two revisions', 'main~1'],
+    [['diff', 'main', '--store', 'a.varve'], 'diff needs two revisions', 'main~1'],
     [['diff', 'a..b', 'c'], 'is a range already', '--'],
     [['diff', 'a...b'], 'two dots', 'a..b'],
     [['diff', 'a', 'b', '--stat', '--name-status'], 'cannot be used with', undefined],
@@ -170,5 +176,5 @@ describe('the output', () => {
 
 test('VARVE_DEBUG shows where an error came from', async () => {
   const run = await bench.runWith({ env: { VARVE_DEBUG: '1' } }, 'log')
-  expect(run.err).toContain('at findStore')
+  expect(run.err).toContain('at Context.openFolder')
 })

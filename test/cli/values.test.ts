@@ -5,6 +5,7 @@ import {
   parseByteRange,
   parseCapacity,
   parseCount,
+  parseCountFromNone,
   parsePositiveSize,
   parseSize,
   parseYesOrNo,
@@ -35,6 +36,15 @@ describe('sizes', () => {
     expect(parseCapacity('none')).toBe('none')
     expect(parseCapacity('1K')).toBe(1024)
   })
+})
+
+test('counts from 0', () => {
+  expect(parseCountFromNone('0')).toBe(0)
+  expect(parseCountFromNone('00')).toBe(0)
+  expect(parseCountFromNone('12')).toBe(12)
+  for (const text of ['', '-1', '1.5', '0x1', 'many', '99999999999999999999']) {
+    expect(() => parseCountFromNone(text), text).toThrow(InvalidArgumentError)
+  }
 })
 
 test('a count is a whole number from 1', () => {

@@ -119,13 +119,20 @@ const attributes: fc.Arbitrary<Attributes> = fc.record(
     mode: fc.integer({ min: 0, max: 0o7777 }),
     owner: fc.record({ uid: ownerId, gid: ownerId }),
     xattrs,
+    linkGroup: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('hex')),
   },
   { requiredKeys: [] },
 )
 export const attributesEntries: fc.Arbitrary<AttributesEntry[]> = sortedNodesOf(
-  fc.record({ name: fc.oneof(names, fc.constant('' as ByteName)), attributes, below: sequences }),
+  fc.record({ name: fc.oneof(names, fc.constant('' as ByteName)), attributes, below: sequences }).map(withoutWrongLink),
   (entry) => entry.name,
 )
+/** Directories have none. */
+function withoutWrongLink(entry: AttributesEntry): AttributesEntry {
+  if (entry.name !== '' && entry.below.shape === 0) return entry
+  const { linkGroup: _none, ...attributesLeft } = entry.attributes
+  return { ...entry, attributes: attributesLeft }
+}
 export const attributesChildren: fc.Arbitrary<AttributesChild[]> = sortedNodesOf(
   fc.record({ id: hashes, lastName: fc.oneof(names, fc.constant('' as ByteName)), entries: positiveSizes }),
   (child) => child.lastName,

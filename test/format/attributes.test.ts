@@ -62,7 +62,44 @@ describe('mtime', () => {
   })
 })
 
+describe('link group', () => {
+  const linkGroup = '0123456789abcdef'
+
+  test('of eight bytes, after everything else', () => {
+    const bytes = leafOf({ mtimeNs: 1n, mode: 0o644, linkGroup })
+    expect(bytes.toString('hex')).toBe(`000161230001a403${linkGroup}`)
+    expect(decodeAttributesNode(bytes)).toEqual({
+      level: 0,
+      entries: [{ name, attributes: { mtimeNs: 1n, mode: 0o644, linkGroup }, below: EMPTY_CONTENT }],
+    })
+  })
+
+  test('alone', () => {
+    const bytes = leafOf({ linkGroup })
+    expect(bytes.toString('hex')).toBe(`00016120${linkGroup}`)
+    expect(() => decodeAttributesNode(bytes.subarray(0, -1))).toThrow(corrupt)
+  })
+
+  test('never of a directory', () => {
+    const below = { shape: 2, size: 0, id: ID }
+    const entries = [
+      { name, attributes: { linkGroup }, below },
+      { name: '' as ByteName, attributes: { linkGroup }, below: EMPTY_CONTENT },
+    ]
+    for (const entry of entries) expect(() => encodeAttributesLeaf([entry])).toThrow(invalid)
+    const own = new ByteWriter()
+      .u8(0)
+      .name('' as ByteName)
+      .u8(32)
+      .bytes(Buffer.alloc(8))
+      .finish()
+    expect(() => decodeAttributesNode(own)).toThrow(corrupt)
+  })
+})
+
 test.each<[string, Attributes]>([
+  ['a short link group', { linkGroup: '0123456789abcde' }],
+  ['a link group in upper case', { linkGroup: '0123456789ABCDEF' }],
   ['a mode with a file type', { mode: 0o100644 }],
   ['a negative mode', { mode: -1 }],
   ['an owner beyond 32 bits', { owner: { uid: 2 ** 32, gid: 0 } }],
@@ -74,7 +111,7 @@ test.each<[string, Attributes]>([
 })
 
 test.each<[string, (writer: ByteWriter) => void]>([
-  ['unknown attributes', (writer) => writer.u8(32)],
+  ['unknown attributes', (writer) => writer.u8(64)],
   ['a mode with a file type', (writer) => writer.u8(2).varint(0o100644)],
   [
     'an owner beyond 32 bits',

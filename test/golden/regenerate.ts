@@ -101,6 +101,17 @@ export function goldenObjects(): GoldenObject[] {
       ]),
     },
     {
+      name: 'attributes, leaf with hard links',
+      kind: KIND.attributes,
+      bytes: encodeAttributesLeaf(
+        ['a', 'b'].map((name) => ({
+          name: nameFromText(name),
+          attributes: { mode: 0o644, linkGroup: '0123456789abcdef' },
+          below: EMPTY_CONTENT,
+        })),
+      ),
+    },
+    {
       name: 'attributes, inner',
       kind: KIND.attributes,
       bytes: encodeAttributesInner(1, [{ id: A, lastName: nameFromText('z'), entries: 300 }]),

@@ -81,6 +81,8 @@ describe('sameRecorded', () => {
     ['gid', { owner: { uid: 1, gid: 1 } }, { owner: { uid: 1, gid: 2 } }],
     ['value of an xattr', xattrs('1'), xattrs('2')],
     ['xattr that went', xattrs('1'), { xattrs: [] }],
+    ['link group', { linkGroup: '00'.repeat(8) }, { linkGroup: '01'.repeat(8) }],
+    ['link group that went', { linkGroup: '00'.repeat(8) }, {}],
     ['xattrs no longer recorded', { xattrs: [] }, {}],
   ])('sees another %s', async (_what, a, b) => {
     expect(await same([entry('f', a)], [entry('f', a)])).toBe(true)

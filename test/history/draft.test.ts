@@ -334,6 +334,59 @@ describe('what is recorded', () => {
     expect(await recorded(draft, '')).toEqual({ mode: 0o700 })
   })
 
+  describe('of hard links', () => {
+    const linkGroup = 'ab'.repeat(8)
+
+    async function linkedDraft(): Promise<Draft> {
+      const { tree, files } = await rootOf({ a: 'x', b: 'x', d: { c: 'x' } })
+      const below = await writeAttributes(objects, [
+        { name: name('c'), attributes: { linkGroup }, below: EMPTY_CONTENT },
+      ])
+      const attributes = await writeAttributes(objects, [
+        { name: name('a'), attributes: { mode: 0o644, linkGroup }, below: EMPTY_CONTENT },
+        { name: name('b'), attributes: { linkGroup }, below: EMPTY_CONTENT },
+        { name: name('d'), attributes: {}, below },
+      ])
+      return new Draft(objects, { tree, files, attributes })
+    }
+
+    test('a file that is written, in part too, is none any more; the others are', async () => {
+      const draft = await linkedDraft()
+      await draft.write('a', 'new')
+      await draft.append('d/c', 'more')
+      expect(await recorded(draft, 'a')).toEqual({ mode: 0o644 })
+      expect(await recorded(draft, 'd/c')).toEqual({})
+      expect(await recorded(draft, 'b')).toEqual({ linkGroup })
+    })
+
+    test('a file that is renamed still is one, a copy of it is none', async () => {
+      const draft = await linkedDraft()
+      await draft.rename('a', 'e')
+      await draft.copy('e', 'f')
+      await draft.copy('b', 'g')
+      expect(await recorded(draft, 'e')).toEqual({ mode: 0o644, linkGroup })
+      expect(await recorded(draft, 'f')).toEqual({ mode: 0o644 })
+      expect(await recorded(draft, 'g')).toEqual({})
+      await draft.remove('b')
+      await draft.remove('d')
+      await draft.remove('e')
+      const { attributes } = await draft.toTree()
+      // As if they had never been.
+      expect(attributes).toEqual(
+        await writeAttributes(objects, [{ name: name('f'), attributes: { mode: 0o644 }, below: EMPTY_CONTENT }]),
+      )
+    })
+
+    test('what comes from another commit, and what is in a copied directory, is what it was', async () => {
+      const draft = await linkedDraft()
+      const other = await (await linkedDraft()).toTree()
+      await draft.copy('a', 'restored', other)
+      await draft.copy('d', 'twin')
+      expect(await recorded(draft, 'restored')).toEqual({ mode: 0o644, linkGroup })
+      expect(await recorded(draft, 'twin/c')).toEqual({ linkGroup })
+    })
+  })
+
   test('is dropped where the base records nothing', async () => {
     const source = await (await recordedDraft()).toTree()
     const draft = await draftOf(MODEL)

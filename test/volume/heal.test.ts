@@ -6,6 +6,7 @@ import { systemClock } from '../../src/base/clock.js'
 import type { Hash } from '../../src/base/hash.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { KIND } from '../../src/format/kinds.js'
+import { healCopy } from '../../src/volume/heal.js'
 import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { createGroup, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
@@ -96,7 +97,7 @@ describe('a damaged copy', () => {
     if (!sound) throw new Error('the other copy is not there')
     group.catalog.write((tx) => tx.run('DELETE FROM copy WHERE eid = ? AND pv = ?', eid, hit))
     const hashes = [id, 'cd'.repeat(32) as Hash]
-    expect(await group.heal({ ...sound, hashes }, hit)).toBe(false)
+    expect(await healCopy(group.catalog, group.volume(hit) as PhysicalVolume, { ...sound, hashes })).toBe(false)
     expect(await group.volume(hit)?.read(eid)).toBeUndefined()
     expect(await group.volume(hit)?.lookup([id])).toEqual([])
     const store = await ChunkStore.open(group, systemClock)

@@ -280,6 +280,28 @@ describe('modes and owners', () => {
     }
   })
 
+  test.each(['f', 'd', 'l'])('an owner that may not be set is named, with what to do: %s', async (name) => {
+    const source = join(tempFolder(), 'source')
+    makeTree(source, directory({ f: file('x'), d: directory(), l: symlink('f') }))
+    const tree = await storeTree(objects, nodeFileSystem, source, { attributes: ['owner'] })
+    const to = join(tempFolder(), 'to')
+    const fs = hooked(failing('EPERM', (call, path) => call === 'chown' && path === join(to, name)))
+    const owner = `${process.getuid?.()}:${process.getgid?.()}`
+    await expect(exportTree(objects, tree, fs, to, { owner: true })).rejects.toMatchObject({
+      code: 'STORAGE_DENIED',
+      message: expect.stringMatching(new RegExp(`^cannot give "${name}" to its owner ${owner}: .*EPERM`)),
+      hint: expect.stringContaining('root'),
+      details: { path: name },
+    })
+    expect(pathsBelow(to).filter((path) => path.includes('unfinished'))).toEqual([])
+    expect(await exportTree(objects, tree, fs, join(tempFolder(), 'to'))).toMatchObject({ warnings: [] })
+  })
+
+  test('where owners are to be set and none is recorded, that is said', async () => {
+    const { warnings } = await exported(await stored(project), join(tempFolder(), 'to'), { owner: true })
+    expect(warnings).toEqual(['no owner was set, because none is recorded'])
+  })
+
   test('a file system that takes no modes and times still gets the files, with a warning', async () => {
     const to = join(tempFolder(), 'to')
     const fs = hooked(failing('EPERM', (call) => ['file.chmod', 'chmod', 'file.utimes', 'utimes'].includes(call)))

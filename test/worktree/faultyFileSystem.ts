@@ -44,6 +44,7 @@ export function hooked(hook: Hook, inner: FileSystem = nodeFileSystem): FileSyst
     open: (path, how) => before('open', path, () => hookedFile(hook, path.toString(), inner.open(path, how)), how),
     mkdir: (path) => before('mkdir', path, () => inner.mkdir(path)),
     symlink: (target, path) => before('symlink', path, () => inner.symlink(target, path)),
+    link: (existing, path) => before('link', path, () => inner.link(existing, path)),
     rename: (from, to) => before('rename', to, () => inner.rename(from, to)),
     unlink: (path) => before('unlink', path, () => inner.unlink(path)),
     rmdir: (path) => before('rmdir', path, () => inner.rmdir(path)),

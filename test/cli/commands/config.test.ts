@@ -17,6 +17,7 @@ test('lists what there is', async () => {
       { name: 'default-branch', value: 'main', source: 'default', description },
       { name: 'compression', value: 'zstd:3', source: 'default', description },
       { name: 'author', value: '', source: 'default', description },
+      { name: 'attributes', value: 'mtime,mode,links', source: 'default', description },
     ]),
   )
   expect(await bench.ok('config')).toMatch(/^default-branch +main +default +\S/m)

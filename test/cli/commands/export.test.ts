@@ -1,5 +1,7 @@
 import {
   chmodSync,
+  lchownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -91,6 +93,38 @@ describe('where something is already', () => {
     const run = await bench.run('export', 'main', 'out')
     expect(run.status).not.toBe(0)
     expect(readFileSync(bench.path('out'), 'utf8')).toBe('a file')
+  })
+})
+
+test('hard links come back, and ls shows what belongs together', async () => {
+  linkSync(bench.path('tree/a.txt'), bench.path('tree/sub/second'))
+  await bench.commit('tree', 'linked')
+  await bench.ok('export', 'main', 'out')
+  expect(lstatSync(bench.path('out/sub/second')).ino).toBe(lstatSync(bench.path('out/a.txt')).ino)
+  const entries = await bench.json<{ path: string; linkGroup?: string }[]>('ls', '-R')
+  const groups = new Map(entries.map(({ path, linkGroup }) => [path, linkGroup]))
+  expect(groups.get('a.txt')).toMatch(/^[0-9a-f]{16}$/)
+  expect(groups.get('sub/second')).toBe(groups.get('a.txt'))
+  expect(groups.get('sub/run.sh')).toBeUndefined()
+})
+
+describe('--owner', () => {
+  const ids = process.getuid?.() === 0 ? [1234, 4321] : [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
+  beforeEach(() => lchownSync(bench.path('tree/a.txt'), ids[0] ?? 0, ids[1] ?? 0))
+
+  test('sets them by number, where they are recorded', async () => {
+    await bench.ok('config', 'set', 'attributes', 'mtime,mode,owner')
+    await bench.commit('tree', 'with owners')
+    await bench.ok('export', 'main', 'out', '--owner')
+    const { uid, gid } = lstatSync(bench.path('out/a.txt'))
+    expect([uid, gid]).toEqual(ids)
+    await bench.ok('export', 'main', 'without')
+    expect(lstatSync(bench.path('without/a.txt')).uid).toBe(process.getuid?.())
+  })
+
+  test('says so where none is recorded', async () => {
+    const run = await bench.run('export', 'main', 'out', '--owner')
+    expect(run).toMatchObject({ status: 0, err: expect.stringContaining('no owner was set, because none is recorded') })
   })
 })
 

@@ -16,8 +16,14 @@ afterAll(() => bench.remove())
 test('shows a commit and what it changed', async () => {
   const out = await bench.ok('show')
   expect(out).toMatch(
-    /^commit [0-9a-f]{64} \(main\)\nAuthor: .*\nDate: .*\n\n {4}second\n\nM {2}\+7 B {2}-1 B {2}a\n1 file changed, \+7 B, -1 B\n$/,
+    /^commit [0-9a-f]{64} \(main\)\nAuthor: .*\nDate: .*\n\n {4}second\n\ndiff --git a\/a b\/a\n--- a\/a\n\+\+\+ b\/a\n@@ -1 \+1 @@\n-a\n\\ No newline at end of file\n\+changed\n\\ No newline at end of file\n$/,
   )
+})
+
+test('in the other forms that diff has', async () => {
+  expect(await bench.ok('show', '--name-status')).toMatch(/\n\nM\ta\n$/)
+  expect(await bench.ok('show', '--bytes')).toMatch(/\n\nM {2}\+7 B {2}-1 B {2}a\n1 file changed, \+7 B, -1 B\n$/)
+  await bench.fails(2, 'USAGE', 'show', '--stat', '--name-only')
 })
 
 test('shows what a first commit began with', async () => {

@@ -5,6 +5,7 @@ import { extendUntilKilled } from './extend.js'
 import { fillDisk } from './fullDisk.js'
 import { holdLock } from './hold.js'
 import { raceFreely, raceInSteps } from './race.js'
+import { switchUntilKilled } from './switch.js'
 
 const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
   commit: commitUntilKilled,
@@ -12,6 +13,7 @@ const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
   hold: holdLock,
   'race-in-steps': raceInSteps,
   'race-freely': raceFreely,
+  switch: switchUntilKilled,
   damage: damageAndLook,
   'full-disk': fillDisk,
 }

@@ -1,0 +1,35 @@
+/** Damaged copies of extents, mended from sound ones (safety rule 6). */
+import { CorruptionError } from '../base/errors.js'
+import type { Catalog } from './catalog.js'
+import type { NewExtent, PhysicalVolume } from './physicalVolume.js'
+
+/**
+ * Puts a sound copy in the place of a damaged one. Killed in the middle, the copy is still damaged, or gone, and is healed
+ * by the next who reads it.
+ * @param extent As another copy has it, with the ids computed from its bytes.
+ * @returns false when the catalog does not want the copy there any more: then it is not there.
+ */
+export async function healCopy(catalog: Catalog, volume: PhysicalVolume, extent: NewExtent): Promise<boolean> {
+  const { eid, checksum } = extent
+  const pv = volume.number
+  await volume.remove([eid])
+  const staged = await volume.stage([extent], catalog.counter('publish_sequence'))
+  const isWanted = catalog.write(() => {
+    if (!catalog.extent(eid)?.checksum.equals(checksum) || !catalog.hasCopy(eid, pv)) return false
+    const use = catalog.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
+    catalog.writeVolumeUse({ ...use, transactions: Math.max(use.transactions, staged.complete()) })
+    return true
+  })
+  if (!isWanted && pv !== 0) await volume.remove([eid])
+  return isWanted
+}
+
+/** What is said of a copy that is not there, or is another extent. */
+export function wrongCopy(eid: number, { location, uuid }: PhysicalVolume, isThere: boolean): CorruptionError {
+  const what = isThere ? 'not the one the catalog names' : 'gone'
+  return new CorruptionError('CORRUPT_EXTENT', `extent ${eid} in ${location} is ${what}`, {
+    extent: eid,
+    pv: uuid,
+    path: location,
+  })
+}

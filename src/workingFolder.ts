@@ -1,0 +1,450 @@
+/**
+ * A working folder: a folder in which somebody works on the files of a store. It stands at a commit, and, unless it is
+ * detached, on a branch, which its commits move.
+ *
+ * There is no staging area: a commit takes what is there, less what ignore files name. Which commit a folder stands at is
+ * in the catalog (refs/worktrees.ts), so that a commit and the folder move together. One command at a time changes a folder.
+ */
+import { isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { VarveError } from './base/errors.js'
+import type { Hash } from './base/hash.js'
+import type { ByteName } from './base/names.js'
+import type { WorkOptions } from './base/progress.js'
+import { newUuid, systemRandomness } from './base/random.js'
+import type { ObjectReader } from './cas/objects.js'
+import { type FolderPlace, findFolder, forgetPlace, placeIfAllowed, writePlace } from './folderPlace.js'
+import type { FolderHead, InterruptedSwitch } from './folderState.js'
+import { FolderSwitch, type SwitchOptions } from './folderSwitch.js'
+import { type Change, describeChange } from './history/changes.js'
+import { entryAt, pathNotFound, rootEntry, type TreeRoot } from './history/entries.js'
+import { isBelow, type PathLike, parsePath } from './history/paths.js'
+import { parseAttributes } from './refs/properties.js'
+import { branchRef, shortRef } from './refs/refName.js'
+import { type CreateOptions, type OpenOptions, Repository } from './repository.js'
+import { openWriter, publishCommit, signatureNow } from './session.js'
+import { type CommitFromResult, isUnchanged, pickChanges, requireMessage } from './treeCommit.js'
+import { lookAtDestination, makeFolders } from './worktree/destination.js'
+import { FOLDER_STATE_NAME } from './worktree/folderFiles.js'
+import { nodeFileSystem } from './worktree/nodeFileSystem.js'
+import type { UnreadableFile } from './worktree/readFailure.js'
+import { storeTree } from './worktree/storeTree.js'
+import { TreeBeside } from './worktree/treeBeside.js'
+
+export interface FolderStatus extends FolderHead {
+  /** Where the branch is, if others moved it away from where the folder stands. */
+  readonly tip: Hash | undefined
+  readonly interrupted: InterruptedSwitch | undefined
+  /** What a commit would record, in the order of path bytes. */
+  readonly changes: readonly Change[]
+  /** Everything in the folder that is not a directory, less what is ignored. */
+  readonly files: number
+  readonly ignored: number
+  readonly unreadable: readonly UnreadableFile[]
+  readonly warnings: readonly string[]
+}
+
+export interface FolderCommitOptions extends WorkOptions {
+  readonly message: string
+  /** `Name <mail>`. Default: the store's `author`, else user@host. */
+  readonly author?: string | undefined
+  /** Only what changed in these files and below these directories, from the folder's root. Default: all. */
+  readonly paths?: readonly PathLike[] | undefined
+  readonly skipUnreadable?: boolean | undefined
+  readonly allowEmpty?: boolean | undefined
+}
+
+const STATE_FOLDER_MODE = 0o755
+
+/** A folder in which files of a store are worked on, from `WorkingFolder.open` or `init`. */
+export class WorkingFolder extends FolderSwitch {
+  /**
+   * Makes a store in a folder, `.varve/store.varve`, and the folder a working folder of it. What is in the folder is
+   * left as it is. Durable when resolved.
+   *
+   * @param dir made if need be; its parent must exist
+   * @throws {VarveError} `STORE_EXISTS`, and as `Repository.create`
+   * @example
+   * ```ts
+   * await using folder = await WorkingFolder.init(`${dir}/notes`)
+   * console.log(folder.head.branch)
+   * ```
+   */
+  static async init(dir: string, options: CreateOptions = {}): Promise<WorkingFolder> {
+    const path = resolve(dir)
+    const fileSystem = options.fileSystem ?? nodeFileSystem
+    const state = Buffer.from(join(path, FOLDER_STATE_NAME))
+    const isNew = fileSystem.lstat(state) === undefined
+    makeFolders(fileSystem, state)
+    if (isNew) fileSystem.chmod(state, STATE_FOLDER_MODE)
+    let repository: Repository
+    try {
+      repository = await Repository.create(join(path, FOLDER_STATE_NAME, 'store.varve'), options)
+    } catch (error) {
+      // What stands in it now is not ours to take away; an empty folder is.
+      if (isNew) fileSystem.rmdir(state)
+      throw error
+    }
+    try {
+      return await WorkingFolder.adopt(repository, path)
+    } catch (error) {
+      await repository.close()
+      throw error
+    }
+  }
+
+  /**
+   * Opens the working folder that `start` is in: itself, or the nearest above.
+   *
+   * @throws {VarveError} `WORKTREE_NOT_FOUND`; `ALREADY_EXISTS` in a copy of a working folder; and as `Repository.open`
+   * @example
+   * ```ts
+   * await WorkingFolder.init(`${dir}/notes`).then((made) => made.close())
+   * await using folder = await WorkingFolder.open(`${dir}/notes`)
+   * console.log((await folder.status()).changes.length)
+   * ```
+   */
+  static async open(start: string, options: OpenOptions = {}): Promise<WorkingFolder> {
+    const place = findFolder(options.fileSystem ?? nodeFileSystem, start, options.random ?? systemRandomness)
+    const repository = await Repository.open(place.store, options)
+    try {
+      if (place.id === undefined) return await WorkingFolder.adopt(repository, place.path)
+      return WorkingFolder.at(repository, place, place.id)
+    } catch (error) {
+      await repository.close()
+      throw error
+    }
+  }
+
+  /**
+   * Makes another working folder of a store, and writes the files of a revision into it. It stands on the branch that is
+   * named, on a new one, or on none. The folder opens its own connection to the store.
+   *
+   * @param dir new or empty
+   * @throws {VarveError} `DESTINATION_NOT_EMPTY`, `REF_CONFLICT` when the branch is in another folder; as `switchTo`: then
+   * nothing is left behind
+   * @example
+   * ```ts
+   * const second = await WorkingFolder.add(repo.path, `${dir}/second`, 'main', { create: 'second' })
+   * console.log(second.head.branch)
+   * await second.close()
+   * ```
+   */
+  static async add(
+    store: string,
+    dir: string,
+    rev: string,
+    options: Pick<SwitchOptions, 'create' | 'detach' | 'signal' | 'onProgress'> & OpenOptions = {},
+  ): Promise<WorkingFolder> {
+    const path = resolve(dir)
+    const fileSystem = options.fileSystem ?? nodeFileSystem
+    const random = options.random ?? systemRandomness
+    lookAtDestination(fileSystem, Buffer.from(path), false)
+    const repository = await Repository.open(store, options)
+    const { group, worktrees } = repository.parts
+    const row = { id: newUuid(random), path, branch: undefined, head: undefined }
+    try {
+      makeFolders(fileSystem, Buffer.from(path))
+      fileSystem.chmod(Buffer.from(path), STATE_FOLDER_MODE)
+      makeFolders(fileSystem, Buffer.from(join(path, FOLDER_STATE_NAME)))
+      writePlace(fileSystem, { path, store: repository.path, id: row.id }, random)
+      group.catalog.write((tx) => worktrees.add(tx, row))
+      const folder = new WorkingFolder(repository, path, row)
+      await folder.switchTo(rev, options)
+      return folder
+    } catch (error) {
+      // The error at hand is the one to tell.
+      if (!group.readOnly) group.catalog.write((tx) => worktrees.remove(tx, row.id))
+      forgetPlace(fileSystem, path, random)
+      await repository.close()
+      throw error
+    }
+  }
+
+  /**
+   * Working folders of a store, by path.
+   * @example
+   * ```ts
+   * for (const { path, branch } of WorkingFolder.list(repo)) console.log(path, branch)
+   * ```
+   */
+  static list(repository: Repository): readonly (FolderHead & { readonly path: string; readonly isThere: boolean })[] {
+    const { worktrees, fileSystem, random } = repository.parts
+    return worktrees.list().map(({ id, path, branch, head }) => ({
+      path,
+      branch: branch === undefined ? undefined : shortRef(branch),
+      id: head,
+      isThere: placeIfAllowed(fileSystem, path, random)?.id === id,
+    }))
+  }
+
+  /**
+   * Makes a store forget a working folder. The folder's files stay; it is a plain folder then.
+   *
+   * @throws {VarveError} `WORKTREE_NOT_FOUND`; `UNCOMMITTED_CHANGES` (`details.paths`), unless `force`
+   * @example
+   * ```ts
+   * const second = await WorkingFolder.add(repo.path, `${dir}/third`, 'main', { detach: true })
+   * await second.close()
+   * await WorkingFolder.remove(repo, `${dir}/third`)
+   * ```
+   */
+  static async remove(
+    repository: Repository,
+    dir: string,
+    options: { readonly force?: boolean | undefined } & WorkOptions = {},
+  ): Promise<void> {
+    const path = resolve(dir)
+    const { worktrees, group, fileSystem, random } = repository.parts
+    const row = worktrees.list().find((candidate) => candidate.path === path)
+    if (!row) {
+      throw new VarveError('WORKTREE_NOT_FOUND', `${path} is no working folder of ${repository.path}`, {
+        path,
+        candidates: worktrees.list().map((candidate) => candidate.path),
+      })
+    }
+    const isThere = placeIfAllowed(fileSystem, path, random)?.id === row.id
+    if (isThere && !options.force) {
+      const { changes } = await new WorkingFolder(repository, path, row).status(options)
+      const paths = changes.map((change) => change.path)
+      if (paths.length > 0) {
+        throw new VarveError('UNCOMMITTED_CHANGES', `${path} has uncommitted changes`, {
+          paths,
+          hint: 'Commit them, or let the folder be forgotten all the same with --force: its files stay.',
+        })
+      }
+    }
+    group.catalog.write((tx) => worktrees.remove(tx, row.id))
+    if (isThere) forgetPlace(fileSystem, path, random)
+  }
+
+  /**
+   * Makes the folder that `start` is in known to its store again, where the store does not know it. It stands on the default
+   * branch, or detached at its tip if that branch is in another folder; its files stay as they are.
+   *
+   * @throws {VarveError} `WORKTREE_NOT_FOUND`; as `Repository.open`
+   * @example
+   * ```ts
+   * await WorkingFolder.init(`${dir}/lost`).then((made) => made.close())
+   * await using folder = await WorkingFolder.repair(`${dir}/lost`)
+   * console.log(folder.head.branch)
+   * ```
+   */
+  static async repair(start: string, options: OpenOptions = {}): Promise<WorkingFolder> {
+    const place = findFolder(options.fileSystem ?? nodeFileSystem, start, options.random ?? systemRandomness)
+    const repository = await Repository.open(place.store, options)
+    try {
+      const isKnown = place.id !== undefined && repository.parts.worktrees.get(place.id) !== undefined
+      return isKnown && place.id !== undefined
+        ? WorkingFolder.at(repository, place, place.id)
+        : await WorkingFolder.adopt(repository, place.path)
+    } catch (error) {
+      await repository.close()
+      throw error
+    }
+  }
+
+  /** A folder that has a store and was never worked in. */
+  private static async adopt(repository: Repository, path: string): Promise<WorkingFolder> {
+    const { group, worktrees, refs, properties, random, fileSystem } = repository.parts
+    const branch = branchRef(properties.get('default-branch').value)
+    const isTaken = worktrees.list().some((row) => row.branch === branch)
+    const head = refs.get(branch)?.target
+    const row = { id: newUuid(random), path, branch: isTaken ? undefined : branch, head }
+    if (!group.readOnly) {
+      group.catalog.write((tx) => worktrees.add(tx, row))
+      writePlace(fileSystem, { path, store: repository.path, id: row.id }, random)
+    }
+    return new WorkingFolder(repository, path, row)
+  }
+
+  private static at(repository: Repository, place: FolderPlace, id: string): WorkingFolder {
+    const { worktrees, group, fileSystem, random } = repository.parts
+    const row = worktrees.get(id)
+    if (!row) {
+      throw new VarveError('WORKTREE_NOT_FOUND', `the store ${place.store} does not know the folder ${place.path}`, {
+        path: place.path,
+        id,
+        hint: 'It was removed from the store, or the store was put back from an old copy: `varve worktree repair`.',
+      })
+    }
+    if (row.path === place.path) return new WorkingFolder(repository, place.path, row)
+    const there = placeIfAllowed(fileSystem, row.path, random)
+    if (there?.id === id && there.store === place.store) {
+      throw new VarveError('ALREADY_EXISTS', `${place.path} is a copy of the working folder ${row.path}`, {
+        paths: [place.path, row.path],
+        hint: 'Make one of its own: `varve worktree add DIR`.',
+      })
+    }
+    const moved = { ...row, path: place.path }
+    if (!group.readOnly) group.catalog.write((tx) => worktrees.move(tx, row, moved))
+    return new WorkingFolder(repository, place.path, moved)
+  }
+
+  /**
+   * What differs between the folder and the commit it stands at. Files that look as they did when they were last read are
+   * not opened.
+   *
+   * @throws {VarveError} `CANCELLED`, `UNREADABLE_FILES` when the folder itself cannot be read
+   * @example
+   * ```ts
+   * await using folder = await WorkingFolder.init(`${dir}/tree`)
+   * for (const { kind, path } of (await folder.status()).changes) console.log(kind, path)
+   * ```
+   */
+  async status(options: WorkOptions = {}): Promise<FolderStatus> {
+    const found = await this.changesFrom(await this.tree(), options)
+    const { branch, head } = this.row
+    const tip = branch === undefined ? head : this.session.refs.get(branch)?.target
+    return {
+      ...this.head,
+      ...found,
+      changes: found.changes.map(describeChange),
+      tip: tip === head ? undefined : tip,
+      interrupted: this.interrupted(),
+    }
+  }
+
+  /**
+   * What differs between a revision and the folder as it is, in the order of path bytes.
+   *
+   * @param rev default: the commit it stands at
+   * @throws {VarveError} `UNKNOWN_REVISION`, `CANCELLED`, `UNREADABLE_FILES`
+   * @example
+   * ```ts
+   * await using folder = await WorkingFolder.init(`${dir}/tree`)
+   * await folder.commit({ message: 'First' })
+   * for (const { kind, path } of await folder.diff('HEAD')) console.log(kind, path)
+   * ```
+   */
+  async diff(
+    rev?: string,
+    options: { readonly paths?: readonly PathLike[] | undefined } & WorkOptions = {},
+  ): Promise<readonly Change[]> {
+    const tree = rev === undefined ? await this.tree() : (await this.repository.at(rev)).root
+    const { changes } = await this.changesFrom(tree, options)
+    const filters = options.paths?.map(parsePath)
+    const isWanted = (path: ByteName): boolean =>
+      filters === undefined || filters.some((filter) => isBelow(path.split('/') as ByteName[], filter))
+    return changes.filter(({ path }) => isWanted(path)).map(describeChange)
+  }
+
+  /**
+   * Commits what is in the folder, on its branch. Durable when resolved; the folder then stands at the new commit.
+   *
+   * @throws {VarveError} `UNREADABLE_FILES`, `REF_CONFLICT` when the branch was moved by others, `SWITCH_INTERRUPTED`,
+   * `PATH_NOT_FOUND` for paths that are nowhere, `STORE_LOCKED`, and as `Repository.commitFrom`
+   * @example
+   * ```ts
+   * await using folder = await WorkingFolder.init(`${dir}/tree`)
+   * const { commit, files } = await folder.commit({ message: 'As it is' })
+   * console.log(commit?.id, files)
+   * ```
+   */
+  async commit(options: FolderCommitOptions): Promise<CommitFromResult> {
+    requireMessage(options.message)
+    const { session } = this
+    const author = signatureNow(session, options.author)
+    return this.alone(async () => {
+      this.requireNoSwitch()
+      const before = this.row
+      const base = await this.tree()
+      const writer = openWriter(session, options.signal)
+      try {
+        const learn = this.newCache()
+        const stored = await storeTree(writer, session.fileSystem, this.path, {
+          ...this.scanning,
+          beside: new TreeBeside(writer, base, this.cache(), learn),
+          attributes: parseAttributes(session.properties.get('attributes').value),
+          skipUnreadable: options.skipUnreadable,
+          signal: options.signal,
+          onProgress: options.onProgress,
+        })
+        const whole: TreeRoot = { tree: stored.tree, files: stored.files, attributes: stored.attributes }
+        const tree = options.paths === undefined ? whole : await this.picked(writer, base, whole, options.paths)
+        const { files, ignored, skipped, warnings } = stored
+        const branch = this.head.branch ?? 'HEAD'
+        const result = { branch, files, bytes: stored.tree.size, ignored, skipped, warnings }
+        if (!options.allowEmpty && (await this.isUnchangedFrom(writer, base, tree))) {
+          await writer.abandon()
+          this.keepCache(learn)
+          return { ...result, commit: undefined, newBytes: 0, storedBytes: 0 }
+        }
+        const commit = await publishCommit(session, writer, {
+          branch: this.head.branch,
+          parent: before.head,
+          tree,
+          message: options.message,
+          author,
+          operation: 'commit',
+          also: (tx, id) => session.worktrees.move(tx, before, { ...before, head: id }),
+        })
+        this.row = { ...before, head: commit.id }
+        this.keepCache(learn)
+        return { ...result, commit, newBytes: writer.stats.newBytes, storedBytes: writer.stats.storedBytes }
+      } catch (error) {
+        // The error at hand is the one to tell. A lease left behind is swept once this process is gone.
+        await writer.abandon().catch(() => undefined)
+        throw error
+      }
+    })
+  }
+
+  /**
+   * The path of a file from the folder's root, `/` separating, for a path as somebody wrote it.
+   *
+   * @param from the folder that relative paths start from
+   * @throws {VarveError} `INVALID_PATH` for what lies outside
+   * @example
+   * ```ts
+   * await using folder = await WorkingFolder.init(`${dir}/notes`)
+   * console.log(folder.pathWithin('a.txt', `${dir}/notes/letters`) === 'letters/a.txt')
+   * ```
+   */
+  pathWithin(path: string, from: string = this.path): string {
+    const within = relative(this.path, resolve(from, path))
+    if (within === '..' || within.startsWith(`..${sep}`) || isAbsolute(within)) {
+      throw new VarveError('INVALID_PATH', `${path} is not in the working folder ${this.path}`, { path })
+    }
+    return within.split(sep).join('/')
+  }
+
+  /**
+   * Closes the store.
+   * @example
+   * ```ts
+   * const folder = await WorkingFolder.init(`${dir}/notes`)
+   * await folder.close()
+   * ```
+   */
+  close(): Promise<void> {
+    return this.repository.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  private async isUnchangedFrom(reader: ObjectReader, base: TreeRoot, tree: TreeRoot): Promise<boolean> {
+    if (this.row.head === undefined) return false
+    // A commit that recorded nothing beside contents does not differ in what it did not record.
+    const recorded = base.attributes.shape === 0 ? tree.attributes : base.attributes
+    return isUnchanged(reader, { ...base, attributes: recorded }, tree)
+  }
+
+  private async picked(
+    writer: Parameters<typeof pickChanges>[0],
+    base: TreeRoot,
+    whole: TreeRoot,
+    paths: readonly PathLike[],
+  ): Promise<TreeRoot> {
+    const filters = paths.map(parsePath)
+    for (const filter of filters) {
+      const isSomewhere = [base, whole].map((tree) => entryAt(writer, rootEntry(tree), filter))
+      if ((await Promise.all(isSomewhere)).every((entry) => entry === undefined)) throw pathNotFound(filter)
+    }
+    const isWanted = (path: ByteName): boolean =>
+      filters.some((filter) => isBelow(path.split('/') as ByteName[], filter))
+    const draft = await pickChanges(writer, base, whole, isWanted)
+    return draft.toTree()
+  }
+}

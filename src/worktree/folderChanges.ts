@@ -1,0 +1,202 @@
+/**
+ * What differs between a working folder and the tree it stands at.
+ *
+ * Model: the folder is walked as for a commit, and each directory compared with the tree's, side by side. A file that looks
+ * as it did when it was last read (statCache.ts) is not opened; another is read, and its id compared. What the tree has
+ * is looked at even where ignore rules name it, as in Git.
+ *
+ * Guarantees: nothing is written. What cannot be read or listed is named, and never taken for removed. Memory grows with
+ * depth, the entries of directories on the way down, and the changes.
+ */
+import type { FileStat, FileSystem } from '../base/filesystem.js'
+import { type ByteName, joinNames, nameToText } from '../base/names.js'
+import type { ObjectReader, ObjectWriter } from '../cas/objects.js'
+import { EMPTY_CONTENT } from '../format/content.js'
+import type { TreeEntry } from '../format/tree.js'
+import { sameEntry, type TreeRoot } from '../history/entries.js'
+import type { RecordedEntry } from '../history/listing.js'
+import { diffTrees, type TreeChange } from '../history/treeDiff.js'
+import { FileReader, READ_ALL, type StoredFile } from './fileReader.js'
+import { Pace, type PaceOptions } from './pace.js'
+import { ReadFailure, reading, type UnreadableFile } from './readFailure.js'
+import { Scan, type ScanOptions, type ScanStep } from './scan.js'
+import type { StatCache, StatCacheBuilder } from './statCache.js'
+import { TreeBeside } from './treeBeside.js'
+
+export interface FolderChange extends TreeChange {
+  /** The content is the same; what is recorded beside it differs: mode or owner. */
+  readonly isRecordOnly?: boolean
+}
+
+export interface FolderChangesOptions extends ScanOptions, PaceOptions {
+  readonly cache: StatCache
+  /** Told of all files whose content is known now. */
+  readonly learn?: StatCacheBuilder | undefined
+}
+
+export interface FolderChanges {
+  /** In the order of path bytes. */
+  readonly changes: readonly FolderChange[]
+  /** Entries of the folder that are not directories. */
+  readonly files: number
+  readonly ignored: number
+  readonly unreadable: readonly UnreadableFile[]
+  readonly warnings: readonly string[]
+}
+
+/** Windows makes up its mode bits. */
+const HAS_MODES = process.platform !== 'win32'
+const OWNER_EXECUTE = 0o100
+/** Set only together with an owner, so that they may be missing from a file that was written with its mode. */
+const SET_ID_BITS = 0o6000
+
+/** @param ids Computes ids of contents, and keeps nothing. */
+export async function folderChanges(
+  ids: ObjectWriter,
+  fs: FileSystem,
+  root: Buffer,
+  tree: TreeRoot,
+  options: FolderChangesOptions,
+): Promise<FolderChanges> {
+  return new ChangesRun(ids, fs, tree, options).run(root)
+}
+
+/** A directory between its first entry and its last. */
+interface OpenDirectory {
+  readonly path: ByteName
+  /** Whether the tree has it. */
+  readonly isTracked: boolean
+  entries: number
+}
+
+class ChangesRun {
+  readonly #reader: ObjectReader
+  readonly #fs: FileSystem
+  readonly #beside: TreeBeside
+  readonly #scan: Scan
+  readonly #files: FileReader
+  readonly #pace: Pace
+  readonly #open: OpenDirectory[] = []
+  readonly #changes: FolderChange[] = []
+  readonly #unreadable: UnreadableFile[] = []
+  #count = 0
+
+  constructor(ids: ObjectWriter, fs: FileSystem, tree: TreeRoot, options: FolderChangesOptions) {
+    this.#reader = ids
+    this.#fs = fs
+    this.#beside = new TreeBeside(ids, tree, options.cache, options.learn)
+    this.#scan = new Scan(fs, { ...options, isTracked: (name) => this.#beside.has(name) })
+    this.#files = new FileReader(fs, ids, options.signal)
+    this.#pace = new Pace('scan', options)
+  }
+
+  async run(root: Buffer): Promise<FolderChanges> {
+    for (const step of this.#scan.steps(root)) {
+      if (step.is === 'enter') await this.#enter(step)
+      else if (step.is === 'leave') await this.#leave()
+      else await this.#file(step)
+      await this.#pace.step(step.is === 'enter' ? 0 : 1, 0, step.path)
+    }
+    this.#changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.kind === 'removed' ? -1 : 1))
+    return {
+      changes: this.#changes,
+      files: this.#count,
+      ignored: this.#scan.ignored,
+      unreadable: [...this.#scan.failures, ...this.#unreadable],
+      warnings: this.#scan.warnings,
+    }
+  }
+
+  async #enter({ path, name, stat }: ScanStep): Promise<void> {
+    const parent = this.#open.at(-1)
+    const before = await this.#beside.enter(path, name)
+    const isTracked = before?.entry.kind === 'directory'
+    if (isTracked) {
+      // The folder's own mode is nobody else's.
+      if (parent) this.#compareRecord(path, before, stat)
+    } else if (before) this.#changes.push({ path, kind: 'removed', before: before.entry })
+    if (parent) parent.entries++
+    this.#open.push({ path, isTracked, entries: 0 })
+  }
+
+  async #leave(): Promise<void> {
+    const missing = this.#beside.leave()
+    const left = this.#open.pop()
+    if (!left) return
+    for (const { entry } of missing) await this.#removed(joinNames(left.path, entry.name), entry)
+    if (left.isTracked || left.entries > 0) return
+    const name = lastSegment(left.path)
+    const after: TreeEntry = { name, kind: 'directory', executable: false, content: EMPTY_CONTENT, files: 0 }
+    this.#changes.push({ path: left.path, kind: 'added', after })
+  }
+
+  async #file(step: ScanStep): Promise<void> {
+    const directory = this.#open.at(-1)
+    if (!directory) return
+    const { path, name } = step
+    const before = this.#beside.take(name)
+    let found: StoredFile | undefined
+    try {
+      found = await this.#contentOf(step)
+    } catch (error) {
+      if (!(error instanceof ReadFailure)) throw error
+      if (error.code !== 'ENOENT') {
+        directory.entries++
+        this.#unreadable.push(error.describe(path))
+        return
+      }
+    }
+    if (!found) {
+      if (before) await this.#removed(path, before.entry)
+      return
+    }
+    directory.entries++
+    this.#count++
+    const { stat, content } = found
+    this.#beside.learn(name, stat, content)
+    const kind = step.is === 'file' ? 'file' : 'symlink'
+    const executable = HAS_MODES && kind === 'file' && (stat.mode & OWNER_EXECUTE) !== 0
+    const after: TreeEntry = { name, kind, executable, content, files: 0 }
+    if (before && sameEntry(before.entry, after)) this.#compareRecord(path, before, stat)
+    else if (before?.entry.kind === 'directory') {
+      await this.#removed(path, before.entry)
+      this.#changes.push({ path, kind: 'added', after })
+    } else if (before) this.#changes.push({ path, kind: 'modified', before: before.entry, after })
+    else this.#changes.push({ path, kind: 'added', after })
+  }
+
+  /** `undefined` for what vanished, and for files of the store. @throws {ReadFailure} */
+  async #contentOf({ is, name, diskPath }: ScanStep): Promise<StoredFile | undefined> {
+    const stat = reading(() => this.#fs.lstat(diskPath))
+    if (!stat || this.#scan.storeFiles.has(stat)) return undefined
+    const known = this.#beside.knownContent(name, stat)
+    if (known) return { stat, content: known }
+    return is === 'symlink' ? this.#files.storeSymlink(diskPath) : this.#files.storeFile(diskPath, READ_ALL)
+  }
+
+  #compareRecord(path: ByteName, { entry, recorded }: RecordedEntry, stat: FileStat | undefined): void {
+    if (!stat || !HAS_MODES || !recordDiffers(recorded, stat)) return
+    this.#changes.push({ path, kind: 'modified', before: entry, after: entry, isRecordOnly: true })
+  }
+
+  /** Everything below, of a directory; an empty one itself. */
+  async #removed(path: ByteName, entry: TreeEntry): Promise<void> {
+    const shown = nameToText(path)
+    if (this.#scan.failures.some((failure) => failure.path === shown)) return
+    if (entry.kind !== 'directory' || entry.content.shape === 0) {
+      this.#changes.push({ path, kind: 'removed', before: entry })
+      return
+    }
+    for await (const change of diffTrees(this.#reader, entry.content, EMPTY_CONTENT, path)) this.#changes.push(change)
+  }
+}
+
+function recordDiffers(recorded: RecordedEntry['recorded'], { type, mode, uid, gid }: FileStat): boolean {
+  const { mode: wasMode, owner } = recorded?.attributes ?? {}
+  const differs = type !== 'symlink' && wasMode !== undefined && ((wasMode ^ mode) & ~SET_ID_BITS) !== 0
+  return differs || (owner !== undefined && (owner.uid !== uid || owner.gid !== gid))
+}
+
+function lastSegment(path: ByteName): ByteName {
+  return path.slice(path.lastIndexOf('/') + 1) as ByteName
+}
