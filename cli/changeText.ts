@@ -53,7 +53,7 @@ async function printPatch(context: Context, files: AsyncIterable<ChangedFile>, s
   for await (const file of files) await printer.print(file)
 }
 
-const LETTERS: Readonly<Record<Change['kind'], string>> = {
+export const CHANGE_LETTERS: Readonly<Record<Change['kind'], string>> = {
   added: 'A',
   removed: 'D',
   modified: 'M',
@@ -66,7 +66,8 @@ async function printNames(context: Context, files: AsyncIterable<ChangedFile>, s
   const out = new BytePieces(context.out)
   for await (const { change } of files) {
     const { kind, similarity } = change
-    const letter = similarity === undefined ? LETTERS[kind] : `${LETTERS[kind]}${String(similarity).padStart(3, '0')}`
+    const letter =
+      similarity === undefined ? CHANGE_LETTERS[kind] : `${CHANGE_LETTERS[kind]}${String(similarity).padStart(3, '0')}`
     if (style.nulEnds) {
       const paths = [change.fromBytes, change.pathBytes].map((path) => path?.toString('latin1'))
       const shown = style.form === 'name-only' ? [paths[1]] : [letter, ...paths]
@@ -123,7 +124,7 @@ async function printBytes(context: Context, files: AsyncIterable<ChangedFile>): 
   async function* rows(): AsyncGenerator<readonly string[]> {
     for await (const { change } of files) {
       totals.add(change)
-      const letter = LETTERS[change.kind]
+      const letter = CHANGE_LETTERS[change.kind]
       const tint = change.kind === 'added' ? green : change.kind === 'removed' ? red : yellow
       const [added, removed] = [addedBytesOf(change), removedBytesOf(change)]
       const path = change.from === undefined ? change.path : renamedText(change.from, change.path)

@@ -2,8 +2,8 @@
  * What the parts of a working folder share: where it stands, its own files, the rules of its scans, its lock.
  */
 import { hostname } from 'node:os'
-import { VarveError } from './base/errors.js'
-import { type Hash, shortHash } from './base/hash.js'
+import { CorruptionError, VarveError } from './base/errors.js'
+import { type Hash, isHash, shortHash } from './base/hash.js'
 import type { WorkOptions } from './base/progress.js'
 import { filesOf } from './folderPlace.js'
 import { readCommit } from './history/commits.js'
@@ -126,11 +126,7 @@ export abstract class FolderState {
   protected interrupted(): InterruptedSwitch | undefined {
     const bytes = this.files.read('switch')
     if (!bytes) return undefined
-    const { from, to, branch } = JSON.parse(bytes.toString('utf8')) as {
-      from: Hash | null
-      to: Hash
-      branch: string | null
-    }
+    const { from, to, branch } = parseNote(bytes, this.path)
     return { from: from ?? undefined, to, branch: branch ?? undefined }
   }
 
@@ -168,4 +164,26 @@ export abstract class FolderState {
       if (!(error instanceof VarveError)) throw error
     }
   }
+}
+
+interface SwitchNote {
+  readonly from: Hash | null
+  readonly to: Hash
+  readonly branch: string | null
+}
+
+/** @throws {CorruptionError} `CORRUPT` */
+function parseNote(bytes: Buffer, folder: string): SwitchNote {
+  try {
+    const { from, to, branch } = JSON.parse(bytes.toString('utf8')) as Partial<Record<keyof SwitchNote, unknown>>
+    const isFrom = from === null || (typeof from === 'string' && isHash(from))
+    const isBranch = branch === null || typeof branch === 'string'
+    if (isFrom && isBranch && typeof to === 'string' && isHash(to)) return { from, to, branch }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  throw new CorruptionError('CORRUPT', `the note of an interrupted switch in ${folder} is damaged`, {
+    path: folder,
+    hint: 'Remove .varve/switch, look at `varve status`, and `varve restore` what is not as it should be.',
+  })
 }

@@ -29,7 +29,7 @@ function requireCapacity(capacityBytes: number | null): void {
 }
 
 export abstract class VolumeVerbs extends RefVerbs {
-  /** The store's properties. Names: `author`, `attributes`, `compression`, `default-branch`. */
+  /** The store's properties. Names: `author`, `attributes`, `compression`, `default-branch`, `ignore`. */
   readonly config = {
     /** @throws {VarveError} `INVALID_ARGUMENT` for a name that is not known */
     get: async (name: string): Promise<PropertyInfo> => this.session.properties.get(requirePropertyName(name)),

@@ -1,4 +1,5 @@
 import type { Change, FolderStatus } from '../../src/index.js'
+import { CHANGE_LETTERS } from '../changeText.js'
 import type { Context } from '../context.js'
 import { EXIT } from '../errors.js'
 import { changeJson } from '../shapes.js'
@@ -76,15 +77,6 @@ function statusJson(status: FolderStatus) {
   }
 }
 
-const LETTERS: Readonly<Record<Change['kind'], string>> = {
-  added: 'A',
-  removed: 'D',
-  modified: 'M',
-  'type-changed': 'T',
-  'mode-changed': 'X',
-  renamed: 'R',
-}
-
 const WORDS: Readonly<Record<Change['kind'], string>> = {
   added: 'new:',
   removed: 'deleted:',
@@ -96,8 +88,9 @@ const WORDS: Readonly<Record<Change['kind'], string>> = {
 
 async function printShort(context: Context, { changes }: FolderStatus, isNul: boolean): Promise<void> {
   for (const { kind, path, pathBytes } of changes) {
-    if (isNul) await context.out.bytes(Buffer.concat([Buffer.from(`${LETTERS[kind]} `), pathBytes, Buffer.of(0)]))
-    else await context.out.line(`${LETTERS[kind]} ${plainLine(path)}`)
+    if (isNul)
+      await context.out.bytes(Buffer.concat([Buffer.from(`${CHANGE_LETTERS[kind]} `), pathBytes, Buffer.of(0)]))
+    else await context.out.line(`${CHANGE_LETTERS[kind]} ${plainLine(path)}`)
   }
 }
 

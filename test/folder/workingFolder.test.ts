@@ -349,6 +349,24 @@ describe('the folder itself', () => {
     await expect(WorkingFolder.open(tempFolder())).rejects.toMatchObject({ code: 'WORKTREE_NOT_FOUND' })
   })
 
+  test('what says where it stands, or what a switch was about, is damaged: that is said', async () => {
+    const { folder, dir } = await folderOf({ a: 'a' })
+    await folder.commit({ message: 'First' })
+    for (const note of ['', '{', '{}', '{"from":null,"to":"x","branch":null}']) {
+      writeFileSync(join(dir, '.varve/switch'), note)
+      await expect(folder.status()).rejects.toMatchObject({
+        code: 'CORRUPT',
+        hint: expect.stringContaining('.varve/switch'),
+      })
+    }
+    rmSync(join(dir, '.varve/switch'))
+    await folder.close()
+    for (const text of ['', 'x', '{}', '{"id":1,"store":"store.varve"}']) {
+      writeFileSync(join(dir, '.varve/worktree'), text)
+      await expect(WorkingFolder.open(dir)).rejects.toMatchObject({ code: 'CORRUPT' })
+    }
+  })
+
   test('two commands at once: the second is told to wait; one left by a process that is gone is taken over', async () => {
     const { folder, dir } = await folderOf({ a: 'a' })
     writeFileSync(join(dir, '.varve/lock'), JSON.stringify({ pid: process.pid, host: 'another' }))
