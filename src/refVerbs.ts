@@ -14,6 +14,7 @@ import {
   refNotFound,
 } from './refs/refs.js'
 import { idsBelow, type Session, signatureNow } from './session.js'
+import type { CatalogTransaction } from './volume/catalog.js'
 
 export abstract class RefVerbs {
   protected constructor(protected readonly session: Session) {}
@@ -62,9 +63,10 @@ export abstract class RefVerbs {
   }
 
   /**
-   * Deletes a branch, unless it is the default one; its commits stay reachable through the reflog.
+   * Deletes a branch, unless it is the default one or a working folder stands on it; its commits stay reachable through
+   * the reflog.
    *
-   * @throws {VarveError} `REF_NOT_FOUND`
+   * @throws {VarveError} `REF_NOT_FOUND`, `INVALID_ARGUMENT`, `REF_CONFLICT`
    * @example
    * ```ts
    * await repo.createBranch('short-lived', 'main')
@@ -79,7 +81,11 @@ export abstract class RefVerbs {
         hint: 'Make another one the default first: `varve config set default-branch NAME`.',
       })
     }
-    await this.moveRefs([{ name: branchRef(name), expected: target, target: null }], 'branch-delete', name)
+    // No folder has an empty id: whoever stands on it is in the way.
+    const isFree = (tx?: CatalogTransaction): void =>
+      this.session.worktrees.requireFree({ id: '', branch: branchRef(name) }, tx)
+    isFree()
+    await this.moveRefs([{ name: branchRef(name), expected: target, target: null }], 'branch-delete', name, isFree)
   }
 
   /**
@@ -93,11 +99,15 @@ export abstract class RefVerbs {
    * ```
    */
   async renameBranch(from: string, to: string): Promise<void> {
-    const { refs, group, properties } = this.session
+    const { refs, group, properties, worktrees } = this.session
     const { who } = signatureNow(this.session, undefined)
     const log = { operation: 'branch-rename', message: `${from} to ${to}`, who }
     group.catalog.write((tx) => {
       refs.rename(tx, branchRef(from), branchRef(to), log)
+      // The folder that stands on it goes on standing on it.
+      for (const row of worktrees.list(tx)) {
+        if (row.branch === branchRef(from)) worktrees.move(tx, row, { ...row, branch: branchRef(to) })
+      }
       if (properties.get('default-branch').value === from) properties.set(tx, 'default-branch', to)
     })
   }
@@ -183,14 +193,22 @@ export abstract class RefVerbs {
   }
 
   /** Safety rule 4: every way of making something reachable goes through `makeReachable`. */
-  private async moveRefs(updates: readonly RefUpdate[], operation: string, message: string): Promise<void> {
+  private async moveRefs(
+    updates: readonly RefUpdate[],
+    operation: string,
+    message: string,
+    require?: (tx: CatalogTransaction) => void,
+  ): Promise<void> {
     const { who } = signatureNow(this.session, undefined)
     const roots = updates.flatMap(({ target }) => target ?? [])
     await makeReachable(
       this.session.store,
       // With all their history: nothing else may point at it.
       (epoch) => (epoch === 0 ? undefined : () => idsBelow(this.session, roots, { parents: true })),
-      (tx) => this.session.refs.apply(tx, updates, { operation, message, who }),
+      (tx) => {
+        require?.(tx)
+        this.session.refs.apply(tx, updates, { operation, message, who })
+      },
     )
   }
 }

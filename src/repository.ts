@@ -364,7 +364,14 @@ export class Repository extends VolumeVerbs {
     const { store, refs, worktrees, properties, group } = this.session
     // Else every question would end in an error, and be taken for damage.
     group.requireOpen()
-    const roots = () => refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target }))
+    // What a folder stands at without a branch hangs on the folder alone.
+    const detached = () =>
+      worktrees
+        .list()
+        .flatMap(({ path, branch, head }) =>
+          branch === undefined && head !== undefined ? [{ name: `HEAD of ${path}`, id: head }] : [],
+        )
+    const roots = () => [...refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target })), ...detached()]
     const totals = (): void => group.catalog.checkTotals(group.layout.physicalVolumes.map(({ number }) => number))
     const folders = (): unknown => worktrees.list()
     const checkRows = [totals, () => refs.reflog(), () => refs.operations(), () => properties.list(), folders]

@@ -81,7 +81,8 @@ visible in the store before all of it is safely written. If nothing changed sinc
   hints: {
     UNREADABLE_FILES:
       'nothing was committed; --skip-unreadable commits without them, --ignore leaves them out for good',
-    REF_CONFLICT: 'nothing was committed; --retry commits on top of what came meanwhile',
+    REF_CONFLICT:
+      'nothing was committed; in a working folder "varve switch BRANCH" brings it up to date, with --from --retry commits on top',
   },
   completesOption: { from: 'file', branch: 'branch' },
 

@@ -378,6 +378,33 @@ describe('the folder itself', () => {
   })
 })
 
+describe('the branch a folder stands on', () => {
+  test('is renamed with the folder on it, and not deleted under it', async () => {
+    const { folder, dir } = await folderOf({ a: 'a' })
+    await folder.commit({ message: 'First' })
+    await folder.repository.renameBranch('main', 'trunk')
+    const again = await WorkingFolder.open(dir)
+    onTestFinished(() => again.close())
+    expect(again.head.branch).toBe('trunk')
+    write(dir, { a: 'b' })
+    await again.commit({ message: 'Second' })
+    await again.switchTo('HEAD', { create: 'idea' })
+    await expect(again.repository.deleteBranch('idea')).rejects.toMatchObject({ code: 'REF_CONFLICT' })
+    expect(again.head.branch).toBe('idea')
+    await again.switchTo('trunk')
+    await again.repository.deleteBranch('idea')
+  })
+
+  test('none: what it stands at is verified all the same', async () => {
+    const { folder, dir } = await folderOf({ a: 'a' })
+    await folder.commit({ message: 'First' })
+    await folder.switchTo('HEAD', { detach: true })
+    write(dir, { a: 'b' })
+    await folder.commit({ message: 'On no branch' })
+    expect((await folder.repository.verify()).checked.commits).toBe(2)
+  })
+})
+
 describe('several folders on one store', () => {
   test('each stands on its own; a branch is in one of them', async () => {
     const { folder, dir } = await folderOf({ a: 'a', 'd/b': 'b' })
