@@ -128,18 +128,15 @@ export class Properties {
 
   /** All of them, since a row that a damaged page lost must not come back as the default. */
   private rows(): PropertyRow[] {
-    const rows = this.catalog.all<PropertyRow>(
-      'SELECT name, value, source, row_check FROM property WHERE dataset = ? ORDER BY name',
-      STORE,
+    const rows = this.catalog.allOf('properties_check', 'property', () =>
+      this.catalog.all<PropertyRow>(
+        'SELECT name, value, source, row_check FROM property WHERE dataset = ? ORDER BY name',
+        STORE,
+      ),
     )
     for (const { name, value, source, row_check } of rows) {
       if (!rowMatches(row_check, STORE, name, value, source)) throw this.catalog.damaged('property', name)
     }
-    this.catalog.requireAll(
-      'properties_check',
-      'property',
-      rows.map(({ row_check }) => row_check),
-    )
     return rows
   }
 

@@ -124,11 +124,13 @@ export class Reflog {
 
   /** Newest first. */
   operations(limit: number | undefined): OperationInfo[] {
-    const rows = this.catalog.all<OperationRow>(
-      'SELECT seq, time_ms, kind, who, detail, row_check FROM operation ORDER BY seq DESC LIMIT ?',
-      limit ?? UNLIMITED,
-    )
-    const newest = this.catalog.counter('refs_sequence')
+    const { rows, newest } = this.catalog.snapshot((view) => ({
+      rows: view.all<OperationRow>(
+        'SELECT seq, time_ms, kind, who, detail, row_check FROM operation ORDER BY seq DESC LIMIT ?',
+        limit ?? UNLIMITED,
+      ),
+      newest: view.counter('refs_sequence'),
+    }))
     if (rows.length < Math.min(limit ?? newest, newest)) throw this.catalog.damaged('operation', 'that is missing')
     return rows.map((row, index) => {
       if (row.seq !== newest - index) throw this.catalog.damaged('operation', String(newest - index))
@@ -198,13 +200,17 @@ export class Reflog {
   private *rows(ref: string | undefined): Iterable<ReflogRow> {
     let before: number | undefined
     for (;;) {
-      const page = this.catalog.all<ReflogRow>(
-        `SELECT ${REFLOG_COLUMNS} FROM reflog WHERE seq < ? ORDER BY seq DESC LIMIT ${PAGE_ROWS}`,
-        before ?? Number.MAX_SAFE_INTEGER,
-      )
-      if (before === undefined && page.length === 0 && !this.isNewest(0)) throw this.catalog.damaged('reflog', '1')
+      // Rows are numbered without gaps, and each transaction that moves refs counts one: so a lost row is noticed.
+      const { page, newest } = this.catalog.snapshot((view) => ({
+        page: view.all<ReflogRow>(
+          `SELECT ${REFLOG_COLUMNS} FROM reflog WHERE seq < ? ORDER BY seq DESC LIMIT ${PAGE_ROWS}`,
+          before ?? Number.MAX_SAFE_INTEGER,
+        ),
+        newest: view.counter('refs_sequence'),
+      }))
+      if (before === undefined && page.length === 0 && newest !== 0) throw this.catalog.damaged('reflog', '1')
       for (const row of page) {
-        const follows = before === undefined ? this.isNewest(row.operation_seq) : row.seq === before - 1
+        const follows = before === undefined ? row.operation_seq === newest : row.seq === before - 1
         if (!rowMatches(row.row_check, ...reflogFields(row)) || !follows || !splitRef(row.ref)) {
           throw this.catalog.damaged('reflog', String(row.seq))
         }
@@ -214,11 +220,6 @@ export class Reflog {
       if (page.length < PAGE_ROWS) break
     }
     if (before !== undefined && before !== 1) throw this.catalog.damaged('reflog', String(before - 1))
-  }
-
-  /** Rows are numbered without gaps, and each transaction that moves refs counts one: so a lost row is noticed. */
-  private isNewest(operation: number): boolean {
-    return operation === this.catalog.counter('refs_sequence')
   }
 
   private checkedOperation(row: OperationRow): OperationInfo {

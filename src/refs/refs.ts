@@ -79,14 +79,10 @@ export class Refs {
 
   /** Refs whose full name begins with `prefix`, sorted by the bytes of their names. @throws as `get` */
   list(prefix = ''): RefRow[] {
-    const rows = this.catalog.all<SqlRefRow>('SELECT name, target, message, time_ms, row_check FROM ref ORDER BY name')
-    const refs = rows.map((row) => this.checked(row))
-    this.catalog.requireAll(
-      'refs_check',
-      'ref',
-      rows.map(({ row_check }) => row_check),
+    const rows = this.catalog.allOf('refs_check', 'ref', () =>
+      this.catalog.all<SqlRefRow>('SELECT name, target, message, time_ms, row_check FROM ref ORDER BY name'),
     )
-    return refs.filter(({ name }) => name.startsWith(prefix))
+    return rows.map((row) => this.checked(row)).filter(({ name }) => name.startsWith(prefix))
   }
 
   /**

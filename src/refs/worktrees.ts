@@ -38,14 +38,10 @@ export class Worktrees {
 
   /** Sorted by path. @throws {CorruptionError} `CORRUPT_CATALOG` */
   list(source: Reader = this.catalog): WorktreeRow[] {
-    const rows = source.all<SqlWorktreeRow>('SELECT id, path, branch, head, row_check FROM worktree ORDER BY path')
-    const worktrees = rows.map((row) => this.checked(row))
-    this.catalog.requireAll(
-      'worktrees_check',
-      'worktree',
-      rows.map(({ row_check }) => row_check),
+    const rows = this.catalog.allOf('worktrees_check', 'worktree', () =>
+      source.all<SqlWorktreeRow>('SELECT id, path, branch, head, row_check FROM worktree ORDER BY path'),
     )
-    return worktrees
+    return rows.map((row) => this.checked(row))
   }
 
   /** @throws {CorruptionError} `CORRUPT_CATALOG` */

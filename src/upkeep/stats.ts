@@ -53,7 +53,7 @@ export async function storeStats(
   }
   const count = { extents: 0, chunks: 0, uniqueBytes: 0, objects: 0, objectBytes: 0, storedBytes: 0 }
   const saved = { compressionBytes: 0, basesBytes: 0 }
-  for (const { record } of group.catalog.extents()) {
+  group.catalog.eachExtent(({ record }) => {
     throwIfCancelled(signal)
     count.extents++
     count.storedBytes += record.storedBytes
@@ -65,7 +65,7 @@ export async function storeStats(
       count.uniqueBytes += record.rawBytes
     }
     saved[record.bases.length === 0 ? 'compressionBytes' : 'basesBytes'] += record.rawBytes - record.storedBytes
-  }
+  })
   const info = await groupInfo(group)
   return {
     commits,

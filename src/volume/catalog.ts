@@ -139,7 +139,10 @@ export class Catalog implements CatalogTransaction {
     return this.database.write(() => body(this), durability)
   }
 
-  /** One unchanging view over several reads. `body` is synchronous. */
+  /**
+   * One unchanging view over several reads. `body` is synchronous. Whoever compares rows with a count or a sum reads both
+   * in here: else what another process writes in between looks like damage.
+   */
   snapshot<T>(body: (tx: CatalogTransaction) => T): T {
     return this.database.snapshot(() => body(this))
   }
@@ -170,10 +173,17 @@ export class Catalog implements CatalogTransaction {
     this.advance(name, ((before ^ check) >>> 0) - before)
   }
 
-  /** @throws {CorruptionError} `CORRUPT_CATALOG` unless these are all the rows there should be */
-  requireAll(name: SumName, table: string, rowChecks: readonly number[]): void {
-    const sum = rowChecks.reduce((mixed, check) => (mixed ^ check) >>> 0, 0)
-    if (sum !== this.counter(name)) throw this.damaged(table, 'that is missing')
+  /**
+   * All rows of a table that has a sum. @param read gives them
+   * @throws {CorruptionError} `CORRUPT_CATALOG` unless these are all there should be
+   */
+  allOf<T extends { row_check: number }>(name: SumName, table: string, read: () => T[]): T[] {
+    return this.snapshot(() => {
+      const rows = read()
+      const sum = rows.reduce((mixed, { row_check }) => (mixed ^ row_check) >>> 0, 0)
+      if (sum !== this.counter(name)) throw this.damaged(table, 'that is missing')
+      return rows
+    })
   }
 
   extent(eid: number): ExtentRecord | undefined {
@@ -198,10 +208,15 @@ export class Catalog implements CatalogTransaction {
   }
 
   /**
-   * Visible extents with the volumes that hold them, ascending, read in pages so that memory stays bounded.
+   * Visits visible extents with the volumes that hold them, as they are at one moment; ascending, read in pages so that
+   * memory stays bounded. @param visit synchronous
    * @throws {CorruptionError} `CORRUPT_CATALOG` for a row that does not match its check, or an extent without a copy
    */
-  *extents(): Iterable<PlacedRecord> {
+  eachExtent(visit: (placed: PlacedRecord) => void): void {
+    this.snapshot(() => this.visitExtents(visit))
+  }
+
+  private visitExtents(visit: (placed: PlacedRecord) => void): void {
     let last = 0
     let copies = 0
     for (;;) {
@@ -217,7 +232,7 @@ export class Catalog implements CatalogTransaction {
         const pvs = this.copies(record.eid)
         if (pvs.length === 0) throw this.damaged('copy', String(record.eid))
         copies += pvs.length
-        yield { record, pvs }
+        visit({ record, pvs })
       }
       if (rows.length < PAGE_ROWS) break
     }
@@ -283,15 +298,19 @@ export class Catalog implements CatalogTransaction {
    * @throws {CorruptionError} `CORRUPT_CATALOG` naming the first that does not
    */
   checkTotals(pvs: readonly number[]): void {
+    this.snapshot(() => this.compareTotals(pvs))
+  }
+
+  private compareTotals(pvs: readonly number[]): void {
     const stored = new Map<number, number>()
     let highest = 0
-    for (const { record, pvs: holders } of this.extents()) {
+    this.visitExtents(({ record, pvs: holders }) => {
       highest = record.eid
       for (const pv of holders) {
         if (!pvs.includes(pv)) throw this.damaged('copy', `${record.eid}, ${pv}`)
         stored.set(pv, (stored.get(pv) ?? 0) + record.storedBytes)
       }
-    }
+    })
     for (const name of COUNTER_NAMES) this.counter(name)
     if (this.counter('next_eid') <= highest) throw this.damaged('counter', 'next_eid')
     for (const pv of pvs) {

@@ -46,12 +46,12 @@ export interface ExtentMapEntry {
 export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
   const { layout } = group
   const use = new Map<number, { extents: number; stored: number }>()
-  for (const { record, pvs } of group.catalog.extents()) {
+  group.catalog.eachExtent(({ record, pvs }) => {
     for (const pv of pvs) {
       const sum = use.get(pv) ?? { extents: 0, stored: 0 }
       use.set(pv, { extents: sum.extents + 1, stored: sum.stored + record.storedBytes })
     }
-  }
+  })
   const physicalVolumes = await Promise.all(
     layout.physicalVolumes.map(async (volume): Promise<PhysicalVolumeInfo> => {
       const member = group.volume(volume.number)
@@ -83,14 +83,15 @@ export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
 }
 
 /** Ascending by extent; a run ends where the next number lies elsewhere. */
-export function* extentMap(group: VolumeGroup, pv: number | undefined): Iterable<ExtentMapEntry> {
+export function extentMap(group: VolumeGroup, pv: number | undefined): ExtentMapEntry[] {
+  const ended: ExtentMapEntry[] = []
   const runs = new Map<number, ExtentMapEntry>()
-  for (const { record, pvs } of group.catalog.extents()) {
+  group.catalog.eachExtent(({ record, pvs }) => {
     const { eid, rawBytes, storedBytes } = record
     for (const number of pvs) {
       if (pv !== undefined && number !== pv) continue
       const run = runs.get(number)
-      if (run && run.lastExtent !== eid - 1) yield run
+      if (run && run.lastExtent !== eid - 1) ended.push(run)
       const grown = run?.lastExtent === eid - 1 ? run : undefined
       runs.set(number, {
         pv: number,
@@ -101,8 +102,8 @@ export function* extentMap(group: VolumeGroup, pv: number | undefined): Iterable
         storedBytes: (grown?.storedBytes ?? 0) + storedBytes,
       })
     }
-  }
-  yield* runs.values()
+  })
+  return [...ended, ...runs.values()]
 }
 
 /**

@@ -11,6 +11,7 @@ import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import {
   createGroup,
   createStore,
+  extentsOf,
   groupOptions,
   nothingElse,
   publishOnly,
@@ -54,7 +55,7 @@ function condemnedCount(group: VolumeGroup): number {
 }
 
 function visibleExtents(group: VolumeGroup): number[] {
-  return [...group.catalog.extents()].map(({ record }) => record.eid)
+  return extentsOf(group).map(({ record }) => record.eid)
 }
 
 describe('putting and publishing', () => {

@@ -7,6 +7,7 @@ import { type Randomness, systemRandomness } from '../../src/base/random.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { StoreWriter } from '../../src/cas/storeWriter.js'
 import { makeProfile, type ProfileOptions } from '../../src/format/profile.js'
+import type { PlacedRecord } from '../../src/volume/catalog.js'
 import { type OpenGroupOptions, VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { tempFolder } from './tempFolder.js'
 
@@ -25,6 +26,12 @@ export function seededRandom(seed: string): Randomness {
       return Buffer.concat(parts).subarray(0, count)
     },
   }
+}
+
+export function extentsOf(group: VolumeGroup): PlacedRecord[] {
+  const extents: PlacedRecord[] = []
+  group.catalog.eachExtent((placed) => extents.push(placed))
+  return extents
 }
 
 /** Adds volumes until there are `count`, striped. */

@@ -7,7 +7,7 @@ import { KIND } from '../../src/format/kinds.js'
 import { withVolume } from '../../src/volume/groupInfo.js'
 import { Lease, listLeases } from '../../src/volume/lease.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
-import { createGroup, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
+import { createGroup, extentsOf, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
 import { hookedVolume } from '../support/hookedVolume.js'
 
 const random = seededRandom('leases')
@@ -77,7 +77,7 @@ test('a living writer that is taken for dead while it publishes gets LEASE_LOST;
   const reader = await ChunkStore.open(sweeper, systemClock)
   expect((await reader.get(KIND.chunk, safeId)).length).toBe(50_000)
   expect([...(await reader.find([id as Hash]))]).toEqual([])
-  for (const { record, pvs } of group.catalog.extents()) {
+  for (const { record, pvs } of extentsOf(group)) {
     for (const pv of pvs) expect(await group.volume(pv)?.read(record.eid)).toBeDefined()
   }
   expect(listLeases(group.catalog)).toEqual([])

@@ -16,7 +16,7 @@ import {
 import { SqlDatabase } from '../../src/volume/sqlite.js'
 import { HomeVolume, SqliteVolume } from '../../src/volume/sqliteVolume.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
-import { createGroup, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
+import { createGroup, extentsOf, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
 import { MemoryVolume } from '../support/memoryVolume.js'
 import { tempFolder } from '../support/tempFolder.js'
 import { CONFORMANCE_LAYOUT, describePhysicalVolume, identityOf } from './conformance.js'
@@ -127,7 +127,7 @@ test('a store runs on a volume in memory that stands in for a file', async () =>
   const object = await writer.put(KIND.tree, Buffer.from('an object'))
   await publishOnly(writer)
   const held = await memory?.list(0, Number.MAX_SAFE_INTEGER)
-  expect(held).toEqual([...group.catalog.extents()].map(({ record }) => record.eid))
+  expect(held).toEqual(extentsOf(group).map(({ record }) => record.eid))
   expect(held?.length).toBeGreaterThan(2)
   expect(await group.volume(0)?.list(0, Number.MAX_SAFE_INTEGER)).toEqual([])
 

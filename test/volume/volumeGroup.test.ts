@@ -58,7 +58,7 @@ describe('a group of three volumes', () => {
     const linear = await groupInfo(group)
     expect(linear.physicalVolumes[1]?.extents).toBe(striped.physicalVolumes[1]?.extents)
     expect(linear.physicalVolumes[0]?.extents).toBeGreaterThan(striped.physicalVolumes[0]?.extents ?? 0)
-    const map = [...extentMap(group, undefined)]
+    const map = extentMap(group, undefined)
     for (const volume of linear.physicalVolumes) {
       const rows = map.filter((row) => row.pv === volume.number)
       expect(rows.reduce((sum, row) => sum + row.extents, 0)).toBe(volume.extents)
