@@ -149,9 +149,20 @@ module.exports = {
       name: 'no-undeclared-packages',
       comment: 'What is imported is declared: an install elsewhere has only what package.json names.',
       severity: 'error',
-      from: { path: '^(src|cli)/' },
+      from: { path: '^src/' },
       to: {
         dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: 'node_modules/@types/',
+      },
+    },
+    {
+      name: 'no-unknown-packages',
+      comment: 'The command comes as a bundle, so what it needs beside the library need not be installed elsewhere.',
+      severity: 'error',
+      from: { path: '^cli/' },
+      to: {
+        dependencyTypes: ['npm-no-pkg', 'npm-unknown'],
         dependencyTypesNot: ['type-only'],
         pathNot: 'node_modules/@types/',
       },

@@ -18,34 +18,47 @@ export interface Comparison {
   readonly named: readonly string[]
 }
 
-export function compareTrees(expected: string, actual: string): Comparison {
+/** @param passedOver Names that are not compared, wherever they are. */
+export function compareTrees(expected: string, actual: string, passedOver: readonly string[] = []): Comparison {
   const named: string[] = []
   let differences = 0
   const differ = (path: string, what: string): void => {
     differences++
     if (named.length < DIFFERENCES_NAMED) named.push(`${path}: ${what}`)
   }
-  compareFolders(expected, actual, '', differ)
+  compareFolders(expected, actual, '', differ, passedOver)
   return { differences, named }
 }
 
 type Differ = (path: string, what: string) => void
 
-function compareFolders(expected: string, actual: string, path: string, differ: Differ): void {
-  const others = new Set(readdirSync(join(actual, path)))
+function compareFolders(
+  expected: string,
+  actual: string,
+  path: string,
+  differ: Differ,
+  passedOver: readonly string[],
+): void {
+  const others = new Set(readdirSync(join(actual, path)).filter((name) => !passedOver.includes(name)))
   for (const name of readdirSync(join(expected, path)).sort()) {
     const inner = join(path, name)
-    if (others.delete(name)) compareEntries(expected, actual, inner, differ)
+    if (others.delete(name)) compareEntries(expected, actual, inner, differ, passedOver)
     else differ(inner, 'missing')
   }
   for (const name of others) differ(join(path, name), 'not in the version')
 }
 
-function compareEntries(expected: string, actual: string, path: string, differ: Differ): void {
+function compareEntries(
+  expected: string,
+  actual: string,
+  path: string,
+  differ: Differ,
+  passedOver: readonly string[],
+): void {
   const [one, other] = [join(expected, path), join(actual, path)]
   const [before, after] = [lstatSync(one), lstatSync(other)]
   if (kindOf(before) !== kindOf(after)) differ(path, `${kindOf(before)} became ${kindOf(after)}`)
-  else if (before.isDirectory()) compareFolders(expected, actual, path, differ)
+  else if (before.isDirectory()) compareFolders(expected, actual, path, differ, passedOver)
   else if (before.isSymbolicLink()) {
     if (readlinkSync(one) !== readlinkSync(other)) differ(path, 'another target')
   } else if (before.isFile()) {

@@ -125,7 +125,7 @@ function compare(name: string, committed: ReadonlyMap<string, Entry>, exported: 
   return found.length === 0
 }
 
-if (!existsSync(join(PROJECT, 'dist/cli/main.js'))) {
+if (!existsSync(join(PROJECT, 'dist/cli/main.cjs'))) {
   process.stderr.write('demo: varve is not built; run npm ci or npm run build first\n')
   process.exit(1)
 }

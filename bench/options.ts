@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util'
 
-export const SCENARIOS = ['trees', 'image', 'library', 'startup'] as const
+export const SCENARIOS = ['trees', 'image', 'folder', 'library', 'startup'] as const
 export type Scenario = (typeof SCENARIOS)[number]
 
 export interface BenchOptions {
   readonly corpora: readonly string[]
+  /** The tree that is worked on. Undefined: the packages that are installed here. */
+  readonly tree: string | undefined
   readonly rounds: number
   readonly only: readonly Scenario[]
   /** Undefined: whichever is installed. */
@@ -19,10 +21,11 @@ export interface BenchOptions {
 const DEFAULT_ROUNDS = 3
 
 export const USAGE = `
-npm run bench -- [--corpus DIR…] [--rounds N] [--only SCENARIO,…] [--peers NAME,…] [--work DIR] [--out FILE]
+npm run bench -- [--corpus DIR…] [--tree DIR] [--rounds N] [--only SCENARIO,…] [--peers NAME,…] [--work DIR] [--out FILE]
 
   --corpus DIR…   what to commit: a folder whose subfolders are versions (trees), or whose files are versions
                   (images), in the order of their names; may be given several times (default: small ones are made)
+  --tree DIR      the tree of the working folder (default: the packages installed here)
   --rounds N      how often each tool does everything (default: ${DEFAULT_ROUNDS})
   --only LIST     of ${SCENARIOS.join(', ')} (default: all)
   --peers LIST    of git, restic, borg, bup, casync (default: those that are installed)
@@ -37,6 +40,7 @@ export function readOptions(args: readonly string[], peers: readonly string[]): 
     allowPositionals: true,
     options: {
       corpus: { type: 'string', multiple: true },
+      tree: { type: 'string' },
       rounds: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'string' },
@@ -53,6 +57,7 @@ export function readOptions(args: readonly string[], peers: readonly string[]): 
     throw new Error(`--rounds takes a number from 1 on, not ${values.rounds}`)
   return {
     corpora,
+    tree: values.tree,
     rounds,
     only: values.only === undefined ? SCENARIOS : chosen(values.only, SCENARIOS, '--only'),
     peers: values.peers === undefined ? undefined : chosen(values.peers, peers, '--peers'),

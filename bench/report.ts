@@ -1,4 +1,5 @@
 /** From results to Markdown. What a reader needs to judge or repeat the run comes with the numbers. */
+import { folderSection } from './folderReport.js'
 import type { ContenderRounds } from './library.js'
 import { DOCUMENT_BYTES, DOCUMENTS, EDITS, VERSIONS_READ } from './libraryWorkload.js'
 import { type Cell, megabytes, numberText, spreadText, table } from './markdown.js'
@@ -16,6 +17,7 @@ export function markdownOf(results: Results, subject: string): string {
     '',
     ...targetLines(results),
     ...results.stores.flatMap((result) => [...storeSection(result, subject), '']),
+    ...folderSection(results.folder, subject),
     ...librarySection(results.library, subject),
     ...startupSection(results.startup),
     ...methodLines(results),

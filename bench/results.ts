@@ -1,3 +1,4 @@
+import type { FolderResult } from './folder.js'
 import type { Host } from './host.js'
 import type { ContenderRounds } from './library.js'
 import type { StartupResult } from './startup.js'
@@ -19,6 +20,7 @@ export interface Results {
   readonly rounds: number
   /** Without it, peak memory and processor time are missing. */
   readonly gnuTime: boolean
+  readonly folder?: FolderResult | undefined
   readonly stores: readonly StoreResult[]
   readonly library: readonly ContenderRounds[]
   readonly startup: readonly StartupResult[]

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { stopChildren } from './children.js'
 import { type Corpus, openCorpus } from './corpora.js'
+import { runFolder } from './folder.js'
 import { describeHost } from './host.js'
 import { runLibrary } from './library.js'
 import { Meter } from './measure.js'
@@ -17,6 +18,7 @@ import { makeSmallCorpora } from './smallCorpora.js'
 import { measureStartup } from './startup.js'
 import { runStoreRounds, type StoreResult } from './storeRounds.js'
 import { PEERS, SUBJECT } from './tools/all.js'
+import { folderGit, folderVarve } from './tools/folderTool.js'
 import type { StoreTool } from './tools/tool.js'
 
 function say(line: string): void {
@@ -39,6 +41,11 @@ async function bench(options: BenchOptions, workFolder: string): Promise<Results
   for (const corpus of corporaOf(options, workFolder)) {
     stores.push(await runStoreRounds(corpus, tools, options.rounds, meter, workFolder, say))
   }
+  const folderTools = [folderVarve, folderGit].filter(({ name }) => tools.some((tool) => tool.name === name))
+  const tree = options.tree ?? join(import.meta.dirname, '..', 'node_modules')
+  const folder = options.only.includes('folder')
+    ? await runFolder(tree, folderTools, options.rounds, meter, workFolder, say)
+    : undefined
   const library = options.only.includes('library') ? await runLibrary(options.rounds, meter, workFolder, say) : []
   const startup = options.only.includes('startup') ? await measureStartup(tools, options.rounds, meter, say) : []
   return {
@@ -50,6 +57,7 @@ async function bench(options: BenchOptions, workFolder: string): Promise<Results
     rounds: options.rounds,
     gnuTime: meter.seesMemory,
     stores,
+    folder,
     library,
     startup,
   }
@@ -66,7 +74,7 @@ function corporaOf(options: BenchOptions, workFolder: string): Corpus[] {
 
 /** What was measured: the corpora, and the scenarios that have none. */
 function nameOf(options: BenchOptions, stores: readonly StoreResult[]): string {
-  const others = options.only.filter((scenario) => scenario === 'library' || scenario === 'startup')
+  const others = options.only.filter((scenario) => scenario !== 'trees' && scenario !== 'image')
   return [...stores.map(({ corpus }) => corpus), ...others].join('-')
 }
 
@@ -81,12 +89,15 @@ function write(results: Results, out: string | undefined): void {
   say(`written: ${path}.md and .json`)
 }
 
-function subjectFailed({ stores, library, absent }: Results): boolean {
+function subjectFailed({ stores, folder, library, absent }: Results): boolean {
   const ours = stores.flatMap(({ tools }) => tools.filter(({ tool }) => tool === SUBJECT.name))
   return (
     absent.includes(SUBJECT.name) ||
     ours.some(
       ({ failure, rounds }) => failure !== undefined || rounds.some((round) => round.comparison.differences > 0),
+    ) ||
+    folder?.tools.some(
+      ({ tool, rounds }) => tool === SUBJECT.name && rounds.some(({ differences }) => differences > 0),
     ) ||
     library.some(({ contender, failure }) => contender === SUBJECT.name && failure !== undefined)
   )

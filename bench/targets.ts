@@ -3,6 +3,7 @@
  *
  * A ratio is reached when its median is; the range says how sure that is.
  */
+import { folderTargets, type Target } from './folderTargets.js'
 import { EDITS } from './libraryWorkload.js'
 import { numberText, spreadText } from './markdown.js'
 import type { Results } from './results.js'
@@ -10,19 +11,13 @@ import { medianOf, ratioOf, type Spread } from './statistics.js'
 import { committingSeconds, pastStartUpSeconds, restoringSeconds, toolRatio } from './storeReport.js'
 import type { StoreResult } from './storeRounds.js'
 
-export interface Target {
-  readonly aim: string
-  readonly measured: string
-  readonly reached: boolean
-}
-
 const SUBJECT = 'varve'
 /** The corpus that the bound on the store's size was set for: ten releases of TypeScript, 5.0 to 5.9. */
 const SIZED_CORPUS = { name: 'ts10', storeBytesMax: 42e6 }
 const LIBRARY_FACTOR_MIN = 5
 
 export function targetsOf(results: Results): Target[] {
-  return [...results.stores.flatMap(storeTargets), ...libraryTargets(results)]
+  return [...results.stores.flatMap(storeTargets), ...folderTargets(results.folder), ...libraryTargets(results)]
 }
 
 function storeTargets(result: StoreResult): Target[] {

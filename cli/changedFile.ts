@@ -41,10 +41,10 @@ export function* filesOfFolder(
   changes: Iterable<Change>,
 ): Generator<ChangedFile> {
   for (const change of changes) {
-    const { pathBytes } = change
+    const { pathBytes, fromBytes } = change
     yield {
       change,
-      before: async (length) => (before ? readSide(before, pathBytes, change.before, length) : NO_BYTES),
+      before: async (length) => (before ? readSide(before, fromBytes ?? pathBytes, change.before, length) : NO_BYTES),
       after: (length) => readDisk(Buffer.concat([Buffer.from(`${folder}/`), pathBytes]), change.after, length),
     }
   }

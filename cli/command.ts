@@ -1,9 +1,14 @@
 /** What is parsed: commander's `Command` with what varve's own help, paths and completion need, and the options all share. */
 import { Command, type HelpContext, Option } from 'commander'
 
-/** What completion offers for an operand or for an option's value. */
+/**
+ * What completion offers for an operand or for an option's value. `revision-path`: REV and REV:PATH. `tree-path`: what the
+ * revision has that stands before it. `changed-path`: what looks changed in the working folder; `restorable-path`: of that,
+ * what a revision has; `new-path`: of that, what it has not. All but the first are paths from where the command is given.
+ */
 export type Completes =
   | 'revision'
+  | 'revision-path'
   | 'range'
   | 'branch'
   | 'tag'
@@ -12,6 +17,11 @@ export type Completes =
   | 'config'
   | 'verb'
   | 'file'
+  | 'tree-path'
+  | 'changed-path'
+  | 'restorable-path'
+  | 'new-path'
+  | 'working-folder'
   | readonly string[]
 
 const DEFAULT_COLUMNS = 80
@@ -24,6 +34,8 @@ export class VerbCommand extends Command {
   footer: (columns: number) => string = () => ''
   /** What completion offers for the operands in turn; nothing for those beyond. */
   completesOperands: readonly Completes[] = []
+  /** What completion offers for each path after `--`, where that is not what it offers for operands. */
+  completesPaths: Completes | undefined
   /** What completion offers for an option's value, by long name without dashes. */
   completesOptions: Readonly<Record<string, Completes>> = {}
   /** Whether its options are there. */
@@ -101,6 +113,7 @@ export interface GlobalOptions {
   readonly json: boolean
   readonly quiet: boolean
   readonly progress: boolean
+  readonly pager: boolean
 }
 
 export function globalOptions(): Option[] {
@@ -110,6 +123,7 @@ export function globalOptions(): Option[] {
     new Option('--json', 'print one JSON document instead of text; errors as one line of JSON on stderr'),
     new Option('-q, --quiet', 'print only what was asked for, and errors'),
     new Option('--no-progress', 'show no progress'),
+    new Option('-P, --no-pager', 'print long texts straight to the terminal'),
   ]
 }
 
@@ -133,5 +147,6 @@ export function readGlobalOptions(command: Command): GlobalOptions {
     json: given('json') === true,
     quiet: given('quiet') === true,
     progress: given('progress') !== false,
+    pager: given('pager') !== false,
   }
 }

@@ -6,9 +6,11 @@ import type { GlobalOptions, VerbCommand } from './command.js'
 import { NoStoreError } from './errors.js'
 import { helpColumnsFor, type Io } from './io.js'
 import { type Colors, colorsFor, Output } from './output.js'
+import { PagedOutput, pagerCommand } from './pager.js'
 import { ProgressLine } from './progress.js'
 import { namedStore } from './store.js'
 import { plainText } from './text.js'
+import { trimSlashes } from './values.js'
 
 type Library = typeof import('../src/index.js')
 
@@ -20,14 +22,24 @@ export class Context {
   /** `varve` itself, for help and completion. */
   readonly program: VerbCommand
   readonly #folder: string
-  readonly #progress: ProgressLine | undefined
   readonly #opened: Repository[] = []
+  readonly #paged: PagedOutput | undefined
+  #progress: ProgressLine | undefined
+  #workingFolder: WorkingFolder | undefined
 
-  constructor(io: Io, program: VerbCommand, options: GlobalOptions) {
-    this.io = io
+  /** @param pages - Whether what the verb prints is for a pager, where there is a person. */
+  constructor(io: Io, program: VerbCommand, options: GlobalOptions, pages = false) {
+    const pager = pages && options.pager && !options.json && io.stdout.isTerminal ? pagerCommand(io.env) : undefined
+    this.#paged = pager && new PagedOutput(io, pager)
+    const { stdout, stderr, signal } = this.#paged ?? io
+    this.io = { ...io, stdout, stderr, signal }
     this.program = program
     this.options = options
-    this.out = new Output(io.stdout)
+    this.out = new Output(stdout, () => {
+      this.clearProgress()
+      // Nothing may draw over the pager.
+      if (this.#paged) this.#progress = undefined
+    })
     this.colors = colorsFor(io.stdout, io.env)
     this.#folder = resolve(io.cwd, options.directory ?? '')
     const shown = options.progress && !options.quiet && !options.json && io.stderr.isTerminal
@@ -48,7 +60,8 @@ export class Context {
 
   /** For every long operation of the library. */
   get work(): { signal: AbortSignal; onProgress?: (progress: Progress) => void } {
-    return { signal: this.signal, ...(this.#progress === undefined ? {} : { onProgress: this.#progress.report }) }
+    if (!this.#progress) return { signal: this.signal }
+    return { signal: this.signal, onProgress: (progress) => this.#progress?.report(progress) }
   }
 
   /** How wide help gets: however wide the terminal is, lines stay readable. */
@@ -89,6 +102,7 @@ export class Context {
     try {
       const folder = await WorkingFolder.open(this.#folder, options)
       this.adopt(folder.repository)
+      this.#workingFolder = folder
       return folder
     } catch (error) {
       if (!isVarveError(error, 'WORKTREE_NOT_FOUND') || error.details.id !== undefined) throw error
@@ -99,6 +113,19 @@ export class Context {
   /** Where the command is given: what relative paths start from. */
   get folder(): string {
     return this.#folder
+  }
+
+  /**
+   * A path of the tree, as an operand names it, once the store is open: from where the command is given, in a working
+   * folder; from the root, of a store that is named.
+   */
+  pathInTree(path: string): string {
+    return this.#workingFolder?.pathWithin(path, this.#folder) ?? trimSlashes(path)
+  }
+
+  /** The branch that the working folder stands on, once the store is open; `undefined` if there is none. */
+  get branch(): string | undefined {
+    return this.#workingFolder?.head.branch
   }
 
   /** Opens the store to read from it only. */
@@ -143,9 +170,14 @@ export class Context {
     this.#progress?.clear()
   }
 
+  /** Closes the store, then lets the person read to the end. */
   async close(): Promise<void> {
     this.clearProgress()
-    for (const repository of this.#opened.splice(0)) await repository.close()
+    try {
+      for (const repository of this.#opened.splice(0)) await repository.close()
+    } finally {
+      await this.#paged?.end()
+    }
   }
 
   #requireFolder(): void {

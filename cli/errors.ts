@@ -111,7 +111,12 @@ export class UsageError extends Error {
 /** What the command line itself does not find: a store to open. */
 export class NoStoreError extends Error {
   override readonly name = 'NoStoreError'
-  readonly hint = 'create one with "varve init", or name one with --store PATH or VARVE_STORE'
+  readonly hint: string
+
+  constructor(message: string, hint = 'create one with "varve init", or name one with --store PATH or VARVE_STORE') {
+    super(message)
+    this.hint = hint
+  }
 }
 
 export interface Failure {

@@ -1,5 +1,5 @@
 /** The parts of help that are the same for every verb; docs/CLI.md is made from the same. */
-import type { HelpConfiguration } from 'commander'
+import type { HelpConfiguration, Option } from 'commander'
 import type { VerbCommand } from './command.js'
 import { EXIT, EXIT_MEANINGS } from './errors.js'
 import type { Verb } from './verb.js'
@@ -7,7 +7,7 @@ import type { Verb } from './verb.js'
 export const PROGRAM_ABOUT =
   'varve keeps every version of your files in one store: big files, binaries and metadata included.'
 
-const PROGRAM_EXAMPLES = `
+export const PROGRAM_EXAMPLES = `
 Examples:
   varve init ~/photos                          a store in ~/photos/.varve
   varve -C ~/photos commit --from . -m first   record the folder
@@ -39,6 +39,20 @@ export function statusLines(verb: Verb): { readonly status: number; readonly mea
     if (typeof own === 'string') return [{ status, meaning: own }]
     return own === true || status === EXIT.ok ? [{ status, meaning }] : []
   })
+}
+
+/** What an option does, and which values it takes. */
+export function describeOption(option: Option): string {
+  return option.argChoices === undefined
+    ? option.description
+    : `${option.description} (${option.argChoices.join(', ')})`
+}
+
+/** Without the margin that all lines share. */
+export function unindented(text: string): string {
+  const lines = text.split('\n')
+  const margin = Math.min(...lines.filter((line) => line !== '').map((line) => line.length - line.trimStart().length))
+  return lines.map((line) => line.slice(margin)).join('\n')
 }
 
 export function indented(text: string, spaces = 2): string {

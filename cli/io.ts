@@ -1,6 +1,6 @@
 /**
- * The world as the command line sees it: two outputs, the environment, a clock, a signal that says "stop". All of it is
- * handed to `main`, so that tests run verbs in their own process.
+ * The world as the command line sees it: two outputs, the environment, a clock, a signal that says "stop", a pager to be
+ * started. All of it is handed to `main`, so that tests run verbs in their own process.
  */
 import type { Writable } from 'node:stream'
 
@@ -12,6 +12,16 @@ export interface Sink {
   readonly columns: number
 }
 
+/** A program that shows a person what is written to it. It has the terminal until it ended. */
+export interface Pager {
+  /** As of a `Sink`. @throws {OutputError} once it is closed */
+  write(data: string | Uint8Array): Promise<void>
+  /** Says that nothing more comes. */
+  end(): void
+  /** Resolves with its exit status when it ended. */
+  readonly ended: Promise<number | null>
+}
+
 export interface Io {
   readonly stdout: Sink
   readonly stderr: Sink
@@ -21,6 +31,15 @@ export interface Io {
   /** Aborted by Ctrl-C and its like; its reason may be an `Interruption`. */
   readonly signal: AbortSignal
   nowMs(): number
+  /** @returns `undefined` where there is no such program. */
+  startPager(command: PagerCommand): Promise<Pager | undefined>
+}
+
+export interface PagerCommand {
+  /** A program and its arguments, or a line for the shell. */
+  readonly command: readonly string[] | string
+  /** What it finds in its environment beside ours. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 /** An output went away (`EPIPE`: the reader closed it) or could not be written (a full disk behind `>`). */
@@ -44,6 +63,7 @@ export function processIo(signal: AbortSignal): Io {
     cwd: process.cwd(),
     signal,
     nowMs: () => Date.now(),
+    startPager: startProgram,
   }
 }
 
@@ -61,6 +81,59 @@ function streamSink(stream: Writable & { isTTY?: boolean; columns?: number }): S
     get columns() {
       return stream.columns ?? DEFAULT_COLUMNS
     },
+  }
+}
+
+async function startProgram({ command, env }: PagerCommand): Promise<Pager | undefined> {
+  // Needed by those that page alone.
+  const { spawn } = await import('node:child_process')
+  const [file = '', ...args] = typeof command === 'string' ? [command] : command
+  const child = spawn(file, args, {
+    shell: typeof command === 'string',
+    stdio: ['pipe', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  })
+  const started = await new Promise<boolean>((resolve) => {
+    child.once('spawn', () => resolve(true))
+    child.once('error', () => resolve(false))
+  })
+  if (!started) return undefined
+  const takeBack = leaveInterruptsToOthers()
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('exit', (status) => {
+      takeBack()
+      resolve(status)
+    })
+  })
+  child.stdin.on('error', () => undefined)
+  return {
+    write: (data) =>
+      new Promise((resolve, reject) => {
+        // Node.js reports a reader that went away in several ways.
+        child.stdin.write(data, (error) => (error ? reject(pagerClosed(error)) : resolve()))
+      }),
+    end: () => child.stdin.end(),
+    ended,
+  }
+}
+
+function pagerClosed(cause: Error): OutputError {
+  return new OutputError(Object.assign(new Error(cause.message, { cause }), { code: 'EPIPE' }))
+}
+
+/**
+ * Ctrl-C reaches all who share the terminal. A pager that goes on must not lose what it shows, nor find the terminal taken
+ * by the shell; one that dies of it is noticed as closed.
+ *
+ * @returns What takes them back.
+ */
+function leaveInterruptsToOthers(): () => void {
+  const listeners = process.listeners('SIGINT')
+  const ignore = () => undefined
+  process.removeAllListeners('SIGINT').on('SIGINT', ignore)
+  return () => {
+    process.removeListener('SIGINT', ignore)
+    for (const listener of listeners) process.on('SIGINT', listener)
   }
 }
 

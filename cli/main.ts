@@ -2,8 +2,6 @@
  * Where the `varve` command starts. Answers `--version` by itself and loads the rest only when it is needed: the
  * program loads the one verb that was asked for, the verb loads the library when it opens a store.
  */
-import { watchInterruptions } from './interrupt.js'
-import { processIo } from './io.js'
 import { readVersion } from './version.js'
 
 const argv = process.argv.slice(2)
@@ -11,6 +9,11 @@ const argv = process.argv.slice(2)
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`varve ${readVersion()}\n`)
 } else {
-  const { main } = await import('./program.js')
-  process.exitCode = await main(argv, processIo(watchInterruptions()))
+  import('./start.js').then(({ start }) => start(argv)).catch(failToStart)
+}
+
+/** Only what keeps the command from loading comes here; what a verb meets is told by program.ts. */
+function failToStart(error: unknown): void {
+  process.stderr.write(`varve: ${error instanceof Error ? error.stack : error}\n`)
+  process.exitCode = 1
 }

@@ -21,11 +21,14 @@ const PIECE_CHARACTERS = 64 * 1024
 
 export class Output {
   readonly #sink: Sink
+  readonly #beforeWrite: () => void
   #pending: string[] = []
   #pendingCharacters = 0
 
-  constructor(sink: Sink) {
+  /** @param beforeWrite - Clears the terminal of what must not stand beside output. */
+  constructor(sink: Sink, beforeWrite: () => void = () => undefined) {
     this.#sink = sink
+    this.#beforeWrite = beforeWrite
   }
 
   async line(text = ''): Promise<void> {
@@ -41,6 +44,7 @@ export class Output {
 
   async bytes(bytes: Uint8Array): Promise<void> {
     await this.flush()
+    this.#beforeWrite()
     await this.#sink.write(bytes)
   }
 
@@ -63,6 +67,7 @@ export class Output {
     const piece = this.#pending.join('')
     this.#pending = []
     this.#pendingCharacters = 0
+    this.#beforeWrite()
     await this.#sink.write(piece)
   }
 }
@@ -76,8 +81,19 @@ export type Alignment = 'left' | 'right'
 
 const ANSI_PATTERN = /\u001b\[[0-9;]*m/g
 
+/** What joins the character before it. */
+const NO_CELL_PATTERN = /[\p{Mn}\p{Me}\p{Cf}]/u
+/** What terminals draw twice as wide: East Asian characters and emoji. */
+const TWO_CELLS_PATTERN =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u
+
+/** In cells of a terminal. */
 function widthOf(cell: string): number {
-  return [...cell.replace(ANSI_PATTERN, '')].length
+  let width = 0
+  for (const character of cell.replace(ANSI_PATTERN, '')) {
+    if (!NO_CELL_PATTERN.test(character)) width += TWO_CELLS_PATTERN.test(character) ? 2 : 1
+  }
+  return width
 }
 
 /** Rows padded to columns; the last column is left as it is. Widths only grow, so a list may come in parts. */

@@ -99,6 +99,7 @@ function defineOne(command: VerbCommand, verb: Verb, run: Runner): void {
   verb.define?.(command)
   for (const option of globalOptions()) command.addOption(option.hideHelp())
   command.completesOperands = verb.completes ?? []
+  command.completesPaths = verb.completesPaths
   command.completesOptions = { ...GLOBAL_COMPLETES, ...verb.completesOption }
   attachHelp(command, verb)
   command.action(() => run(verb, command))
@@ -129,7 +130,7 @@ function defineGroup(command: VerbCommand, group: VerbGroup, run: Runner): void 
 }
 
 async function runVerb(program: VerbCommand, verb: Verb, command: VerbCommand, io: Io): Promise<number> {
-  const context = new Context(io, program, readGlobalOptions(command))
+  const context = new Context(io, program, readGlobalOptions(command), verb.pages)
   let status: number
   try {
     status = (await verb.run(context, command)) ?? EXIT.ok

@@ -13,7 +13,7 @@ const REVISIONS = `
 Where a command takes REV, these name a commit:
 
   main, v1.0            a branch or a tag; heads/main and tags/v1.0 where both exist
-  HEAD, @               the tip of the default branch (config default-branch)
+  HEAD, @               where the working folder stands; elsewhere the tip of the default branch
   3f2a, 3f2a9c81b7de    the first digits of an id, at least four
   main~3                three commits back along first parents
   main^, main^2         the first, the second parent
@@ -40,6 +40,7 @@ ${indented(SHAPES)}`
 const ENVIRONMENT = `
   VARVE_STORE    the store, where --store is not given
   VARVE_AUTHOR   who commits, where --author is not given; without both the store's config author, else user@host
+  VARVE_PAGER    the pager of long texts at a terminal, else PAGER, else less, as LESS=FRX; empty or cat: none
   NO_COLOR       no colours; FORCE_COLOR has them though the output is no terminal
   VARVE_DEBUG    shows where an error came from`
 

@@ -123,7 +123,7 @@ export function trimSlashes(path: string): string {
     .join('/')
 }
 
-function indexOutsideBraces(text: string, wanted: string): number | undefined {
+export function indexOutsideBraces(text: string, wanted: string): number | undefined {
   let depth = 0
   for (let index = 0; index < text.length; index++) {
     if (text[index] === '{') depth++

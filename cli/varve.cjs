@@ -12,7 +12,11 @@ const major = Number(parts[0])
 const minor = Number(parts[1])
 
 if (major > 22 || (major === 22 && minor >= 14) || (major === 20 && minor >= 19)) {
-  import('../dist/cli/main.js').catch(failToStart)
+  try {
+    require('../dist/cli/main.cjs')
+  } catch (error) {
+    failToStart(error)
+  }
 } else {
   process.stderr.write(
     `varve needs Node.js 20.19 or later in the 20 line, or 22.14 or later; this is ${process.version}.\n`,
@@ -24,7 +28,7 @@ if (major > 22 || (major === 22 && minor >= 14) || (major === 20 && minor >= 19)
 function failToStart(error) {
   const { existsSync } = require('node:fs')
   const { join } = require('node:path')
-  const built = existsSync(join(__dirname, '../dist/cli/main.js'))
+  const built = existsSync(join(__dirname, '../dist/cli/main.cjs'))
   process.stderr.write(built ? `varve: ${error.stack || error}\n` : 'varve is not built: run `npm run build` first.\n')
   process.exitCode = 1
 }

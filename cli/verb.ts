@@ -26,8 +26,12 @@ export interface Verb {
   readonly hints?: Readonly<Partial<Record<ErrorCode, string>>>
   /** What completion offers for the operands in turn. */
   readonly completes?: readonly Completes[]
+  /** The same for each of the paths after `--`. */
+  readonly completesPaths?: Completes
   /** The same for options that take a value, by long name without dashes. */
   readonly completesOption?: Readonly<Record<string, Completes>>
+  /** Whether what it prints for a person at a terminal goes through a pager. */
+  readonly pages?: boolean
   /** Resolves with the exit status, 0 when `undefined`. */
   run(context: Context, command: VerbCommand): Promise<number | undefined>
 }

@@ -30,6 +30,9 @@ export const VERBS: readonly VerbListing[] = [
   at(FOLDERS, 'switch', 'Go to another branch or commit', () => import('./commands/switch.js')),
   at(FOLDERS, 'checkout', 'The same, as Git users know it', () => import('./commands/checkout.js')),
   at(FOLDERS, 'restore', 'Bring files back as a commit has them', () => import('./commands/restore.js')),
+  at(FOLDERS, 'clean', 'Remove what no commit has', () => import('./commands/clean.js')),
+  at(FOLDERS, 'rm', 'Remove files of the commit from the folder', () => import('./commands/rm.js')),
+  at(FOLDERS, 'mv', 'Move files, or give them another name', () => import('./commands/mv.js')),
   at(FOLDERS, 'worktree', 'List, add or forget working folders', () => import('./commands/worktree.js')),
 
   at(TREES, 'commit', 'Record the state of a folder', () => import('./commands/commit.js')),

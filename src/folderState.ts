@@ -2,10 +2,12 @@
  * What the parts of a working folder share: where it stands, its own files, the rules of its scans, its lock.
  */
 import { hostname } from 'node:os'
-import { CorruptionError, VarveError } from './base/errors.js'
+import { CorruptionError, isVarveError, VarveError } from './base/errors.js'
+import type { FileStat } from './base/filesystem.js'
 import { type Hash, isHash, shortHash } from './base/hash.js'
+import { type ByteName, ROOT_NAME } from './base/names.js'
 import type { WorkOptions } from './base/progress.js'
-import { filesOf } from './folderPlace.js'
+import { filesOf, requireStillThere } from './folderPlace.js'
 import { readCommit } from './history/commits.js'
 import type { TreeRoot } from './history/entries.js'
 import { IdsOnly } from './history/idsOnly.js'
@@ -16,8 +18,12 @@ import type { Session } from './session.js'
 import { EMPTY_TREE, storeFiles } from './treeCommit.js'
 import type { CatalogTransaction } from './volume/catalog.js'
 import { isProcessAlive } from './volume/lease.js'
-import { type FolderChanges, folderChanges } from './worktree/folderChanges.js'
-import type { FolderFiles } from './worktree/folderFiles.js'
+import { diskPathOf } from './worktree/diskPath.js'
+import { storageError } from './worktree/faults.js'
+import { type FolderChanges, folderChanges, unchangedFolder } from './worktree/folderChanges.js'
+import { type FolderFiles, folderIsGone, type LockOwner } from './worktree/folderFiles.js'
+import { processBegin } from './worktree/processBegin.js'
+import { ReadFailure, unreadableFiles } from './worktree/readFailure.js'
 import { StatCache, StatCacheBuilder } from './worktree/statCache.js'
 
 /** Where a working folder stands. */
@@ -76,24 +82,79 @@ export abstract class FolderState {
     return new IdsOnly(store, store.profile, store.hasher)
   }
 
+  /** Somebody may have named the folder by a symlink: only what lies below it must not be one. */
   protected get root(): Buffer {
-    return Buffer.from(this.path)
+    const path = Buffer.from(this.path)
+    try {
+      return this.session.fileSystem.lstat(path)?.type === 'symlink' ? diskPathOf(path, '.') : path
+    } catch (error) {
+      throw storageError('look at', this.path, error)
+    }
   }
 
-  protected async changesFrom(tree: TreeRoot, options: WorkOptions): Promise<FolderChanges> {
-    const learn = this.newCache()
-    const found = await folderChanges(this.ids, this.session.fileSystem, this.root, tree, {
-      ...this.scanning,
-      ...options,
-      cache: this.cache(),
-      learn,
-    })
-    this.keepCache(learn)
+  /** @param isKept whether the folder stands, or is to stand, at the tree: then what was learned is kept */
+  protected async changesFrom(tree: TreeRoot, options: WorkOptions, isKept = true): Promise<FolderChanges> {
+    const cache = this.cache()
+    const learn = isKept ? this.newCache() : undefined
+    const found = await this.whileThere(async (root) =>
+      folderChanges(this.ids, this.session.fileSystem, root, tree, { ...this.scanning, ...options, cache, learn }),
+    )
+    if (found.isNews) this.keepCache(learn, tree)
     return found
   }
 
+  /** What is in the folder if that is surely what the tree has, with no file opened; `undefined` otherwise. */
+  protected async unchangedFrom(tree: TreeRoot, options: WorkOptions): Promise<FolderChanges | undefined> {
+    const cache = this.cache()
+    if (!cache.isAbout(tree)) return undefined
+    const found = await this.whileThere((root) =>
+      unchangedFolder(this.ids, this.session.fileSystem, root, tree, { ...this.scanning, ...options, cache }),
+    )
+    // What could not be read may have changed.
+    return found?.unreadable.length === 0 ? found : undefined
+  }
+
+  /**
+   * Reads the folder, and makes sure that it is there from beginning to end: of one that was removed, unmounted or replaced
+   * meanwhile it would look as if everything in it had been removed.
+   *
+   * @throws {VarveError} `WORKTREE_NOT_FOUND`, `UNREADABLE_FILES`
+   */
+  protected async whileThere<T>(read: (root: Buffer) => Promise<T>): Promise<T> {
+    const before = this.requireThere()
+    let result: T
+    try {
+      result = await read(this.root)
+    } catch (error) {
+      // That it is gone says more than what could not be read for it.
+      if (error instanceof ReadFailure || isVarveError(error, 'UNREADABLE_FILES')) this.requireThere(before)
+      throw error instanceof ReadFailure ? unreadableFiles([error.describe(ROOT_NAME)], 'make it readable') : error
+    }
+    this.requireThere(before)
+    return result
+  }
+
+  private requireThere(before?: FileStat): FileStat {
+    const { fileSystem, random } = this.session
+    try {
+      const now = fileSystem.lstat(this.root)
+      const isSame = before === undefined || (now?.dev === before.dev && now.ino === before.ino)
+      if (now?.type !== 'directory' || !isSame) throw folderIsGone(this.path)
+      requireStillThere(fileSystem, this.path, this.row.id, random)
+      return now
+    } catch (error) {
+      throw storageError('look at', this.path, error)
+    }
+  }
+
   protected cache(): StatCache {
-    return StatCache.decode(this.files.read('stat-cache'), this.session.group.layout.vg)
+    try {
+      return StatCache.decode(this.files.read('stat-cache'), this.session.group.layout.vg)
+    } catch (error) {
+      // It only saves time: without it, files are read.
+      if (!(error instanceof VarveError)) throw error
+      return StatCache.empty
+    }
   }
 
   /** Moves the folder, in a transaction with whatever else happens. */
@@ -113,7 +174,7 @@ export abstract class FolderState {
     if (group.readOnly) {
       throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', { path: group.catalog.path })
     }
-    const unlock = this.files.lock({ pid: process.pid, host: hostname() }, isProcessAlive)
+    const unlock = this.lock()
     try {
       // What another process did before the lock was taken.
       this.row = this.session.worktrees.get(this.row.id) ?? this.row
@@ -121,6 +182,19 @@ export abstract class FolderState {
     } finally {
       unlock()
     }
+  }
+
+  private lock(): () => void {
+    const { group } = this.session
+    const host = hostname()
+    const isGone = ({ pid, host: where, began }: LockOwner): boolean => {
+      if (where !== host) return false
+      if (!isProcessAlive(pid)) return true
+      const now = processBegin(pid)
+      return began !== undefined && now !== undefined && began !== now
+    }
+    const owner = { pid: process.pid, host, began: processBegin(process.pid) }
+    return this.files.lock(owner, isGone, (body) => group.catalog.write(body))
   }
 
   protected interrupted(): InterruptedSwitch | undefined {
@@ -150,15 +224,24 @@ export abstract class FolderState {
     }
   }
 
-  protected newCache(): StatCacheBuilder | undefined {
-    const beganNs = this.files.nowNs()
-    return beganNs === undefined ? undefined : new StatCacheBuilder(this.session.group.layout.vg, beganNs)
+  protected newCache(): StatCacheBuilder {
+    return new StatCacheBuilder(this.session.group.layout.vg, () => this.files.clock())
   }
 
-  protected keepCache(learn: StatCacheBuilder | undefined): void {
-    if (!learn?.isNew) return
+  /** @param tree what was found was compared with; `undefined`: not all of it with one */
+  protected keepCache(learn: StatCacheBuilder | undefined, tree: TreeRoot | undefined): void {
+    if (learn) this.writeCache(() => learn.finish(tree))
+  }
+
+  /** What is known of the folder stays known when it was brought from one tree to another. */
+  protected carryCache(from: TreeRoot, to: TreeRoot, differing: Iterable<ByteName>): void {
+    const cache = this.cache()
+    if (cache.isAbout(from)) this.writeCache(() => cache.carriedTo(to, differing, this.newCache()))
+  }
+
+  private writeCache(encode: () => Buffer): void {
     try {
-      this.files.write('stat-cache', learn.finish())
+      this.files.write('stat-cache', encode())
     } catch (error) {
       // It only saves time. A full disk is told by what matters.
       if (!(error instanceof VarveError)) throw error

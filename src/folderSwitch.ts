@@ -7,19 +7,23 @@
  */
 import { VarveError } from './base/errors.js'
 import { type Hash, shortHash } from './base/hash.js'
-import { type ByteName, nameToBytes, nameToText } from './base/names.js'
+import { type ByteName, nameToBytes, nameToText, ROOT_NAME } from './base/names.js'
 import type { WorkOptions } from './base/progress.js'
 import { makeReachable } from './cas/makeReachable.js'
 import { FolderState } from './folderState.js'
 import { entryAt, pathNotFound, rootEntry, type TreeRoot } from './history/entries.js'
+import { requireRecorded } from './history/listing.js'
 import { joinPath, type PathLike, parsePath } from './history/paths.js'
-import { diffTrees } from './history/treeDiff.js'
+import { diffRecorded, type RecordedChange } from './history/recordedDiff.js'
+import { parseAttributes } from './refs/properties.js'
 import { branchRef, shortRef } from './refs/refName.js'
 import { refExists } from './refs/refs.js'
 import { idsBelow, signatureNow } from './session.js'
-import { applyCheckout, type CheckoutPlan, leadsWithin, planCheckout } from './worktree/checkout.js'
-import { diskPathOf } from './worktree/diskPath.js'
-import { exportTree } from './worktree/exportTree.js'
+import { applyCheckout, type CheckoutPlan } from './worktree/checkout.js'
+import { isOfGit } from './worktree/checkoutNames.js'
+import { type CheckoutOptions, planCheckout } from './worktree/checkoutPlan.js'
+import { select } from './worktree/selection.js'
+import { treeSteps } from './worktree/treeSteps.js'
 
 export interface SwitchOptions extends WorkOptions {
   /** Make this branch at `rev` and stand on it. */
@@ -66,7 +70,8 @@ export abstract class FolderSwitch extends FolderState {
    * @param rev a branch; any revision with `create` or `detach`
    * @throws {VarveError} `UNCOMMITTED_CHANGES` (`details.paths`: all that is in the way; nothing was changed),
    * `UNKNOWN_REVISION`, `REF_EXISTS`, `REF_CONFLICT` when the branch is in another folder, `SWITCH_INTERRUPTED`,
-   * `UNSAFE_PATH`, `NAME_CLASH`, `STORAGE_FULL`; after the last ones `continueSwitch` or `abortSwitch`
+   * `UNSAFE_PATH`, `NAME_CLASH`, `UNREADABLE_FILES`; `STORAGE_FULL` and the like, and `ALREADY_EXISTS` for what somebody
+   * changed meanwhile: after these `continueSwitch` or `abortSwitch`
    * @example
    * ```ts
    * await using folder = await WorkingFolder.init(`${dir}/tree`)
@@ -96,7 +101,7 @@ export abstract class FolderSwitch extends FolderState {
       const { to, branch } = this.requireSwitch()
       const full = branch === undefined ? undefined : branchRef(branch)
       const isNewBranch = full !== undefined && this.session.refs.get(full) === undefined
-      return this.goTo({ id: to, branch: full, isNewBranch }, await this.tree(), options)
+      return this.goTo({ id: to, branch: full, isNewBranch }, await this.tree(), { ...options, resumes: true })
     })
   }
 
@@ -113,7 +118,7 @@ export abstract class FolderSwitch extends FolderState {
     return this.alone(async () => {
       const { to } = this.requireSwitch()
       const [here, there] = [await this.tree(), await this.tree(to)]
-      const plan = await this.plan(there, here, options)
+      const plan = await this.plan(there, here, { ...options, resumes: true })
       const done = await applyCheckout(this.session.store, this.session.fileSystem, this.root, here, plan, options)
       this.files.remove('switch')
       return done
@@ -121,12 +126,14 @@ export abstract class FolderSwitch extends FolderState {
   }
 
   /**
-   * Brings files back as a revision has them, whatever is in the folder: naming them is the permission to overwrite. What
-   * the folder's commit has below a named directory, and the revision has not, is removed.
+   * Brings files and directories back as a revision has them, whatever was done to them: naming them is the permission to
+   * overwrite. What the folder's commit has below a named directory, and the revision has not, is removed. What neither of
+   * them knows is never lost, unless it stands itself at a path that is named.
    *
    * @param paths from the folder's root
    * @throws {VarveError} `PATH_NOT_FOUND` for what neither the revision nor the folder's commit has, `UNKNOWN_REVISION`,
-   * `ALREADY_EXISTS` where a directory is in the place of a file, or the reverse
+   * `UNCOMMITTED_CHANGES` (`details.paths`: what no commit has, and is in the way; nothing was changed), `UNSAFE_PATH`,
+   * `NAME_CLASH`, `STORAGE_FULL`
    * @example
    * ```ts
    * await using folder = await WorkingFolder.init(`${dir}/tree`)
@@ -136,33 +143,24 @@ export abstract class FolderSwitch extends FolderState {
    */
   async restore(paths: readonly PathLike[], options: RestoreOptions = {}): Promise<RestoreResult> {
     const { from } = options
-    const [here, there] = [
-      await this.tree(),
-      from === undefined ? await this.tree() : (await this.repository.at(from)).root,
-    ]
     return this.alone(async () => {
       const { store, fileSystem } = this.session
-      const written: PathLike[] = []
-      const removed: ByteName[] = []
-      for (const path of paths.map(parsePath)) {
-        const wanted = await entryAt(store, rootEntry(there), path)
-        const held = await entryAt(store, rootEntry(here), path)
-        if (!wanted && !held) throw pathNotFound(path)
-        if (wanted) written.push(nameToBytes(joinPath(path)))
-        removed.push(...(await this.onlyIn(here, there, joinPath(path))))
-      }
-      let count = 0
-      for (const path of removed) if (this.removeFile(path)) count++
-      if (written.length === 0) return { written: 0, removed: count, warnings: [] }
-      const { files, warnings } = await exportTree(store, there, fileSystem, this.root, {
-        signal: options.signal,
-        onProgress: options.onProgress,
-        paths: written,
-        into: true,
-        overwrite: true,
-        times: 'now',
+      const here = await this.tree()
+      const there = from === undefined ? here : (await this.repository.at(from)).root
+      const named = new Set(paths.map((path) => joinPath(parsePath(path))))
+      const plan = await this.planOf(here, there, this.changesBelow(here, there, named), {
+        ...options,
+        insists: true,
+        discards: (path, isTracked) => named.has(path) || (isTracked && !isOfGit(path)),
       })
-      return { written: files, removed: count, warnings }
+      if (plan.conflicts.length > 0) {
+        const lost = plan.conflicts.map(nameToText)
+        throw new VarveError('UNCOMMITTED_CHANGES', `${counted(lost)} would be lost: ${shown(lost)}`, {
+          paths: lost,
+          hint: 'Nothing was changed. Move them away, or name what is to be overwritten itself.',
+        })
+      }
+      return applyCheckout(store, fileSystem, this.root, there, plan, options)
     })
   }
 
@@ -184,7 +182,7 @@ export abstract class FolderSwitch extends FolderState {
     })
   }
 
-  private async goTo(goal: Goal, here: TreeRoot, options: SwitchOptions): Promise<SwitchResult> {
+  private async goTo(goal: Goal, here: TreeRoot, options: SwitchPlanOptions): Promise<SwitchResult> {
     const { store, fileSystem, refs, worktrees } = this.session
     const { id, branch, isNewBranch } = goal
     // Asked again when the folder is moved; but then its files would have been.
@@ -194,7 +192,6 @@ export abstract class FolderSwitch extends FolderState {
     const note = { from: this.row.head ?? null, to: id, branch: branch === undefined ? null : shortRef(branch) }
     this.files.write('switch', Buffer.from(`${JSON.stringify(note)}\n`))
     const done = await applyCheckout(store, fileSystem, this.root, there, plan, options)
-    if (options.force) await this.discard(there, options)
     const { who } = signatureNow(this.session, undefined)
     const updates = branch !== undefined && isNewBranch ? [{ name: branch, expected: null, target: id }] : []
     await this.moveTo({ branch, head: id }, (move) =>
@@ -209,33 +206,87 @@ export abstract class FolderSwitch extends FolderState {
       ),
     )
     this.files.remove('switch')
+    this.carryCache(here, there, plan.directories)
     return { branch: this.head.branch, id, ...done }
   }
 
   /** @throws {VarveError} `UNCOMMITTED_CHANGES` */
-  private async plan(from: TreeRoot, to: TreeRoot, options: SwitchOptions): Promise<CheckoutPlan> {
-    const plan = await planCheckout(this.ids, this.session.fileSystem, this.root, from, to, {
-      signal: options.signal,
-      onProgress: options.onProgress,
-      cache: this.cache(),
-      discard: options.force ? () => true : undefined,
+  private async plan(from: TreeRoot, to: TreeRoot, options: SwitchPlanOptions): Promise<CheckoutPlan> {
+    const { force = false } = options
+    const plan = await this.planOf(from, to, this.changesBetween(from, to, options), {
+      ...options,
+      discards: (path) => force && !isOfGit(path),
     })
     if (plan.conflicts.length === 0) return plan
     const paths = plan.conflicts.map(nameToText)
-    const count = paths.length === 1 ? 'one file' : `${paths.length} files`
-    throw new VarveError('UNCOMMITTED_CHANGES', `${count} would be overwritten: ${shown(paths)}`, {
+    throw new VarveError('UNCOMMITTED_CHANGES', `${counted(paths)} would be overwritten: ${shown(paths)}`, {
       paths,
-      hint: 'Nothing was changed. Commit them, move them away, or give them up with --force.',
+      hint: force
+        ? 'Nothing was changed. Move them away: what a store or Git keeps is not given up.'
+        : 'Nothing was changed. Commit them, move them away, or give them up with --force.',
     })
   }
 
-  /** Gives up what was changed in files that the tree has. */
-  private async discard(tree: TreeRoot, options: WorkOptions): Promise<void> {
-    const { changes } = await this.changesFrom(tree, options)
-    const paths = changes.flatMap(({ path, before }) => (before ? [nameToBytes(path)] : []))
-    if (paths.length === 0) return
-    const { store, fileSystem } = this.session
-    await exportTree(store, tree, fileSystem, this.root, { paths, into: true, overwrite: true, times: 'now' })
+  private async planOf(
+    from: TreeRoot,
+    to: TreeRoot,
+    changes: AsyncIterable<RecordedChange>,
+    options: CheckoutOptions,
+  ): Promise<CheckoutPlan> {
+    const { storeFiles } = this.scanning
+    const links = parseAttributes(this.session.properties.get('attributes').value).includes('links')
+    return planCheckout(this.ids, this.session.fileSystem, this.root, from, to, changes, {
+      signal: options.signal,
+      onProgress: options.onProgress,
+      discards: options.discards,
+      insists: options.insists,
+      resumes: options.resumes,
+      cache: this.cache(),
+      storeFiles,
+      links,
+    })
+  }
+
+  /** What differs between two trees; if all else is given up, also between the folder and the second one. */
+  private async *changesBetween(
+    from: TreeRoot,
+    to: TreeRoot,
+    options: SwitchPlanOptions,
+  ): AsyncGenerator<RecordedChange> {
+    const { store } = this.session
+    yield* diffRecorded(store, from, to)
+    if (!options.force) return
+    const { changes } = await this.changesFrom(to, { signal: options.signal, onProgress: options.onProgress })
+    for (const { path, before } of changes) {
+      if (!before) continue
+      const { entry, recorded } = await requireRecorded(store, to, path.split('/') as ByteName[])
+      const side = { entry, attributes: recorded?.attributes ?? {} }
+      yield { path, before: side, after: side }
+    }
+  }
+
+  /**
+   * What a revision has at and below some paths, and what only the folder's commit has there.
+   * @throws {VarveError} `PATH_NOT_FOUND`
+   */
+  private async *changesBelow(
+    here: TreeRoot,
+    there: TreeRoot,
+    named: ReadonlySet<ByteName>,
+  ): AsyncGenerator<RecordedChange> {
+    const { store } = this.session
+    const wanted: PathLike[] = []
+    for (const path of named) {
+      const segments = parsePath(nameToBytes(path))
+      if (await entryAt(store, rootEntry(there), segments)) wanted.push(nameToBytes(path))
+      else if (!(await entryAt(store, rootEntry(here), segments))) throw pathNotFound(segments)
+    }
+    const isWithin = (path: ByteName): boolean => path !== ROOT_NAME && isAtOrBelow(path, named)
+    for await (const change of diffRecorded(store, here, there)) if (isWithin(change.path)) yield change
+    const { selection } = await select(store, there, wanted)
+    for await (const { is, path, entry, attributes } of treeSteps(store, there, selection)) {
+      if (is !== 'leave' && isWithin(path)) yield { path, before: { entry, attributes }, after: { entry, attributes } }
+    }
   }
 
   private requireSwitch() {
@@ -243,25 +294,17 @@ export abstract class FolderSwitch extends FolderState {
     if (interrupted) return interrupted
     throw new VarveError('INVALID_ARGUMENT', `no switch was interrupted in ${this.path}`, { path: this.path })
   }
+}
 
-  /** Files at or below a path that one tree has and the other has not. */
-  private async onlyIn(here: TreeRoot, there: TreeRoot, path: ByteName): Promise<ByteName[]> {
-    const found: ByteName[] = []
-    for await (const change of diffTrees(this.session.store, here.tree, there.tree)) {
-      const isWithin = path === '' || change.path === path || change.path.startsWith(`${path}/`)
-      if (isWithin && !change.after) found.push(change.path)
-    }
-    return found
-  }
+type SwitchPlanOptions = Pick<SwitchOptions, 'force'> & Pick<CheckoutOptions, 'resumes' | 'signal' | 'onProgress'>
 
-  private removeFile(path: ByteName): boolean {
-    const { fileSystem } = this.session
-    const diskPath = diskPathOf(this.root, path)
-    const stat = leadsWithin(fileSystem, this.root, path) ? fileSystem.lstat(diskPath) : undefined
-    if (!stat || stat.type === 'directory') return false
-    fileSystem.unlink(diskPath)
-    return true
+/** Whether a path is one of these, or one of them leads to it. */
+function isAtOrBelow(path: ByteName, named: ReadonlySet<ByteName>): boolean {
+  if (named.has(ROOT_NAME) || named.has(path)) return true
+  for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
+    if (named.has(path.slice(0, end) as ByteName)) return true
   }
+  return false
 }
 
 function isBranchName(rev: string): boolean {
@@ -275,6 +318,10 @@ function isBranchName(rev: string): boolean {
 }
 
 const NAMED_AT_MOST = 5
+
+function counted(paths: readonly string[]): string {
+  return paths.length === 1 ? 'one file' : `${paths.length} files`
+}
 
 function shown(paths: readonly string[]): string {
   const named = paths.slice(0, NAMED_AT_MOST).map((path) => JSON.stringify(path))

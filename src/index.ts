@@ -15,6 +15,17 @@ export { formatSize, parseSize } from './base/units.js'
 export type { BranchDraft, DraftCommitOptions } from './branchDraft.js'
 export type { FolderHead, InterruptedSwitch } from './folderState.js'
 export type { RestoreOptions, RestoreResult, SwitchOptions, SwitchResult } from './folderSwitch.js'
+export type {
+  CleanOptions,
+  CleanResult,
+  KeptPath,
+  MovedPath,
+  MovePathsOptions,
+  MovePathsResult,
+  RemovePathsOptions,
+  RemovePathsResult,
+  TidiedPath,
+} from './folderTidy.js'
 export type { Attributes } from './format/attributes.js'
 export type { Signature } from './format/commit.js'
 export type { StoreProfile } from './format/profile.js'

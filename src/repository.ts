@@ -25,7 +25,7 @@ import { describeRef, Refs } from './refs/refs.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
 import { type WorktreeRow, Worktrees } from './refs/worktrees.js'
 import type { Session } from './session.js'
-import { type CommitFromOptions, type CommitFromResult, commitFrom } from './treeCommit.js'
+import { type CommitFromOptions, type CommitFromResult, commitFrom, storeFiles } from './treeCommit.js'
 import { type StoreStats, storeStats } from './upkeep/stats.js'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './upkeep/verify.js'
 import type { Lease } from './volume/lease.js'
@@ -334,7 +334,7 @@ export class Repository extends VolumeVerbs {
     let result: ExportedTree
     try {
       const { root } = await this.at(rev)
-      result = await exportTree(store, root, fileSystem, dir, options)
+      result = await exportTree(store, root, fileSystem, dir, { ...options, storeFiles: storeFiles(this.session) })
     } catch (error) {
       // The error at hand is the one to tell; a lease left behind is swept once this process is gone.
       if (lease)

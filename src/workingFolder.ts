@@ -5,29 +5,41 @@
  * There is no staging area: a commit takes what is there, less what ignore files name. Which commit a folder stands at is
  * in the catalog (refs/worktrees.ts), so that a commit and the folder move together. One command at a time changes a folder.
  */
-import { isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { VarveError } from './base/errors.js'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { isVarveError, VarveError } from './base/errors.js'
 import type { Hash } from './base/hash.js'
 import type { ByteName } from './base/names.js'
 import type { WorkOptions } from './base/progress.js'
 import { newUuid, systemRandomness } from './base/random.js'
 import type { ObjectReader } from './cas/objects.js'
-import { type FolderPlace, findFolder, forgetPlace, placeIfAllowed, writePlace } from './folderPlace.js'
+import {
+  type FolderPlace,
+  findFolder,
+  findLostFolder,
+  forgetPlace,
+  makeStateFolder,
+  ownStoreOf,
+  placeIfAllowed,
+} from './folderPlace.js'
 import type { FolderHead, InterruptedSwitch } from './folderState.js'
-import { FolderSwitch, type SwitchOptions } from './folderSwitch.js'
-import { type Change, describeChange } from './history/changes.js'
-import { entryAt, pathNotFound, rootEntry, type TreeRoot } from './history/entries.js'
+import type { SwitchOptions } from './folderSwitch.js'
+import { FolderTidy } from './folderTidy.js'
+import { folderTree } from './folderTree.js'
+import { type Change, type DiffOptions, describeChange } from './history/changes.js'
+import type { TreeRoot } from './history/entries.js'
 import { isBelow, type PathLike, parsePath } from './history/paths.js'
+import { adopt, openStoreOf, repairedRow, rowOf, tellFolder } from './knownFolders.js'
 import { parseAttributes } from './refs/properties.js'
-import { branchRef, shortRef } from './refs/refName.js'
+import { shortRef } from './refs/refName.js'
 import { type CreateOptions, type OpenOptions, Repository } from './repository.js'
 import { openWriter, publishCommit, signatureNow } from './session.js'
-import { type CommitFromResult, isUnchanged, pickChanges, requireMessage } from './treeCommit.js'
-import { lookAtDestination, makeFolders } from './worktree/destination.js'
+import { type CommitFromResult, isUnchanged, requireMessage } from './treeCommit.js'
+import { lookAtDestination } from './worktree/destination.js'
+import { FolderContents } from './worktree/folderContents.js'
 import { FOLDER_STATE_NAME } from './worktree/folderFiles.js'
 import { nodeFileSystem } from './worktree/nodeFileSystem.js'
 import type { UnreadableFile } from './worktree/readFailure.js'
-import { storeTree } from './worktree/storeTree.js'
+import { missingFolders, removeContents, removeEmpty } from './worktree/takeBack.js'
 import { TreeBeside } from './worktree/treeBeside.js'
 
 export interface FolderStatus extends FolderHead {
@@ -49,14 +61,20 @@ export interface FolderCommitOptions extends WorkOptions {
   readonly author?: string | undefined
   /** Only what changed in these files and below these directories, from the folder's root. Default: all. */
   readonly paths?: readonly PathLike[] | undefined
+  /** Do without what cannot be read: it stays as the commit before has it, and is named. */
   readonly skipUnreadable?: boolean | undefined
   readonly allowEmpty?: boolean | undefined
 }
 
-const STATE_FOLDER_MODE = 0o755
+export interface RepairOptions extends OpenOptions {
+  /** The store's file, if it is not where the folder says. */
+  readonly store?: string | undefined
+}
+
+const FOLDER_MODE = 0o755
 
 /** A folder in which files of a store are worked on, from `WorkingFolder.open` or `init`. */
-export class WorkingFolder extends FolderSwitch {
+export class WorkingFolder extends FolderTidy {
   /**
    * Makes a store in a folder, `.varve/store.varve`, and the folder a working folder of it. What is in the folder is
    * left as it is. Durable when resolved.
@@ -72,22 +90,20 @@ export class WorkingFolder extends FolderSwitch {
   static async init(dir: string, options: CreateOptions = {}): Promise<WorkingFolder> {
     const path = resolve(dir)
     const fileSystem = options.fileSystem ?? nodeFileSystem
-    const state = Buffer.from(join(path, FOLDER_STATE_NAME))
-    const isNew = fileSystem.lstat(state) === undefined
-    makeFolders(fileSystem, state)
-    if (isNew) fileSystem.chmod(state, STATE_FOLDER_MODE)
-    let repository: Repository
+    const store = ownStoreOf(path)
+    const place = placeIfAllowed(fileSystem, path, options.random ?? systemRandomness)
+    if (place && place.store !== store) throw isFolderOf(place)
+    const missing = missingFolders(fileSystem, dirname(store))
     try {
-      repository = await Repository.create(join(path, FOLDER_STATE_NAME, 'store.varve'), options)
+      makeStateFolder(fileSystem, path)
+      const repository = await Repository.create(store, options)
+      const row = () => adopt(repository.parts, { path, store, id: undefined })
+      return await over(repository, () => new WorkingFolder(repository, path, row()))
     } catch (error) {
-      // What stands in it now is not ours to take away; an empty folder is.
-      if (isNew) fileSystem.rmdir(state)
-      throw error
-    }
-    try {
-      return await WorkingFolder.adopt(repository, path)
-    } catch (error) {
-      await repository.close()
+      // A store that was begun in vain would be in the way of the next one. What others made is not ours to take away.
+      const isOurs = missing.length > 0 && !isVarveError(error, 'STORE_EXISTS', 'STORE_LOCKED')
+      if (isOurs) removeContents(fileSystem, Buffer.from(dirname(store)))
+      removeEmpty(fileSystem, ...missing)
       throw error
     }
   }
@@ -105,14 +121,10 @@ export class WorkingFolder extends FolderSwitch {
    */
   static async open(start: string, options: OpenOptions = {}): Promise<WorkingFolder> {
     const place = findFolder(options.fileSystem ?? nodeFileSystem, start, options.random ?? systemRandomness)
-    const repository = await Repository.open(place.store, options)
-    try {
-      if (place.id === undefined) return await WorkingFolder.adopt(repository, place.path)
-      return WorkingFolder.at(repository, place, place.id)
-    } catch (error) {
-      await repository.close()
-      throw error
-    }
+    const repository = await openStoreOf(place, options)
+    const { id, path } = place
+    const row = () => (id === undefined ? adopt(repository.parts, place) : rowOf(repository.parts, { ...place, id }))
+    return over(repository, () => new WorkingFolder(repository, path, row()))
   }
 
   /**
@@ -138,23 +150,25 @@ export class WorkingFolder extends FolderSwitch {
     const path = resolve(dir)
     const fileSystem = options.fileSystem ?? nodeFileSystem
     const random = options.random ?? systemRandomness
-    lookAtDestination(fileSystem, Buffer.from(path), false)
+    const { exists } = lookAtDestination(fileSystem, Buffer.from(path), false)
+    const missing = missingFolders(fileSystem, path)
     const repository = await Repository.open(store, options)
     const { group, worktrees } = repository.parts
     const row = { id: newUuid(random), path, branch: undefined, head: undefined }
     try {
-      makeFolders(fileSystem, Buffer.from(path))
-      fileSystem.chmod(Buffer.from(path), STATE_FOLDER_MODE)
-      makeFolders(fileSystem, Buffer.from(join(path, FOLDER_STATE_NAME)))
-      writePlace(fileSystem, { path, store: repository.path, id: row.id }, random)
+      makeStateFolder(fileSystem, path)
+      if (!exists) fileSystem.chmod(Buffer.from(path), FOLDER_MODE)
+      tellFolder(repository.parts, { path, store: repository.path, id: row.id }, row.id)
       group.catalog.write((tx) => worktrees.add(tx, row))
       const folder = new WorkingFolder(repository, path, row)
       await folder.switchTo(rev, options)
       return folder
     } catch (error) {
+      removeContents(fileSystem, Buffer.from(path))
+      removeEmpty(fileSystem, ...missing)
+      const forget = async () => group.readOnly || group.catalog.write((tx) => worktrees.remove(tx, row.id))
       // The error at hand is the one to tell.
-      if (!group.readOnly) group.catalog.write((tx) => worktrees.remove(tx, row.id))
-      forgetPlace(fileSystem, path, random)
+      await forget().catch(() => undefined)
       await repository.close()
       throw error
     }
@@ -202,7 +216,11 @@ export class WorkingFolder extends FolderSwitch {
         candidates: worktrees.list().map((candidate) => candidate.path),
       })
     }
-    const isThere = placeIfAllowed(fileSystem, path, random)?.id === row.id
+    const there = placeIfAllowed(fileSystem, path, random)
+    // A copy of a store knows the folders of the store that it is a copy of.
+    const isOurs =
+      there?.store === repository.path || (there && fileSystem.lstat(Buffer.from(there.store)) === undefined)
+    const isThere = there?.id === row.id && isOurs
     if (isThere && !options.force) {
       const { changes } = await new WorkingFolder(repository, path, row).status(options)
       const paths = changes.map((change) => change.path)
@@ -218,10 +236,11 @@ export class WorkingFolder extends FolderSwitch {
   }
 
   /**
-   * Makes the folder that `start` is in known to its store again, where the store does not know it. It stands on the default
-   * branch, or detached at its tip if that branch is in another folder; its files stay as they are.
+   * Makes the folder that `start` is in and its store known to each other again: where the store does not know the folder,
+   * was moved, or what the folder knows of it is damaged. The folder stands where it stood, as far as the store knows that;
+   * else on the default branch, or detached at its tip if that branch is in another folder. Its files stay as they are.
    *
-   * @throws {VarveError} `WORKTREE_NOT_FOUND`; as `Repository.open`
+   * @throws {VarveError} `WORKTREE_NOT_FOUND`, `STORE_NOT_FOUND`; as `Repository.open`
    * @example
    * ```ts
    * await WorkingFolder.init(`${dir}/lost`).then((made) => made.close())
@@ -229,60 +248,20 @@ export class WorkingFolder extends FolderSwitch {
    * console.log(folder.head.branch)
    * ```
    */
-  static async repair(start: string, options: OpenOptions = {}): Promise<WorkingFolder> {
-    const place = findFolder(options.fileSystem ?? nodeFileSystem, start, options.random ?? systemRandomness)
-    const repository = await Repository.open(place.store, options)
-    try {
-      const isKnown = place.id !== undefined && repository.parts.worktrees.get(place.id) !== undefined
-      return isKnown && place.id !== undefined
-        ? WorkingFolder.at(repository, place, place.id)
-        : await WorkingFolder.adopt(repository, place.path)
-    } catch (error) {
-      await repository.close()
-      throw error
-    }
-  }
-
-  /** A folder that has a store and was never worked in. */
-  private static async adopt(repository: Repository, path: string): Promise<WorkingFolder> {
-    const { group, worktrees, refs, properties, random, fileSystem } = repository.parts
-    const branch = branchRef(properties.get('default-branch').value)
-    const isTaken = worktrees.list().some((row) => row.branch === branch)
-    const head = refs.get(branch)?.target
-    const row = { id: newUuid(random), path, branch: isTaken ? undefined : branch, head }
-    if (!group.readOnly) {
-      group.catalog.write((tx) => worktrees.add(tx, row))
-      writePlace(fileSystem, { path, store: repository.path, id: row.id }, random)
-    }
-    return new WorkingFolder(repository, path, row)
-  }
-
-  private static at(repository: Repository, place: FolderPlace, id: string): WorkingFolder {
-    const { worktrees, group, fileSystem, random } = repository.parts
-    const row = worktrees.get(id)
-    if (!row) {
-      throw new VarveError('WORKTREE_NOT_FOUND', `the store ${place.store} does not know the folder ${place.path}`, {
-        path: place.path,
-        id,
-        hint: 'It was removed from the store, or the store was put back from an old copy: `varve worktree repair`.',
-      })
-    }
-    if (row.path === place.path) return new WorkingFolder(repository, place.path, row)
-    const there = placeIfAllowed(fileSystem, row.path, random)
-    if (there?.id === id && there.store === place.store) {
-      throw new VarveError('ALREADY_EXISTS', `${place.path} is a copy of the working folder ${row.path}`, {
-        paths: [place.path, row.path],
-        hint: 'Make one of its own: `varve worktree add DIR`.',
-      })
-    }
-    const moved = { ...row, path: place.path }
-    if (!group.readOnly) group.catalog.write((tx) => worktrees.move(tx, row, moved))
-    return new WorkingFolder(repository, place.path, moved)
+  static async repair(start: string, options: RepairOptions = {}): Promise<WorkingFolder> {
+    const { store, fileSystem = nodeFileSystem, random = systemRandomness } = options
+    const found = store === undefined ? findLostFolder(fileSystem, start, random) : undefined
+    const repository = found ? await openStoreOf(found, options) : await Repository.open(resolve(store ?? ''), options)
+    return over(repository, () => {
+      const { parts, path } = repository
+      const place = found ?? findLostFolder(fileSystem, start, random, path, parts.worktrees.list())
+      return new WorkingFolder(repository, place.path, repairedRow(parts, place))
+    })
   }
 
   /**
    * What differs between the folder and the commit it stands at. Files that look as they did when they were last read are
-   * not opened.
+   * not opened; with `renames`, those that came are read once more where ids do not tell where they came from.
    *
    * @throws {VarveError} `CANCELLED`, `UNREADABLE_FILES` when the folder itself cannot be read
    * @example
@@ -291,14 +270,15 @@ export class WorkingFolder extends FolderSwitch {
    * for (const { kind, path } of (await folder.status()).changes) console.log(kind, path)
    * ```
    */
-  async status(options: WorkOptions = {}): Promise<FolderStatus> {
+  async status(options: Pick<DiffOptions, 'renames'> & WorkOptions = {}): Promise<FolderStatus> {
     const found = await this.changesFrom(await this.tree(), options)
+    const changes = options.renames ? await this.contents(options.signal).withRenames(found.changes) : found.changes
     const { branch, head } = this.row
     const tip = branch === undefined ? head : this.session.refs.get(branch)?.target
     return {
       ...this.head,
       ...found,
-      changes: found.changes.map(describeChange),
+      changes: changes.map(describeChange),
       tip: tip === head ? undefined : tip,
       interrupted: this.interrupted(),
     }
@@ -316,16 +296,27 @@ export class WorkingFolder extends FolderSwitch {
    * for (const { kind, path } of await folder.diff('HEAD')) console.log(kind, path)
    * ```
    */
-  async diff(
-    rev?: string,
-    options: { readonly paths?: readonly PathLike[] | undefined } & WorkOptions = {},
-  ): Promise<readonly Change[]> {
+  async diff(rev?: string, options: DiffOptions & WorkOptions = {}): Promise<readonly Change[]> {
     const tree = rev === undefined ? await this.tree() : (await this.repository.at(rev)).root
-    const { changes } = await this.changesFrom(tree, options)
+    const { changes } = await this.changesFrom(tree, options, rev === undefined)
     const filters = options.paths?.map(parsePath)
     const isWanted = (path: ByteName): boolean =>
       filters === undefined || filters.some((filter) => isBelow(path.split('/') as ByteName[], filter))
-    return changes.filter(({ path }) => isWanted(path)).map(describeChange)
+    const wanted = changes.filter(({ path }) => isWanted(path))
+    const contents = this.contents(options.signal)
+    const moved = options.renames ? await contents.withRenames(wanted) : wanted
+    const described: Change[] = []
+    for (const change of moved) {
+      const counts = options.changedBytes ? await contents.changedBytes(change) : undefined
+      const bytes = counts ? { addedBytes: counts.added, removedBytes: counts.removed } : {}
+      described.push({ ...describeChange(change), ...bytes })
+    }
+    return described
+  }
+
+  private contents(signal: AbortSignal | undefined): FolderContents {
+    const { store, fileSystem } = this.session
+    return new FolderContents([store, store.profile, store.hasher], fileSystem, this.root, signal)
   }
 
   /**
@@ -348,26 +339,35 @@ export class WorkingFolder extends FolderSwitch {
       this.requireNoSwitch()
       const before = this.row
       const base = await this.tree()
+      const branch = this.head.branch ?? 'HEAD'
+      const nothingNew = { commit: undefined, newBytes: 0, storedBytes: 0 }
+      const canBeUnchanged = before.head !== undefined && !options.allowEmpty
+      const same = canBeUnchanged && !options.paths ? await this.unchangedFrom(base, options) : undefined
+      if (same) {
+        const { files, ignored, warnings } = same
+        return { branch, files, bytes: base.tree.size, ignored, skipped: [], warnings, ...nothingNew }
+      }
       const writer = openWriter(session, options.signal)
       try {
         const learn = this.newCache()
-        const stored = await storeTree(writer, session.fileSystem, this.path, {
-          ...this.scanning,
-          beside: new TreeBeside(writer, base, this.cache(), learn),
-          attributes: parseAttributes(session.properties.get('attributes').value),
-          skipUnreadable: options.skipUnreadable,
-          signal: options.signal,
-          onProgress: options.onProgress,
-        })
-        const whole: TreeRoot = { tree: stored.tree, files: stored.files, attributes: stored.attributes }
-        const tree = options.paths === undefined ? whole : await this.picked(writer, base, whole, options.paths)
-        const { files, ignored, skipped, warnings } = stored
-        const branch = this.head.branch ?? 'HEAD'
+        const found = await this.whileThere(() =>
+          folderTree(writer, session, this.path, base, {
+            ...this.scanning,
+            beside: new TreeBeside(writer, base, this.cache(), learn),
+            attributes: parseAttributes(session.properties.get('attributes').value),
+            paths: options.paths,
+            skipUnreadable: options.skipUnreadable,
+            signal: options.signal,
+            onProgress: options.onProgress,
+          }),
+        )
+        const { tree, stored, isWhole, skipped, warnings } = found
+        const { files, ignored } = stored
         const result = { branch, files, bytes: stored.tree.size, ignored, skipped, warnings }
-        if (!options.allowEmpty && (await this.isUnchangedFrom(writer, base, tree))) {
+        if (canBeUnchanged && (await this.isUnchangedFrom(writer, base, tree))) {
           await writer.abandon()
-          this.keepCache(learn)
-          return { ...result, commit: undefined, newBytes: 0, storedBytes: 0 }
+          this.keepCache(learn, isWhole ? base : undefined)
+          return { ...result, ...nothingNew }
         }
         const commit = await publishCommit(session, writer, {
           branch: this.head.branch,
@@ -379,7 +379,7 @@ export class WorkingFolder extends FolderSwitch {
           also: (tx, id) => session.worktrees.move(tx, before, { ...before, head: id }),
         })
         this.row = { ...before, head: commit.id }
-        this.keepCache(learn)
+        this.keepCache(learn, isWhole ? tree : undefined)
         return { ...result, commit, newBytes: writer.stats.newBytes, storedBytes: writer.stats.storedBytes }
       } catch (error) {
         // The error at hand is the one to tell. A lease left behind is swept once this process is gone.
@@ -425,26 +425,25 @@ export class WorkingFolder extends FolderSwitch {
   }
 
   private async isUnchangedFrom(reader: ObjectReader, base: TreeRoot, tree: TreeRoot): Promise<boolean> {
-    if (this.row.head === undefined) return false
     // A commit that recorded nothing beside contents does not differ in what it did not record.
     const recorded = base.attributes.shape === 0 ? tree.attributes : base.attributes
     return isUnchanged(reader, { ...base, attributes: recorded }, tree)
   }
+}
 
-  private async picked(
-    writer: Parameters<typeof pickChanges>[0],
-    base: TreeRoot,
-    whole: TreeRoot,
-    paths: readonly PathLike[],
-  ): Promise<TreeRoot> {
-    const filters = paths.map(parsePath)
-    for (const filter of filters) {
-      const isSomewhere = [base, whole].map((tree) => entryAt(writer, rootEntry(tree), filter))
-      if ((await Promise.all(isSomewhere)).every((entry) => entry === undefined)) throw pathNotFound(filter)
-    }
-    const isWanted = (path: ByteName): boolean =>
-      filters.some((filter) => isBelow(path.split('/') as ByteName[], filter))
-    const draft = await pickChanges(writer, base, whole, isWanted)
-    return draft.toTree()
+/** Closes the store if it comes to nothing. */
+async function over(repository: Repository, make: () => WorkingFolder): Promise<WorkingFolder> {
+  try {
+    return make()
+  } catch (error) {
+    await repository.close()
+    throw error
   }
+}
+
+function isFolderOf({ path, store }: FolderPlace): VarveError {
+  return new VarveError('STORE_EXISTS', `${path} is a working folder of ${store} already`, {
+    path,
+    hint: `Make the store elsewhere. To give up what the folder is, remove ${join(path, FOLDER_STATE_NAME)} first.`,
+  })
 }

@@ -1,5 +1,6 @@
 /**
- * Makes dist/: the library as modules with declarations (dist/src), the command as a bundle (dist/cli).
+ * Makes dist/: the library as modules with declarations (dist/src), the command as a bundle (dist/cli), and its manual
+ * pages (dist/man).
  *
  * The library stays unbundled, so that whoever uses it sees its modules in stack traces and can bundle it himself. The
  * command is bundled because starting is most of the time a short command takes, and each module read costs some.
@@ -10,6 +11,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleCommand } from './bundle.js'
+import { writeManPages } from './manPages.js'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const target = join(PROJECT, 'dist')
@@ -22,3 +24,4 @@ const compiled = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.js
 })
 if (compiled.status !== 0) process.exit(compiled.status ?? 1)
 await bundleCommand(PROJECT, join(target, 'cli'))
+await writeManPages(PROJECT)

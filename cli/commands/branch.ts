@@ -24,9 +24,11 @@ export const verb: Verb = {
       .option('-f, --force', 'move a branch that exists')
       .usage('[list]  |  [-f] <name> [rev]  |  -d <name>  |  -m <old> <new>')
   },
-  about: 'What a deleted branch held stays in the store and in the reflog; its last commit is printed.',
+  about: `
+In the list * marks the branch that the working folder stands on, or the default branch of a store that --store names. What
+a deleted branch held stays in the store and in the reflog; its last commit is printed.`,
   examples: [
-    { command: 'varve branch', does: 'list them; * marks the default branch' },
+    { command: 'varve branch', does: 'list them; * marks the one that the folder stands on' },
     { command: 'varve branch before-move main~3', does: 'mark a commit by a branch' },
     { command: 'varve branch -d before-move', does: 'delete it again' },
   ],
@@ -67,12 +69,13 @@ async function list(context: Context): Promise<void> {
     )
     return
   }
+  const marked = context.namedStorePath === undefined ? context.branch : defaultBranch
   const { green, yellow } = context.colors
   await printColumns(
     context.out,
     [],
     branches.map((branch, index) => [
-      branch.name === defaultBranch ? `* ${green(plainLine(branch.name))}` : `  ${plainLine(branch.name)}`,
+      branch.name === marked ? `* ${green(plainLine(branch.name))}` : `  ${plainLine(branch.name)}`,
       yellow(shortId(branch.target)),
       agoText(branch.timeMs, context.nowMs),
       subjects[index] ?? '',

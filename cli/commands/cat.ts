@@ -24,7 +24,7 @@ that reaches beyond the end of the file ends there.`,
   ],
   json: '{ path: string, sizeBytes, offset, length: number, base64: string }          // length: bytes in base64',
   statuses: { [EXIT.notFound]: 'no such revision or file', [EXIT.damage]: true },
-  completes: ['revision'],
+  completes: ['revision-path'],
 
   async run(context, command) {
     const options = command.opts<Options>()

@@ -28,6 +28,7 @@ export const verb: Verb = {
   json: SWITCH_JSON,
   statuses: SWITCH_STATUSES,
   completes: ['revision'],
+  completesPaths: 'restorable-path',
 
   async run(context, command) {
     const options = command.opts<Options>()

@@ -38,7 +38,7 @@ export const verb: Verb = {
         collect,
       )
       .option('--ignore-files', 'with --from: also honour .varveignore and .gitignore files')
-      .option('--skip-unreadable', 'commit without the files that cannot be read; they are named')
+      .option('--skip-unreadable', 'do without the files that cannot be read; they are named')
       .option('--allow-empty', 'commit even if nothing changed')
       .option(
         '--retry [times]',
@@ -80,10 +80,11 @@ visible in the store before all of it is safely written. If nothing changed sinc
   },
   hints: {
     UNREADABLE_FILES:
-      'nothing was committed; --skip-unreadable commits without them, --ignore leaves them out for good',
+      'nothing was committed; --skip-unreadable does without them; to leave them out for good, name them in .varveignore, or with --from by --ignore',
     REF_CONFLICT:
       'nothing was committed; in a working folder "varve switch BRANCH" brings it up to date, with --from --retry commits on top',
   },
+  completes: ['changed-path'],
   completesOption: { from: 'file', branch: 'branch' },
 
   async run(context, command) {

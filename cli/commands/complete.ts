@@ -1,4 +1,4 @@
-import { candidateLines, complete } from '../completion.js'
+import { complete, completionLines } from '../completion.js'
 import { EXIT } from '../errors.js'
 import type { Verb } from '../verb.js'
 
@@ -8,16 +8,18 @@ export const verb: Verb = {
   },
   about: 'Used by the scripts that "varve completion" prints.',
   examples: [{ command: 'varve __complete -- log ma', does: 'what "varve log ma" could go on with' }],
-  json: '{ word: string, description: string | null }[]',
+  json: '{ kind: "words" | "paths" | "files", candidates: { word: string, description: string | null }[] }',
 
   async run(context, command) {
-    const candidates = await complete(context, command.paths)
+    const completion = await complete(context, command.paths)
     if (context.json) {
-      await context.out.jsonArray(
-        candidates.map(({ word, description }) => ({ word, description: description ?? null })),
-      )
+      const { kind, candidates } = completion
+      await context.out.json({
+        kind,
+        candidates: candidates.map(({ word, description }) => ({ word, description: description ?? null })),
+      })
     } else {
-      for (const line of candidateLines(candidates)) await context.out.line(line)
+      for (const line of completionLines(completion)) await context.out.line(line)
     }
     return EXIT.ok
   },

@@ -1,5 +1,5 @@
 import { Argument } from 'commander'
-import { COMPLETION_SCRIPTS, SHELLS, type Shell } from '../completion.js'
+import { COMPLETION_SCRIPTS, SHELLS, type Shell } from '../completionScripts.js'
 import { EXIT } from '../errors.js'
 import type { Verb } from '../verb.js'
 
@@ -7,7 +7,9 @@ export const verb: Verb = {
   define(command) {
     command.addArgument(new Argument('<shell>', 'which one').choices(SHELLS))
   },
-  about: 'Commands, options, branches, tags and volumes are completed. The script says where to put it.',
+  about: `
+Commands, options, branches, tags, volumes and paths are completed: those that changed, or those of a revision, where that is
+what a command takes. The script says where to put it.`,
   examples: [
     { command: 'source <(varve completion bash)', does: 'in ~/.bashrc' },
     { command: 'varve completion fish > ~/.config/fish/completions/varve.fish', does: 'once' },

@@ -4,7 +4,7 @@ import type { VerbCommand } from '../command.js'
 import type { Context } from '../context.js'
 import { addDiffOptions, readDiffStyle } from '../diffOptions.js'
 import { EXIT, UsageError } from '../errors.js'
-import { splitRange, trimSlashes } from '../values.js'
+import { splitRange } from '../values.js'
 import type { Verb } from '../verb.js'
 import { openToLook } from './status.js'
 
@@ -20,9 +20,11 @@ export const verb: Verb = {
       .takePathsAfterDashes()
   },
   about: `
-Between two revisions, or between one and the working folder as it is. Prints a unified diff in Git's form: patch and git apply take it, where no binaries differ. A file is binary when there
-is a NUL in its first 8,000 bytes; of binaries, and of files longer than 64 MiB, a line says how many bytes really
-changed. That is found from chunks, without reading what both sides share. Times are no difference.
+Between two revisions, or between one and the working folder as it is. Prints a unified diff in Git's form: patch and git
+apply take it, where no binaries differ. A file is binary when there is a NUL in its first 8,000 bytes; of binaries, and of
+files longer than 64 MiB, a line says how many bytes really changed. That is found from chunks, without reading what both
+sides share. Times are no difference. Paths are read from where the command is given; of a store that is named, from its
+root.
 
 Files that moved are found by their content: the same, or at least half of it, which is not looked for among more than
 400 files that went and 400 that came.`,
@@ -40,6 +42,8 @@ Files that moved are found by their content: the same, or at least half of it, w
     [EXIT.damage]: true,
   },
   completes: ['range', 'revision'],
+  completesPaths: 'changed-path',
+  pages: true,
 
   async run(context, command) {
     const style = readDiffStyle(command)
@@ -55,7 +59,7 @@ Files that moved are found by their content: the same, or at least half of it, w
       changedBytes: wantsChangedBytes(context, style),
       renames: style.renames,
       signal: context.signal,
-      ...(command.paths.length === 0 ? {} : { paths: command.paths.map(trimSlashes) }),
+      ...(command.paths.length === 0 ? {} : { paths: command.paths.map((path) => context.pathInTree(path)) }),
     })
     const differs = await printDifferences(context, filesBetween(before, after, changes), style)
     return command.opts<{ exitCode?: boolean }>().exitCode === true && differs ? EXIT.failed : EXIT.ok
@@ -63,15 +67,24 @@ Files that moved are found by their content: the same, or at least half of it, w
 }
 
 /** A revision beside the working folder as it is. */
-async function diffFolder(context: Context, command: VerbCommand, style: DiffStyle): Promise<boolean> {
+async function diffFolder(
+  context: Context,
+  command: VerbCommand,
+  style: DiffStyle & { readonly renames: boolean },
+): Promise<boolean> {
   const [rev] = command.args
   if (context.namedStorePath !== undefined) {
     const hint = rev === undefined ? undefined : `varve diff ${rev}~1 ${rev}`
     throw new UsageError('diff needs two revisions where a store is named: A B or A..B', hint)
   }
   const folder = await openToLook(context)
-  const paths = command.paths.map((path) => folder.pathWithin(path, context.folder))
-  const changes = await folder.diff(rev, { ...context.work, ...(paths.length === 0 ? {} : { paths }) })
+  const paths = command.paths.map((path) => context.pathInTree(path))
+  const changes = await folder.diff(rev, {
+    ...context.work,
+    changedBytes: wantsChangedBytes(context, style),
+    renames: style.renames,
+    ...(paths.length === 0 ? {} : { paths }),
+  })
   const id = rev === undefined ? folder.head.id : await folder.repository.resolve(rev)
   const before = id === undefined ? undefined : await folder.repository.at(id)
   return printDifferences(context, asyncOf(filesOfFolder(before, folder.path, changes)), style)

@@ -16,6 +16,7 @@ export const verb: Verb = {
   ],
   json: '{ name, text: string }',
   completes: ['verb'],
+  pages: true,
 
   async run(context, command) {
     const name = command.args.join(' ')

@@ -3,7 +3,7 @@ import { CommitPrinter } from '../commitText.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { commitJson } from '../shapes.js'
-import { parseCount, trimSlashes } from '../values.js'
+import { parseCount } from '../values.js'
 import type { Verb } from '../verb.js'
 
 interface Options {
@@ -20,7 +20,9 @@ export const verb: Verb = {
       .usage('[options] [rev | a..b] [-- path]')
       .takePathsAfterDashes()
   },
-  about: 'With a path only those commits are shown that changed the file or something in the folder.',
+  about: `
+With a path only those commits are shown that changed the file or something in the folder. It is read from where the command
+is given; of a store that is named, from its root.`,
   examples: [
     { command: 'varve log --oneline -n 20', does: 'the last twenty' },
     { command: 'varve log v1.0..main', does: 'what main has and v1.0 has not' },
@@ -29,6 +31,8 @@ export const verb: Verb = {
   json: 'Commit[]',
   statuses: { [EXIT.notFound]: true, [EXIT.damage]: true },
   completes: ['range'],
+  completesPaths: 'tree-path',
+  pages: true,
 
   async run(context, command) {
     const options = command.opts<Options>()
@@ -40,7 +44,7 @@ export const verb: Verb = {
       from: rev,
       signal: context.signal,
       ...(options.maxCount === undefined ? {} : { limit: options.maxCount }),
-      ...(path === undefined ? {} : { path: trimSlashes(path) }),
+      ...(path === undefined ? {} : { path: context.pathInTree(path) }),
     } satisfies LogOptions)
     if (context.json) await context.out.jsonArray(map(commits, commitJson))
     else await printCommits(context, repository, commits, options.oneline === true)

@@ -1,4 +1,5 @@
 import type { ReflogEntry } from '../../src/index.js'
+import type { Context } from '../context.js'
 import { EXIT } from '../errors.js'
 import { printColumns } from '../output.js'
 import { agoText, isoTime, plainLine, shortId, subjectOf } from '../text.js'
@@ -29,6 +30,7 @@ before its last move. The ids of deleted branches can be used as they are.`,
   time, operation, message, who: string }[]`,
   statuses: { [EXIT.notFound]: 'no such branch or tag, now or ever' },
   completes: ['ref'],
+  pages: true,
 
   async run(context, command) {
     const options = command.opts<Options>()
@@ -62,13 +64,24 @@ before its last move. The ids of deleted branches can be used as they are.`,
         entries.map(({ revision, entry }) => [
           plainLine(revision),
           entry.new === undefined ? 'deleted' : yellow(shortId(entry.new)),
-          `${entry.operation}${entry.message === '' ? '' : `: ${subjectOf(entry.message)}`}`,
+          `${entry.operation}${entry.message === '' ? '' : `: ${shownMessage(context, entry.message)}`}`,
           dim(`${agoText(entry.timeMs, context.nowMs)}, ${plainLine(entry.who)}`),
         ]),
       )
     }
     return EXIT.ok
   },
+}
+
+/** At a terminal, where lines have an end, so much leaves room for the columns beside it. */
+const MESSAGE_COLUMNS_MAX = 50
+
+function shownMessage(context: Context, message: string): string {
+  const subject = subjectOf(message)
+  if (!context.io.stdout.isTerminal) return subject
+  const characters = [...subject.replace(/\b[0-9a-f]{64}\b/g, shortId)]
+  if (characters.length <= MESSAGE_COLUMNS_MAX) return characters.join('')
+  return `${characters.slice(0, MESSAGE_COLUMNS_MAX - 1).join('')}…`
 }
 
 /** `main@{1}`, counted for each ref from its newest entry. */

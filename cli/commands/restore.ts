@@ -27,7 +27,7 @@ not is removed; what no commit has stays.`,
     [EXIT.conflict]: 'a folder is in the place of a file, or the reverse',
     [EXIT.storage]: true,
   },
-  completes: ['file'],
+  completes: ['restorable-path'],
   completesOption: { from: 'revision' },
 
   async run(context, command) {

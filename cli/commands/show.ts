@@ -1,3 +1,4 @@
+import type { Change, Snapshot } from '../../src/index.js'
 import { filesBetween } from '../changedFile.js'
 import { printDifferences, wantsChangedBytes } from '../changeText.js'
 import { CommitPrinter } from '../commitText.js'
@@ -15,7 +16,8 @@ export const verb: Verb = {
     addDiffOptions(command)
   },
   about: `
-Changes are those against the first parent, printed as by diff; a first commit shows the files at its root instead.`,
+Changes are those against the first parent, printed as by diff. A first commit shows what lies at its root; with --stat,
+--bytes and the like, all its files.`,
   examples: [
     { command: 'varve show', does: 'the newest commit of the default branch' },
     { command: 'varve show main~1 --stat', does: 'which files the one before changed, and how much' },
@@ -24,6 +26,7 @@ Changes are those against the first parent, printed as by diff; a first commit s
   json: '{ commit: Commit, changes: Change[] }          // a first commit: { commit: Commit, entries: Entry[] }',
   statuses: { [EXIT.notFound]: true, [EXIT.damage]: true },
   completes: ['revision'],
+  pages: true,
 
   async run(context, command) {
     const style = readDiffStyle(command)
@@ -51,7 +54,10 @@ Changes are those against the first parent, printed as by diff; a first commit s
     const printer = await CommitPrinter.create(context, repository)
     for (const line of printer.lines(commit)) await context.out.line(line)
     await context.out.line()
-    if (parent === undefined) {
+    if (parent === undefined && style.form !== 'patch') {
+      const first = await repository.at(commit.id)
+      await printDifferences(context, filesBetween(first, first, allAdded(first)), style)
+    } else if (parent === undefined) {
       await printEntries(context, await entries(), { long: true, paths: false })
       await context.out.line(`first commit: ${counted(commit.tree.files, 'file')}, ${sizeText(commit.tree.sizeBytes)}`)
     } else {
@@ -60,4 +66,13 @@ Changes are those against the first parent, printed as by diff; a first commit s
     }
     return EXIT.ok
   },
+}
+
+/** What a first commit changed, as a diff has it: files, and folders only where they are empty. */
+async function* allAdded(snapshot: Snapshot): AsyncGenerator<Change> {
+  for await (const { path, pathBytes, kind, executable, sizeBytes, id } of snapshot.walk()) {
+    if (kind === 'directory' && id !== undefined) continue
+    const after = { kind, executable, sizeBytes, ...(id === undefined ? {} : { id }) }
+    yield { path, pathBytes, kind: 'added', after }
+  }
 }

@@ -9,6 +9,7 @@ import type { Verb } from '../verb.js'
 interface Options {
   readonly short?: boolean
   readonly nul?: boolean
+  readonly renames: boolean
 }
 
 export const verb: Verb = {
@@ -16,10 +17,14 @@ export const verb: Verb = {
     command
       .option('-s, --short', 'a letter and a path for each change, and nothing else')
       .option('-z, --nul', 'as --short, paths as they are, each ended by a NUL')
+      .option('--no-renames', 'show a file that moved as one removed and one added')
   },
   about: `
 There is no staging area: what is listed is what "varve commit" would record. Files that look as they did when they were
-last read are not opened. What .gitignore, .varveignore and the setting "ignore" name is left out, unless the commit has it.`,
+last read are not opened. What .gitignore, .varveignore and the setting "ignore" name is left out, unless the commit has it.
+
+Files that moved are found by their content: the same, or at least half of it. With -z the path that such a file had
+comes before the one it has.`,
   examples: [
     { command: 'varve status', does: 'what changed since the last commit' },
     { command: 'varve status --short', does: 'for programs and for the hurried' },
@@ -36,7 +41,7 @@ last read are not opened. What .gitignore, .varveignore and the setting "ignore"
   async run(context, command) {
     const options = command.opts<Options>()
     const folder = await openToLook(context)
-    const status = await folder.status(context.work)
+    const status = await folder.status({ ...context.work, renames: options.renames })
     if (context.json) await context.out.json(statusJson(status))
     else if (options.nul || options.short) await printShort(context, status, options.nul === true)
     else await printLong(context, status)
@@ -87,11 +92,16 @@ const WORDS: Readonly<Record<Change['kind'], string>> = {
 }
 
 async function printShort(context: Context, { changes }: FolderStatus, isNul: boolean): Promise<void> {
-  for (const { kind, path, pathBytes } of changes) {
-    if (isNul)
-      await context.out.bytes(Buffer.concat([Buffer.from(`${CHANGE_LETTERS[kind]} `), pathBytes, Buffer.of(0)]))
-    else await context.out.line(`${CHANGE_LETTERS[kind]} ${plainLine(path)}`)
+  for (const { kind, path, pathBytes, from, fromBytes } of changes) {
+    if (isNul) {
+      const paths = [...(fromBytes ? [fromBytes] : []), pathBytes].flatMap((bytes) => [bytes, Buffer.of(0)])
+      await context.out.bytes(Buffer.concat([Buffer.from(`${CHANGE_LETTERS[kind]} `), ...paths]))
+    } else await context.out.line(`${CHANGE_LETTERS[kind]} ${movedFrom(from)}${plainLine(path)}`)
   }
+}
+
+function movedFrom(from: string | undefined): string {
+  return from === undefined ? '' : `${plainLine(from)} -> `
 }
 
 async function printLong(context: Context, status: FolderStatus): Promise<void> {
@@ -109,9 +119,9 @@ async function printLong(context: Context, status: FolderStatus): Promise<void> 
     await context.out.line(`  bring the folder there with "varve switch ${plainLine(branch ?? '')}"`)
   }
   if (changes.length === 0) await context.out.line('nothing to commit')
-  for (const { kind, path } of changes) {
+  for (const { kind, path, from } of changes) {
     const tint = kind === 'removed' ? red : kind === 'added' ? green : yellow
-    await context.out.line(`  ${tint(WORDS[kind].padEnd(12))}${plainLine(path)}`)
+    await context.out.line(`  ${tint(WORDS[kind].padEnd(12))}${movedFrom(from)}${plainLine(path)}`)
   }
   if (ignored > 0) await context.out.line(`${counted(ignored, 'entry', 'entries')} ignored`)
 }

@@ -76,7 +76,7 @@ const remove: Verb = {
   ],
   json: '{ path: string }',
   statuses: { [EXIT.notFound]: 'no such working folder', [EXIT.conflict]: 'it has uncommitted changes' },
-  completes: ['file'],
+  completes: ['working-folder'],
   async run(context, command) {
     const { WorkingFolder } = await context.library()
     const path = context.resolvePath(command.args[0] ?? '')
@@ -90,17 +90,21 @@ const remove: Verb = {
 
 const repair: Verb = {
   about: `
-For a folder that its store does not know: the store was put back from an old copy, or the folder was removed from it. The
-folder then stands at the default branch; its files stay as they are.`,
+For a folder whose store was moved: name the store with --store. For one that its store does not know, because the store was
+put back from an old copy, or the folder was removed from it; and for one whose .varve is damaged or gone. The folder
+stands where it stood, or at the default branch if nobody knows any more; its files stay as they are.`,
   examples: [
     { command: 'varve worktree repair', does: 'in the folder' },
+    { command: 'varve worktree repair --store /mnt/backup/home.varve', does: 'when the store was moved there' },
     { command: 'varve -C ~/notes worktree repair', does: 'from elsewhere' },
   ],
   json: '{ path: string, branch: string | null, head: string | null }',
-  statuses: { [EXIT.notFound]: 'not in a working folder' },
+  statuses: { [EXIT.notFound]: 'not in a working folder, or no store where it should be' },
   async run(context) {
     const { WorkingFolder } = await context.library()
-    const folder = await WorkingFolder.repair(context.folder)
+    // What VARVE_STORE names is meant for commands that need a store, not for making this folder one of it.
+    const store = context.options.store === undefined ? undefined : context.namedStorePath
+    const folder = await WorkingFolder.repair(context.folder, { store })
     context.adopt(folder.repository)
     const { branch, id } = folder.head
     const { path } = folder

@@ -5,6 +5,8 @@
  * and trees have many small files. Reading and writing big files is asynchronous.
  * Errors are Node's own (`code` ENOENT, EACCES, ENOSPC, EIO …); callers map them.
  */
+import type { ByteName } from './names.js'
+
 export type EntryType = 'file' | 'directory' | 'symlink' | 'other'
 
 export interface FileStat {
@@ -22,7 +24,7 @@ export interface FileStat {
 }
 
 export interface DirectoryEntry {
-  readonly name: Buffer
+  readonly name: ByteName
   readonly type: EntryType
 }
 

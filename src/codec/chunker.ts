@@ -11,9 +11,9 @@
  * Why repeats are quick: where the next bytes equal the whole previous chunk the next cut is the same distance away,
  * for the same reason. Comparing is ten times as fast as rolling, and long runs of zeros are what disk images have.
  */
-import fastcdc from 'fastcdc-wasm'
 import { MIB } from '../base/units.js'
 import type { ChunkerProfile } from '../format/profile.js'
+import { fastcdc } from './packages.js'
 
 /** Bytes the algorithm sees at once. At the end of each piece up to `maxBytes` are looked at twice. */
 const PIECE_BYTES = 2 * MIB
@@ -163,7 +163,7 @@ function cut(
     }
     const piece = region.subarray(start, start + PIECE_BYTES)
     const reachesEnd = atEnd && piece.length === leftBytes
-    const cuts = fastcdc.get_chunks(piece, minBytes, averageBytes, maxBytes)
+    const cuts = fastcdc().get_chunks(piece, minBytes, averageBytes, maxBytes)
     let from = 0
     for (let index = 1; index < cuts.length; index++) {
       if (piece.length - from < maxBytes && !reachesEnd) break

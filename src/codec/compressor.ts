@@ -8,8 +8,8 @@
  * A dictionary is the bytes of base chunks. It is preceded by one zero byte here, on both ways, because bytes
  * that begin with zstd's dictionary magic would be taken for a trained dictionary.
  */
-import lz4 from 'lz4-napi'
 import { CorruptionError, VarveError } from '../base/errors.js'
+import { lz4 } from './packages.js'
 import { looksIncompressible } from './sample.js'
 import { zstd } from './zstd.js'
 import { zstdFrameProblem } from './zstdFrame.js'
@@ -64,7 +64,7 @@ export function encodeFrame(raw: Uint8Array, compression: Compression, dictionar
   const bytes = asBuffer(raw)
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
   const base = prefixed(dictionary)
-  if (compression.codec === 'lz4') return smaller(bytes, CODEC.lz4, lz4.compressSync(bytes, base))
+  if (compression.codec === 'lz4') return smaller(bytes, CODEC.lz4, lz4().compressSync(bytes, base))
   return smaller(bytes, CODEC.zstd, zstd.encode(bytes, compression.level, base))
 }
 
@@ -80,7 +80,7 @@ export async function encodeFrameAsync(
   const bytes = asBuffer(raw)
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
   const base = prefixed(dictionary)
-  if (compression.codec === 'lz4') return smaller(bytes, CODEC.lz4, await lz4.compress(bytes, base))
+  if (compression.codec === 'lz4') return smaller(bytes, CODEC.lz4, await lz4().compress(bytes, base))
   return smaller(bytes, CODEC.zstd, await zstd.encodeAsync(bytes, compression.level, base))
 }
 
@@ -95,7 +95,7 @@ export function decodeFrame(codec: number, frame: Uint8Array, rawBytes: number, 
   const base = prefixed(dictionary)
   let raw: Buffer
   try {
-    raw = codec === CODEC.lz4 ? lz4.uncompressSync(bytes, base) : zstd.decode(bytes, rawBytes, base)
+    raw = codec === CODEC.lz4 ? lz4().uncompressSync(bytes, base) : zstd.decode(bytes, rawBytes, base)
   } catch (cause) {
     throw undecodable(cause)
   }
@@ -114,7 +114,7 @@ export async function decodeFrameAsync(
   const base = prefixed(dictionary)
   let raw: Buffer
   try {
-    raw = await (codec === CODEC.lz4 ? lz4.uncompress(bytes, base) : zstd.decodeAsync(bytes, rawBytes, base))
+    raw = await (codec === CODEC.lz4 ? lz4().uncompress(bytes, base) : zstd.decodeAsync(bytes, rawBytes, base))
   } catch (cause) {
     throw undecodable(cause)
   }

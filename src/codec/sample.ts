@@ -5,8 +5,8 @@
  * A sample is incompressible if all byte values are about equally frequent in it (entropy coding gains nothing) and
  * the quickest compressor finds nothing in it either. One compressible sample is enough to compress it all.
  */
-import lz4 from 'lz4-napi'
 import { KIB } from '../base/units.js'
+import { lz4 } from './packages.js'
 
 const SAMPLE_BYTES = 4 * KIB
 const SAMPLE_SPACING_BYTES = 64 * KIB
@@ -32,7 +32,7 @@ export function looksIncompressible(raw: Buffer): boolean {
   for (let index = 0; index < samples; index++) {
     const start = Math.floor(index * step)
     const sample = raw.subarray(start, start + SAMPLE_BYTES)
-    if (hasFavouriteBytes(sample) || lz4.compressSync(sample).length < QUICK_BYTES_MIN) return false
+    if (hasFavouriteBytes(sample) || lz4().compressSync(sample).length < QUICK_BYTES_MIN) return false
   }
   return true
 }

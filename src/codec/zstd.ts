@@ -7,7 +7,8 @@
  * inspected first (zstdFrame.ts); its frames do not declare their size, so that is added.
  */
 import * as zlib from 'node:zlib'
-import package_ from '@toondepauw/node-zstd'
+import type package_ from '@toondepauw/node-zstd'
+import { zstd as zstdPackage } from './packages.js'
 import { withContentSize } from './zstdFrame.js'
 
 export interface Zstd {
@@ -55,20 +56,24 @@ export const zstd: Zstd = runtimeZstd ?? packagedZstd
 
 // An encoder is no more than its parameters: it can be used again, and by several calls at once.
 const encoders = new Map<number, package_.Encoder>()
-const plainDecoder = new package_.Decoder()
+let plainDecoder: package_.Decoder | undefined
 
 function encoderOf(level: number, dictionary: Buffer | undefined): package_.Encoder {
-  if (dictionary) return new package_.Encoder(level, dictionary)
+  const { Encoder } = zstdPackage()
+  if (dictionary) return new Encoder(level, dictionary)
   let encoder = encoders.get(level)
   if (!encoder) {
-    encoder = new package_.Encoder(level)
+    encoder = new Encoder(level)
     encoders.set(level, encoder)
   }
   return encoder
 }
 
 function decoderOf(dictionary: Buffer | undefined): package_.Decoder {
-  return dictionary ? new package_.Decoder(dictionary) : plainDecoder
+  const { Decoder } = zstdPackage()
+  if (dictionary) return new Decoder(dictionary)
+  plainDecoder ??= new Decoder()
+  return plainDecoder
 }
 
 function runtime(native: RuntimeZstd): Zstd {

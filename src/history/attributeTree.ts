@@ -29,7 +29,7 @@ import {
   nameBoundary,
 } from './sequenceNames.js'
 
-const ATTRIBUTES: NamedFormat<AttributesEntry, AttributesChild> = {
+export const ATTRIBUTES: NamedFormat<AttributesEntry, AttributesChild> = {
   kind: KIND.attributes,
   what: 'attributes node',
   start: '',
@@ -125,7 +125,7 @@ export async function sameRecorded(reader: ObjectReader, a: Content, b: Content)
   return true
 }
 
-function sameButTimes(a: Attributes, b: Attributes): boolean {
+export function sameButTimes(a: Attributes, b: Attributes): boolean {
   return (
     a.mode === b.mode &&
     a.owner?.uid === b.owner?.uid &&

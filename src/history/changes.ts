@@ -67,7 +67,7 @@ export async function* diffRoots(
   options: DiffOptions = {},
 ): AsyncGenerator<Change> {
   const changes = treeChanges(reader, a, b, options)
-  const found = options.renames ? withRenames(reader, changes, options.signal) : changes
+  const found = options.renames ? withRenames(reader, changes, options) : changes
   for await (const change of found) yield await describe(reader, change, options)
 }
 

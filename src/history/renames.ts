@@ -124,11 +124,17 @@ interface ChangedFile extends MovedFile {
   readonly change: TreeChange
 }
 
+export interface RenameOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Makes sure that the content of a file that came can be read, once it is to be compared. @returns whether it can */
+  readonly prepare?: ((change: TreeChange) => Promise<boolean>) | undefined
+}
+
 /** The same changes, with renames as one change at the new path. Holds all of them: what went may come at the end. */
 export async function* withRenames(
   reader: ObjectReader,
-  changes: AsyncIterable<TreeChange>,
-  signal?: AbortSignal,
+  changes: AsyncIterable<TreeChange> | Iterable<TreeChange>,
+  { signal, prepare }: RenameOptions = {},
 ): AsyncGenerator<MovedChange> {
   const all: TreeChange[] = []
   for await (const change of changes) all.push(change)
@@ -138,6 +144,7 @@ export async function* withRenames(
     all.filter(({ before }) => !before).map(movedFile),
     async (from, to) => {
       throwIfCancelled(signal)
+      if (prepare && !(await prepare(to.change))) return 0
       return alike.percent(contentOf(from), contentOf(to))
     },
   )

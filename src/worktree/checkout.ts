@@ -1,201 +1,56 @@
 /**
- * Brings a working folder from one tree to another.
+ * Brings a working folder from one tree to another, as it was planned (checkoutPlan.ts).
  *
- * Model: only what differs between the two trees is looked at. What is on the disk as the first tree has it is changed;
- * what is there as the second one has it already needs nothing, so that an interrupted checkout is simply done again;
- * anything else is somebody's work, and stands in the way. What is the same in both trees is left alone, whatever was done
- * to it.
- *
- * Guarantees: nothing is changed before all conflicts are known. A file is removed only if it is what the first tree has,
- * looked at once more in the moment of removing; directories only when they are empty. New contents are written beside and
- * renamed (exportTree.ts). What this is killed at leaves each file old or new.
+ * Guarantees: a file is removed or replaced only if it is what it was when the plan was made, looked at once more in the
+ * moment before; directories are removed only when they are empty. Contents are written beside and renamed, so no file is
+ * ever written in place: what else the file that was there is called keeps it as it is. What this is killed at leaves each
+ * file old or new.
  */
 import type { FileStat, FileSystem } from '../base/filesystem.js'
-import { type ByteName, nameToBytes, nameToText, ROOT_NAME } from '../base/names.js'
+import { type ByteName, nameToBytes, nameToText } from '../base/names.js'
 import { throwIfCancelled } from '../base/progress.js'
-import type { ObjectReader, ObjectWriter } from '../cas/objects.js'
-import { EMPTY_CONTENT } from '../format/content.js'
-import type { TreeEntry } from '../format/tree.js'
-import { entryAt, rootEntry, sameEntry, type TreeRoot } from '../history/entries.js'
-import { diffTrees, type TreeChange } from '../history/treeDiff.js'
+import type { ObjectReader } from '../cas/objects.js'
+import type { TreeRoot } from '../history/entries.js'
 import { diskPathOf } from './diskPath.js'
-import { exportTree } from './exportTree.js'
+import { exportTree, type KeptFile } from './exportTree.js'
 import { errorCodeOf, storageError } from './faults.js'
-import { FileReader, READ_ALL } from './fileReader.js'
 import type { PaceOptions } from './pace.js'
 import { isUnfinishedName } from './pathSafety.js'
-import { StatCache } from './statCache.js'
-
-export interface CheckoutOptions extends PaceOptions {
-  readonly cache?: StatCache | undefined
-  /** Paths whose state on the disk does not matter: it is given up. */
-  readonly discard?: ((path: ByteName) => boolean) | undefined
-}
 
 export interface CheckoutPlan {
-  /** Files and symlinks on the disk that go, and empty directories. */
   readonly removals: readonly Removal[]
   /** Of the second tree: what is written. */
-  readonly writes: readonly ByteName[]
-  /** What stands in the way, in the order of path bytes. */
+  readonly writes: readonly PlannedWrite[]
+  /** Files that are as the second tree has them: what is of their link group becomes another name of them. */
+  readonly linkTo: readonly KeptFile[]
+  readonly modes: readonly ModeChange[]
+  /** What stands in the way, in the order of path bytes. Then nothing else is planned. */
   readonly conflicts: readonly ByteName[]
-  /** All paths that differ between the trees. */
-  readonly paths: readonly ByteName[]
+  /** Those in which something differs. */
+  readonly directories: readonly ByteName[]
 }
 
-interface Removal {
+export interface PlannedWrite {
   readonly path: ByteName
-  readonly isDirectory: boolean
-  /** As it was when it was compared. */
+  /** Of what it takes the place of; `undefined`: nothing is there, or it is removed first. */
+  readonly stat: FileStat | undefined
+}
+
+/** Of a file or symlink, or of a directory if it is empty by then. */
+export interface Removal {
+  readonly path: ByteName
   readonly stat: FileStat
+  readonly isDirectory: boolean
+  /** Whether it is an entry of the first tree. */
+  readonly counts: boolean
 }
 
-/** @param ids Computes ids of contents, and keeps nothing. */
-export async function planCheckout(
-  ids: ObjectWriter,
-  fs: FileSystem,
-  root: Buffer,
-  from: TreeRoot,
-  to: TreeRoot,
-  options: CheckoutOptions = {},
-): Promise<CheckoutPlan> {
-  const changes: TreeChange[] = []
-  for await (const change of diffTrees(ids, from.tree, to.tree)) {
-    throwIfCancelled(options.signal)
-    changes.push(change)
-  }
-  return new Planner(ids, fs, root, options).plan(changes)
+/** Of a directory, or a file that has no other name. */
+export interface ModeChange {
+  readonly path: ByteName
+  readonly stat: FileStat
+  readonly mode: number
 }
-
-class Planner {
-  readonly #fs: FileSystem
-  readonly #root: Buffer
-  readonly #options: CheckoutOptions
-  readonly #cache: StatCache
-  readonly #files: FileReader
-  readonly #removals = new Map<ByteName, Removal>()
-  readonly #writes: ByteName[] = []
-  readonly #conflicts = new Set<ByteName>()
-
-  constructor(ids: ObjectWriter, fs: FileSystem, root: Buffer, options: CheckoutOptions) {
-    this.#fs = fs
-    this.#root = root
-    this.#options = options
-    this.#cache = options.cache ?? StatCache.empty
-    this.#files = new FileReader(fs, ids, options.signal)
-  }
-
-  async plan(changes: readonly TreeChange[]): Promise<CheckoutPlan> {
-    // What goes makes room for what comes.
-    for (const change of changes) if (!change.after) await this.#planRemoval(change)
-    for (const change of changes) if (change.after) await this.#planWrite(change)
-    return {
-      removals: [...this.#removals.values()],
-      writes: this.#writes,
-      conflicts: [...this.#conflicts].sort(),
-      paths: changes.map(({ path }) => path),
-    }
-  }
-
-  async #planRemoval({ path, before }: TreeChange): Promise<void> {
-    const found = await this.#look(path)
-    if (found.is !== 'entry' || !before) return
-    const isDirectory = found.entry.kind === 'directory'
-    // An empty directory that holds something now has become somebody's.
-    if (before.kind === 'directory' ? isDirectory : this.#isGivenUp(path, found.entry, before)) {
-      this.#removals.set(path, { path, isDirectory, stat: found.stat })
-    } else this.#conflicts.add(path)
-  }
-
-  async #planWrite({ path, before, after }: TreeChange): Promise<void> {
-    const found = await this.#look(path)
-    if (found.is === 'blocked') {
-      if (!this.#removals.has(found.by)) this.#conflicts.add(found.by)
-      else this.#writes.push(path)
-      return
-    }
-    if (found.is === 'nothing') {
-      this.#writes.push(path)
-      return
-    }
-    if (found.entry.kind === 'directory') {
-      if (after?.kind === 'directory') return
-      const left = this.#leftBelow(path)
-      for (const other of left) this.#conflicts.add(other)
-      if (left.length === 0) {
-        this.#removals.set(path, { path, isDirectory: true, stat: found.stat })
-        this.#writes.push(path)
-      }
-      return
-    }
-    if (sameEntry(found.entry, after)) return
-    if (!this.#isGivenUp(path, found.entry, before)) this.#conflicts.add(path)
-    else {
-      // A file in the place of a directory has to go first; anything else is replaced in one step.
-      if (after?.kind === 'directory') this.#removals.set(path, { path, isDirectory: false, stat: found.stat })
-      this.#writes.push(path)
-    }
-  }
-
-  #isGivenUp(path: ByteName, found: TreeEntry, before: TreeEntry | undefined): boolean {
-    return (before !== undefined && sameEntry(found, before)) || (this.#options.discard?.(path) ?? false)
-  }
-
-  /** What would be left of a directory that has to go. */
-  #leftBelow(directory: ByteName): ByteName[] {
-    const left: ByteName[] = []
-    for (const { name, type } of this.#fs.list(this.#diskPath(directory))) {
-      const path = `${directory}/${name.toString('latin1')}` as ByteName
-      if (type === 'directory') {
-        const below = this.#leftBelow(path)
-        left.push(...below)
-        const stat = this.#fs.lstat(this.#diskPath(path))
-        if (below.length === 0 && stat && !this.#removals.has(path))
-          this.#removals.set(path, { path, isDirectory: true, stat })
-      } else if (!this.#removals.has(path) && !isUnfinishedName(name.toString('latin1') as ByteName)) left.push(path)
-    }
-    return left
-  }
-
-  async #look(path: ByteName): Promise<Found> {
-    const segments = path.split('/') as ByteName[]
-    for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
-      const parent = path.slice(0, end) as ByteName
-      const stat = this.#fs.lstat(this.#diskPath(parent))
-      if (!stat) return { is: 'nothing' }
-      if (stat.type !== 'directory') return { is: 'blocked', by: parent }
-    }
-    const diskPath = this.#diskPath(path)
-    const stat = this.#fs.lstat(diskPath)
-    if (!stat) return { is: 'nothing' }
-    const name = segments.at(-1) ?? ROOT_NAME
-    const plain = { name, executable: false, content: EMPTY_CONTENT, files: 0 }
-    if (stat.type === 'directory') return { is: 'entry', stat, entry: { ...plain, kind: 'directory' } }
-    if (stat.type === 'other') return { is: 'blocked', by: path }
-    const parent = segments.slice(0, -1).join('/') as ByteName
-    const content =
-      this.#cache.directory(parent).contentOf(name, stat) ??
-      (stat.type === 'symlink'
-        ? await this.#files.storeSymlink(diskPath)
-        : await this.#files.storeFile(diskPath, READ_ALL)
-      )?.content
-    if (content === undefined) return { is: 'nothing' }
-    const executable = stat.type === 'file' && (stat.mode & OWNER_EXECUTE) !== 0
-    return { is: 'entry', stat, entry: { ...plain, kind: stat.type, executable, content } }
-  }
-
-  #diskPath(path: ByteName): Buffer {
-    return diskPathOf(this.#root, path)
-  }
-}
-
-const OWNER_EXECUTE = 0o100
-
-type Found =
-  | { readonly is: 'nothing' }
-  /** A file or symlink where a directory of the path should be, or something that is neither at its end. */
-  | { readonly is: 'blocked'; readonly by: ByteName }
-  | { readonly is: 'entry'; readonly entry: TreeEntry; readonly stat: FileStat }
 
 export interface CheckedOut {
   readonly written: number
@@ -205,7 +60,7 @@ export interface CheckedOut {
 
 /**
  * Carries out a plan without conflicts.
- * @throws {VarveError} `UNSAFE_PATH`, `NAME_CLASH` (before anything is changed), `STORAGE_FULL`, `STORAGE_IO`,
+ * @throws {VarveError} `ALREADY_EXISTS` where something changed since the plan was made, `STORAGE_FULL`, `STORAGE_IO`,
  * `STORAGE_DENIED`, `CANCELLED`: then each file is as one of the two trees has it
  */
 export async function applyCheckout(
@@ -216,28 +71,31 @@ export async function applyCheckout(
   plan: CheckoutPlan,
   options: PaceOptions = {},
 ): Promise<CheckedOut> {
-  removeUnfinished(fs, root, plan.paths)
+  const modes = new ModeSetter(fs, root)
+  removeUnfinished(fs, root, plan.directories)
+  modes.open(plan.modes)
   let removed = 0
   // Deepest first: what a directory holds goes before it.
   for (const removal of [...plan.removals].sort((a, b) => (a.path < b.path ? 1 : -1))) {
     throwIfCancelled(options.signal)
-    if (!remove(fs, root, removal)) continue
-    removed++
-    if (!removal.isDirectory) await removeEmptyParents(reader, fs, root, to, removal.path)
+    if (remove(fs, root, removal) && removal.counts) removed++
   }
-  let warnings: readonly string[] = []
+  const warnings: string[] = []
   if (plan.writes.length > 0) {
-    const paths = plan.writes.map((path) => nameToBytes(path))
+    const expected = new Map(plan.writes.map(({ path, stat }) => [path, stat]))
     const exported = await exportTree(reader, to, fs, root, {
       ...options,
-      paths,
+      paths: plan.writes.map(({ path }) => nameToBytes(path)),
       into: true,
       overwrite: true,
       times: 'now',
+      linkTo: plan.linkTo,
+      isExpected: (path, now) => isUnchanged(now, expected.get(path)),
     })
-    warnings = exported.warnings
+    warnings.push(...exported.warnings)
   }
-  return { written: plan.writes.length, removed, warnings }
+  const files = modes.set(plan.modes)
+  return { written: plan.writes.length + files, removed, warnings: [...warnings, ...modes.warnings] }
 }
 
 /** Whether a path leads through directories only: what lies behind a symlink is not the folder's. */
@@ -254,8 +112,8 @@ function remove(fs: FileSystem, root: Buffer, { path, isDirectory, stat }: Remov
   try {
     if (!leadsWithin(fs, root, path)) return false
     const now = fs.lstat(diskPath)
-    // Changed since it was compared: it is somebody's.
-    if (!now || (!isDirectory && !isUnchanged(now, stat))) return false
+    // Changed since it was looked at: it is somebody's.
+    if (!now || (isDirectory ? now.type !== 'directory' : !isUnchanged(now, stat))) return false
     if (isDirectory) fs.rmdir(diskPath)
     else fs.unlink(diskPath)
     return true
@@ -265,47 +123,93 @@ function remove(fs: FileSystem, root: Buffer, { path, isDirectory, stat }: Remov
   }
 }
 
-/** Directories that the second tree does not have must not stay behind empty. */
-async function removeEmptyParents(
-  reader: ObjectReader,
-  fs: FileSystem,
-  root: Buffer,
-  to: TreeRoot,
-  path: ByteName,
-): Promise<void> {
-  for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
-    const parent = path.slice(0, end).split('/') as ByteName[]
-    if ((await entryAt(reader, rootEntry(to), parent))?.kind === 'directory') return
+const NOT_EMPTY_CODES: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'EBUSY', 'EPERM', 'EACCES'])
+
+function isUnchanged(now: FileStat | undefined, then: FileStat | undefined): boolean {
+  if (!now || !then) return now === then
+  const isSame =
+    now.type === then.type &&
+    now.ino === then.ino &&
+    now.dev === then.dev &&
+    now.size === then.size &&
+    now.mtimeNs === then.mtimeNs
+  // A file with several names is touched when one of them goes, and that may have been us.
+  return isSame && (now.ctimeNs === then.ctimeNs || then.nlink > 1)
+}
+
+/** What a checkout that was killed left behind. */
+function removeUnfinished(fs: FileSystem, root: Buffer, directories: readonly ByteName[]): void {
+  for (const directory of directories) {
+    const diskPath = directory === '' ? root : diskPathOf(root, directory)
+    const look = () => (leadsWithin(fs, root, directory) ? fs.lstat(diskPath) : undefined)
     try {
-      fs.rmdir(diskPathOf(root, path.slice(0, end)))
+      const stat = look()
+      if (stat?.type !== 'directory') continue
+      for (const { name, type } of fs.list(diskPath)) {
+        if (!isUnfinishedName(name) || type === 'directory') continue
+        const now = look()
+        const isSame = now?.type === 'directory' && now.ino === stat.ino && now.dev === stat.dev
+        if (isSame) fs.unlink(diskPathOf(diskPath, name))
+      }
     } catch (error) {
-      if (NOT_EMPTY_CODES.has(errorCodeOf(error) ?? '')) return
-      throw error
+      throw storageError('tidy up', nameToText(directory), error)
     }
   }
 }
 
-function isUnchanged(now: FileStat, then: FileStat): boolean {
-  return (
-    now.ino === then.ino &&
-    now.dev === then.dev &&
-    now.size === then.size &&
-    now.mtimeNs === then.mtimeNs &&
-    now.ctimeNs === then.ctimeNs
-  )
-}
+const OWNER_ALL = 0o700
+const UNDECORATED_CODES: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'])
 
-const NOT_EMPTY_CODES: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'EBUSY', 'EPERM', 'EACCES'])
+class ModeSetter {
+  readonly #fs: FileSystem
+  readonly #root: Buffer
+  readonly #undecorated: ByteName[] = []
 
-/** What a checkout that was killed left behind, in the directories of these paths. */
-function removeUnfinished(fs: FileSystem, root: Buffer, paths: readonly ByteName[]): void {
-  const directories = new Set(paths.map((path) => path.slice(0, Math.max(0, path.lastIndexOf('/')))))
-  for (const directory of directories) {
-    const diskPath = directory === '' ? root : diskPathOf(root, directory)
-    if (fs.lstat(diskPath)?.type !== 'directory') continue
-    for (const { name, type } of fs.list(diskPath)) {
-      const isOurs = isUnfinishedName(name.toString('latin1') as ByteName) && type !== 'directory'
-      if (isOurs) fs.unlink(diskPathOf(diskPath, name.toString('latin1')))
+  constructor(fs: FileSystem, root: Buffer) {
+    this.#fs = fs
+    this.#root = root
+  }
+
+  /** Directories that get another mode in the end, and are closed to their owner before. */
+  open(changes: readonly ModeChange[]): void {
+    for (const change of changes) {
+      const { type, mode } = change.stat
+      if (type === 'directory' && (mode & OWNER_ALL) !== OWNER_ALL) this.#setMode(change, mode | OWNER_ALL)
+    }
+  }
+
+  /** @returns how many files got theirs. */
+  set(changes: readonly ModeChange[]): number {
+    let files = 0
+    // What a directory holds comes before it: it may be closed then.
+    for (const change of [...changes].sort((a, b) => (a.path < b.path ? 1 : -1))) {
+      if (this.#setMode(change, change.mode) && change.stat.type !== 'directory') files++
+    }
+    return files
+  }
+
+  get warnings(): string[] {
+    const [first] = this.#undecorated
+    if (first === undefined) return []
+    const more = this.#undecorated.length > 1 ? ` and ${this.#undecorated.length - 1} more` : ''
+    return [`this file system did not take the mode of ${JSON.stringify(nameToText(first))}${more}`]
+  }
+
+  #setMode({ path, stat }: ModeChange, mode: number): boolean {
+    const diskPath = diskPathOf(this.#root, path)
+    try {
+      const now = leadsWithin(this.#fs, this.#root, path) ? this.#fs.lstat(diskPath) : undefined
+      const isSame =
+        stat.type === 'directory'
+          ? now?.type === 'directory' && now.ino === stat.ino && now.dev === stat.dev
+          : isUnchanged(now, stat) && now?.nlink === 1
+      if (!isSame) return false
+      this.#fs.chmod(diskPath, mode)
+      return true
+    } catch (error) {
+      if (!UNDECORATED_CODES.has(errorCodeOf(error) ?? '')) throw storageError('write', nameToText(path), error)
+      this.#undecorated.push(path)
+      return false
     }
   }
 }

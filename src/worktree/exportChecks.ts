@@ -6,9 +6,11 @@ import { type ErrorCode, VarveError } from '../base/errors.js'
 import type { FileSystem } from '../base/filesystem.js'
 import { type ByteName, nameToText, ROOT_NAME } from '../base/names.js'
 import { KIB } from '../base/units.js'
+import type { TreeEntry } from '../format/tree.js'
 import { diskPathOf } from './diskPath.js'
 import { storageError } from './faults.js'
 import { foldedName, isGitName, type NameRules, unsafeNameReason } from './pathSafety.js'
+import type { StoreFiles } from './storeFiles.js'
 import type { TreeStep } from './treeSteps.js'
 
 export interface Destination {
@@ -17,9 +19,11 @@ export interface Destination {
   readonly holdsThings: boolean
   readonly overwrite: boolean
   readonly rules: NameRules
+  /** Files of a store that may lie in it. */
+  readonly storeFiles?: StoreFiles | undefined
 }
 
-interface Problem {
+export interface Problem {
   readonly path: ByteName
   readonly reason: string
   /** The other name of a clash. */
@@ -58,11 +62,10 @@ export class ExportChecks {
       this.#enter(this.#destination.root, this.#destination.holdsThings)
       return
     }
-    const { name, kind, content } = step.entry
+    const { name } = step.entry
     const reason = unsafeNameReason(name, this.#destination.rules)
-    if (reason !== undefined) this.#unsafe.push({ path: step.path, reason })
-    if (kind === 'symlink' && (content.size === 0 || content.size > TARGET_BYTES_MAX)) {
-      this.#unsafe.push({ path: step.path, reason: `is a symlink to a path of ${content.size} bytes` })
+    for (const each of [reason, unsafeTargetReason(step.entry)]) {
+      if (each !== undefined) this.#unsafe.push({ path: step.path, reason: each })
     }
     this.#noteClash(parent, step)
     const isDirectory = step.is === 'enter'
@@ -73,8 +76,8 @@ export class ExportChecks {
 
   /** @throws {VarveError} `UNSAFE_PATH`, `NAME_CLASH`, `ALREADY_EXISTS`: the first of these that was found, all of it */
   finish(): void {
-    refuse('UNSAFE_PATH', this.#unsafe, 'cannot be written safely', 'export the paths that you need, one by one')
-    refuse('NAME_CLASH', this.#clashes, 'have names that are one on this file system', CLASH_HINT)
+    refuseUnsafe(this.#unsafe)
+    refuseClashes(this.#clashes)
     const hint = this.#destination.overwrite
       ? 'what is a folder on one side and something else on the other is never replaced: move it away'
       : 'allow files that are in the way to be overwritten, or export into an empty folder'
@@ -90,12 +93,23 @@ export class ExportChecks {
     const folded = foldedName(entry.name)
     const other = byFoldedName.get(folded)
     if (other === undefined) byFoldedName.set(folded, path)
-    else this.#clashes.push({ path, other, reason: `clashes with ${JSON.stringify(nameToText(other))}` })
+    else this.#clashes.push({ path, other, reason: clashReason(other) })
+  }
+
+  #storeNamesIn(directory: OpenDirectory, path: ByteName): ReadonlySet<ByteName> {
+    const { storeFiles } = this.#destination
+    if (!storeFiles) return NO_NAMES
+    const stat = statAt(this.#fs, diskPathOf(directory.diskPath, '.'), path)
+    return stat ? storeFiles.namesIn(stat) : NO_NAMES
   }
 
   /** @returns Whether there is a directory to go into. */
   #lookOnDisk(parent: OpenDirectory, { path, entry }: TreeStep, isDirectory: boolean): boolean {
     const diskPath = diskPathOf(parent.diskPath, entry.name)
+    if (this.#storeNamesIn(parent, path).has(entry.name)) {
+      this.#unsafe.push({ path, reason: 'is the place of a file of the store' })
+      return false
+    }
     const found = statAt(this.#fs, diskPath, path)
     if (!found) return false
     const { overwrite } = this.#destination
@@ -119,6 +133,8 @@ export class ExportChecks {
   }
 }
 
+const NO_NAMES: ReadonlySet<ByteName> = new Set()
+
 /** @throws {VarveError} */
 function statAt(fs: FileSystem, diskPath: Buffer, path: ByteName): ReturnType<FileSystem['lstat']> {
   try {
@@ -126,6 +142,26 @@ function statAt(fs: FileSystem, diskPath: Buffer, path: ByteName): ReturnType<Fi
   } catch (error) {
     throw storageError('look at', nameToText(path === ROOT_NAME ? ('.' as ByteName) : path), error)
   }
+}
+
+/** Why a symlink may not be written, to continue `it …`. */
+export function unsafeTargetReason({ kind, content: { size } }: TreeEntry): string | undefined {
+  const isPath = size > 0 && size <= TARGET_BYTES_MAX
+  return kind !== 'symlink' || isPath ? undefined : `is a symlink to a path of ${size} bytes`
+}
+
+export function clashReason(other: ByteName): string {
+  return `clashes with ${JSON.stringify(nameToText(other))}`
+}
+
+/** @throws {VarveError} `UNSAFE_PATH`, if there is any */
+export function refuseUnsafe(problems: readonly Problem[]): void {
+  refuse('UNSAFE_PATH', problems, 'cannot be written safely', 'export the paths that you need, one by one')
+}
+
+/** @throws {VarveError} `NAME_CLASH`, if there is any */
+export function refuseClashes(problems: readonly Problem[]): void {
+  refuse('NAME_CLASH', problems, 'have names that are one on this file system', CLASH_HINT)
 }
 
 /** More than any system follows. */

@@ -15,23 +15,26 @@
  * together with `owner`. Directories that were there keep mode and owner. A gitlink becomes an empty folder.
  */
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
-import type { FileSystem } from '../base/filesystem.js'
+import type { FileStat, FileSystem } from '../base/filesystem.js'
 import type { Hash } from '../base/hash.js'
-import { type ByteName, nameToText, ROOT_NAME } from '../base/names.js'
+import { type ByteName, nameToBytes, nameToText, ROOT_NAME } from '../base/names.js'
 import { type Randomness, systemRandomness } from '../base/random.js'
 import type { ObjectReader } from '../cas/objects.js'
 import { type Content, SHAPE_CHUNK } from '../format/content.js'
 import { KIND } from '../format/kinds.js'
 import type { TreeRoot } from '../history/entries.js'
-import type { PathLike } from '../history/paths.js'
+import { requireRecorded } from '../history/listing.js'
+import { type PathLike, parsePath } from '../history/paths.js'
 import { ContentWriter, WINDOW_BYTES, wrongSize } from './contentWriter.js'
 import { lookAtDestination, makeFolders } from './destination.js'
+import { diskPathOf } from './diskPath.js'
 import { ExportChecks } from './exportChecks.js'
 import { storageError } from './faults.js'
 import { WrittenLinks } from './linkGroups.js'
 import { Pace, type PaceOptions } from './pace.js'
 import { nameRulesOf } from './pathSafety.js'
 import { type Selection, select } from './selection.js'
+import { StoreFiles } from './storeFiles.js'
 import { type TreeStep, treeSteps } from './treeSteps.js'
 import { type Origin, shownPath, TreeWriter } from './treeWriter.js'
 
@@ -49,6 +52,25 @@ export interface ExportTreeOptions extends PaceOptions {
   /** Whose rules for names hold. Default: those of the system this runs on. */
   readonly platform?: NodeJS.Platform | undefined
   readonly random?: Randomness | undefined
+}
+
+/** What callers within the library say besides. */
+export interface ExportIntoOptions extends ExportTreeOptions {
+  /** Absolute paths of files that are never written to, wherever they lie: the store's own. They need not exist. */
+  readonly storeFiles?: readonly string[] | undefined
+  /** Files that are there as the tree has them: what is of their link group becomes another name of them. */
+  readonly linkTo?: readonly KeptFile[] | undefined
+  /**
+   * Asked in the moment before a file or symlink gets its place, with what is there. If given, files are finished beside
+   * their place in any case, so that a killed export leaves none that is half written.
+   */
+  readonly isExpected?: ((path: ByteName, now: FileStat | undefined) => boolean) | undefined
+}
+
+/** A file that is there, as it was when it was looked at. */
+export interface KeptFile {
+  readonly path: ByteName
+  readonly stat: FileStat
 }
 
 export interface ExportedTree {
@@ -72,7 +94,7 @@ export async function exportTree(
   tree: TreeRoot,
   fs: FileSystem,
   folder: string | Buffer,
-  options: ExportTreeOptions = {},
+  options: ExportIntoOptions = {},
 ): Promise<ExportedTree> {
   const { files, bytes, selection } = await select(reader, tree, options.paths)
   const destination = lookAtDestination(fs, Buffer.from(folder), options.into === true)
@@ -82,6 +104,7 @@ export async function exportTree(
     holdsThings: destination.holdsThings,
     overwrite: options.overwrite === true,
     rules: nameRulesOf(options.platform ?? process.platform, destination.foldsNames),
+    storeFiles: options.storeFiles && new StoreFiles(fs, options.storeFiles),
   })
   for await (const step of treeSteps(reader, tree, selection)) {
     checks.look(step)
@@ -90,6 +113,7 @@ export async function exportTree(
   checks.finish()
 
   const run = new ExportRun(reader, fs, options, pace)
+  for (const { path, stat } of options.linkTo ?? []) await run.linkTo(tree, destination.root, path, stat)
   const rootIs = destination.holdsThings ? 'kept' : destination.exists ? 'empty' : 'made'
   return run.write(tree, selection, destination.root, rootIs)
 }
@@ -114,7 +138,7 @@ class ExportRun {
   #directories = 0
   #bytes = 0
 
-  constructor(reader: ObjectReader, fs: FileSystem, options: ExportTreeOptions, pace: Pace) {
+  constructor(reader: ObjectReader, fs: FileSystem, options: ExportIntoOptions, pace: Pace) {
     this.#reader = reader
     this.#fs = fs
     this.#pace = pace
@@ -127,7 +151,15 @@ class ExportRun {
       owner: this.#setsOwner,
       links: this.#links,
       random: options.random ?? systemRandomness,
+      isExpected: options.isExpected,
     })
+  }
+
+  /** Lets a file that is there be one of those that this export wrote. */
+  async linkTo(tree: TreeRoot, root: Buffer, path: ByteName, stat: FileStat): Promise<void> {
+    const { entry, recorded } = await requireRecorded(this.#reader, tree, parsePath(nameToBytes(path)))
+    const step: TreeStep = { is: 'entry', path, entry, attributes: recorded?.attributes ?? {} }
+    this.#links.wrote(step, diskPathOf(root, path), stat)
   }
 
   async write(tree: TreeRoot, selection: Selection, root: Buffer, rootIs: Origin): Promise<ExportedTree> {

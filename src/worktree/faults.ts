@@ -65,6 +65,9 @@ const STORAGE_CODES: Readonly<Record<string, ErrorCode>> = {
 const HINTS: { readonly [code in ErrorCode]?: string } = {
   STORAGE_FULL: 'free some space, then do it again',
   STORAGE_DENIED: 'check the permissions of the folder',
+  STORAGE_READ_ONLY: 'make it writable, or work in a folder elsewhere',
+  STORAGE_IO: 'look at the disk: the system log may say more',
+  INVALID_PATH: 'choose a folder with a shorter path, or on another file system',
 }
 
 /**

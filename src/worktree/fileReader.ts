@@ -2,7 +2,7 @@
  * Reads files into the store.
  *
  * Guarantee: what is stored of a file is one state of it. Its size, times and inode are compared before and after reading;
- * a file that changed meanwhile is read once more, and is a failure if it does not hold still then either. A change
+ * a file or symlink that changed meanwhile is read once more, and is a failure if it does not hold still then either. A change
  * within the resolution of the file system's clock, to the same length, goes unseen.
  *
  * Files up to 256 KiB are read at once by synchronous calls into one buffer: trees have many of them. Larger ones are
@@ -58,20 +58,27 @@ export class FileReader {
    * @throws {ReadFailure}
    */
   async storeFile(diskPath: Buffer, options: StoreFileOptions): Promise<StoredFile | undefined> {
-    try {
-      return await this.#storeOnce(diskPath, options)
-    } catch (error) {
-      if (!(error instanceof ReadFailure) || error.code !== 'FILE_CHANGED') throw error
-      return this.#storeOnce(diskPath, { ...options, onBytes: () => undefined })
-    }
+    return onceMore(
+      () => this.#storeOnce(diskPath, options),
+      () => this.#storeOnce(diskPath, { ...options, onBytes: () => undefined }),
+    )
   }
 
   /** @throws {ReadFailure} */
   async storeSymlink(diskPath: Buffer): Promise<StoredFile> {
+    const store = () => this.#storeSymlinkOnce(diskPath)
+    return onceMore(store, store)
+  }
+
+  async #storeSymlinkOnce(diskPath: Buffer): Promise<StoredFile> {
     const stat = reading(() => this.#fs.lstat(diskPath))
     if (!stat) throw vanished()
     if (stat.type !== 'symlink') throw ReadFailure.changed('it is a symlink no more')
     const target = reading(() => this.#fs.readlink(diskPath))
+    requireUnchanged(
+      reading(() => this.#fs.lstat(diskPath)),
+      stat,
+    )
     return { content: await writeSymlinkTarget(this.#writer, target), stat }
   }
 
@@ -91,7 +98,10 @@ export class FileReader {
       }
       const windows = this.#readWindows(file, before.size, onBytes)
       const content = await writeContent(this.#writer, windows, this.#signal)
-      requireUnchanged(file, before)
+      requireUnchanged(
+        reading(() => file.stat()),
+        before,
+      )
       return { content, stat: before }
     } finally {
       file.closeSync()
@@ -111,7 +121,10 @@ export class FileReader {
       return position
     })
     if (filled !== before.size) throw changedSize()
-    requireUnchanged(file, before)
+    requireUnchanged(
+      reading(() => file.stat()),
+      before,
+    )
     return into.subarray(0, filled)
   }
 
@@ -141,6 +154,16 @@ export class FileReader {
   }
 }
 
+/** Reads again what did not hold still. */
+async function onceMore<T>(first: () => Promise<T>, second: () => Promise<T>): Promise<T> {
+  try {
+    return await first()
+  } catch (error) {
+    if (!(error instanceof ReadFailure) || error.code !== 'FILE_CHANGED') throw error
+    return second()
+  }
+}
+
 /** Resolves with the bytes read: fewer than fit only at the end of the file. */
 async function fillWindow(file: OpenFile, window: Buffer, position: number, sizeBytes: number): Promise<number> {
   const wanted = Math.min(window.length, sizeBytes - position)
@@ -161,8 +184,8 @@ async function readAsync(file: OpenFile, into: Buffer, offset: number, length: n
   }
 }
 
-function requireUnchanged(file: OpenFile, before: FileStat): void {
-  const after = reading(() => file.stat())
+function requireUnchanged(after: FileStat | undefined, before: FileStat): void {
+  if (!after) throw vanished()
   if (after.size !== before.size) throw changedSize()
   const same =
     after.mtimeNs === before.mtimeNs &&

@@ -16,6 +16,7 @@ import type { TreeEntry } from '../format/tree.js'
 import { sameEntry, type TreeRoot } from '../history/entries.js'
 import type { RecordedEntry } from '../history/listing.js'
 import { diffTrees, type TreeChange } from '../history/treeDiff.js'
+import { diskPathOf } from './diskPath.js'
 import { FileReader, READ_ALL, type StoredFile } from './fileReader.js'
 import { Pace, type PaceOptions } from './pace.js'
 import { ReadFailure, reading, type UnreadableFile } from './readFailure.js'
@@ -42,6 +43,8 @@ export interface FolderChanges {
   readonly ignored: number
   readonly unreadable: readonly UnreadableFile[]
   readonly warnings: readonly string[]
+  /** Whether what was learned says more than the cache did. */
+  readonly isNews: boolean
 }
 
 /** Windows makes up its mode bits. */
@@ -58,14 +61,36 @@ export async function folderChanges(
   tree: TreeRoot,
   options: FolderChangesOptions,
 ): Promise<FolderChanges> {
-  return new ChangesRun(ids, fs, tree, options).run(root)
+  const run = new ChangesRun(ids, fs, tree, options)
+  await run.walk(root)
+  return run.found()
+}
+
+/**
+ * The same where nothing differs and no file has to be opened to know that; `undefined` as soon as anything does.
+ * @param reader May write: nothing is written through it.
+ */
+export async function unchangedFolder(
+  reader: ObjectWriter,
+  fs: FileSystem,
+  root: Buffer,
+  tree: TreeRoot,
+  options: FolderChangesOptions,
+): Promise<FolderChanges | undefined> {
+  const run = new ChangesRun(reader, fs, tree, options, { opensFiles: false })
+  return (await run.walk(root)) ? run.found() : undefined
 }
 
 /** A directory between its first entry and its last. */
 interface OpenDirectory {
   readonly path: ByteName
+  readonly name: ByteName
+  /** As it was when it was entered; not of one that needs no word any more. */
+  readonly stat: FileStat | undefined
   /** Whether the tree has it. */
   readonly isTracked: boolean
+  /** Whether the tree has it with the same mode and owner. */
+  readonly isAsInTree: boolean
   entries: number
 }
 
@@ -79,24 +104,46 @@ class ChangesRun {
   readonly #open: OpenDirectory[] = []
   readonly #changes: FolderChange[] = []
   readonly #unreadable: UnreadableFile[] = []
+  readonly #opensFiles: boolean
   #count = 0
+  /** Whether a file would have had to be opened. */
+  #isInDoubt = false
 
-  constructor(ids: ObjectWriter, fs: FileSystem, tree: TreeRoot, options: FolderChangesOptions) {
+  constructor(
+    ids: ObjectWriter,
+    fs: FileSystem,
+    tree: TreeRoot,
+    options: FolderChangesOptions,
+    { opensFiles }: { readonly opensFiles: boolean } = { opensFiles: true },
+  ) {
+    this.#opensFiles = opensFiles
     this.#reader = ids
     this.#fs = fs
     this.#beside = new TreeBeside(ids, tree, options.cache, options.learn)
-    this.#scan = new Scan(fs, { ...options, isTracked: (name) => this.#beside.has(name) })
+    this.#scan = new Scan(fs, {
+      ...options,
+      isTracked: (name) => this.#beside.has(name),
+      listing: (path, stat) => this.#beside.listing(path, stat),
+    })
     this.#files = new FileReader(fs, ids, options.signal)
     this.#pace = new Pace('scan', options)
   }
 
-  async run(root: Buffer): Promise<FolderChanges> {
+  /** @returns whether to the end: without opening files it goes on only as long as nothing differs. */
+  async walk(root: Buffer): Promise<boolean> {
+    // All will be written anew.
+    if (this.#beside.isNews) this.#beside.begin()
     for (const step of this.#scan.steps(root)) {
       if (step.is === 'enter') await this.#enter(step)
       else if (step.is === 'leave') await this.#leave()
       else await this.#file(step)
       await this.#pace.step(step.is === 'enter' ? 0 : 1, 0, step.path)
+      if (!this.#opensFiles && (this.#isInDoubt || this.#changes.length > 0)) return false
     }
+    return true
+  }
+
+  found(): FolderChanges {
     this.#changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.kind === 'removed' ? -1 : 1))
     return {
       changes: this.#changes,
@@ -104,29 +151,39 @@ class ChangesRun {
       ignored: this.#scan.ignored,
       unreadable: [...this.#scan.failures, ...this.#unreadable],
       warnings: this.#scan.warnings,
+      isNews: this.#beside.isNews,
     }
   }
 
-  async #enter({ path, name, stat }: ScanStep): Promise<void> {
+  async #enter({ path, name, stat, diskPath, entries = [] }: ScanStep): Promise<void> {
     const parent = this.#open.at(-1)
-    const before = await this.#beside.enter(path, name)
-    const isTracked = before?.entry.kind === 'directory'
-    if (isTracked) {
-      // The folder's own mode is nobody else's.
-      if (parent) this.#compareRecord(path, before, stat)
-    } else if (before) this.#changes.push({ path, kind: 'removed', before: before.entry })
     if (parent) parent.entries++
-    this.#open.push({ path, isTracked, entries: 0 })
+    if (!stat) return
+    const before = await this.#beside.enter(path, name, stat, entries.length)
+    const directory = { path, name, stat, entries: 0, isTracked: true, isAsInTree: true }
+    if (before === 'remembered') this.#open.push({ ...directory, stat: undefined })
+    else if (before?.entry.kind === 'directory') {
+      // The folder's own mode is nobody else's.
+      const isAsInTree = !parent || this.#hasSameRecord(path, before, stat)
+      this.#open.push({ ...directory, isAsInTree })
+    } else {
+      if (before) this.#changes.push({ path, kind: 'removed', before: before.entry })
+      this.#open.push({ ...directory, isTracked: false, isAsInTree: false })
+    }
+    const settled = this.#beside.settle(entries, (file) => this.#fs.lstat(diskPathOf(diskPath, file)))
+    this.#count += settled
+    const entered = this.#open.at(-1)
+    if (entered) entered.entries += settled
   }
 
   async #leave(): Promise<void> {
-    const missing = this.#beside.leave()
+    const missing = await this.#beside.leave()
     const left = this.#open.pop()
     if (!left) return
+    if (left.stat && this.#open.length > 0) this.#beside.learn(left.name, left.stat, EMPTY_CONTENT, left.isAsInTree)
     for (const { entry } of missing) await this.#removed(joinNames(left.path, entry.name), entry)
     if (left.isTracked || left.entries > 0) return
-    const name = lastSegment(left.path)
-    const after: TreeEntry = { name, kind: 'directory', executable: false, content: EMPTY_CONTENT, files: 0 }
+    const after: TreeEntry = { name: left.name, kind: 'directory', executable: false, content: EMPTY_CONTENT, files: 0 }
     this.#changes.push({ path: left.path, kind: 'added', after })
   }
 
@@ -134,7 +191,8 @@ class ChangesRun {
     const directory = this.#open.at(-1)
     if (!directory) return
     const { path, name } = step
-    const before = this.#beside.take(name)
+    this.#beside.begin()
+    const before = await this.#beside.take(name)
     let found: StoredFile | undefined
     try {
       found = await this.#contentOf(step)
@@ -153,12 +211,13 @@ class ChangesRun {
     directory.entries++
     this.#count++
     const { stat, content } = found
-    this.#beside.learn(name, stat, content)
     const kind = step.is === 'file' ? 'file' : 'symlink'
     const executable = HAS_MODES && kind === 'file' && (stat.mode & OWNER_EXECUTE) !== 0
     const after: TreeEntry = { name, kind, executable, content, files: 0 }
-    if (before && sameEntry(before.entry, after)) this.#compareRecord(path, before, stat)
-    else if (before?.entry.kind === 'directory') {
+    const isAsInTree = before !== undefined && sameEntry(before.entry, after) && this.#hasSameRecord(path, before, stat)
+    this.#beside.learn(name, stat, content, isAsInTree)
+    if (before && sameEntry(before.entry, after)) return
+    if (before?.entry.kind === 'directory') {
       await this.#removed(path, before.entry)
       this.#changes.push({ path, kind: 'added', after })
     } else if (before) this.#changes.push({ path, kind: 'modified', before: before.entry, after })
@@ -171,12 +230,18 @@ class ChangesRun {
     if (!stat || this.#scan.storeFiles.has(stat)) return undefined
     const known = this.#beside.knownContent(name, stat)
     if (known) return { stat, content: known }
+    if (!this.#opensFiles) {
+      this.#isInDoubt = true
+      return undefined
+    }
     return is === 'symlink' ? this.#files.storeSymlink(diskPath) : this.#files.storeFile(diskPath, READ_ALL)
   }
 
-  #compareRecord(path: ByteName, { entry, recorded }: RecordedEntry, stat: FileStat | undefined): void {
-    if (!stat || !HAS_MODES || !recordDiffers(recorded, stat)) return
+  /** What is recorded beside the content; a difference is a change. */
+  #hasSameRecord(path: ByteName, { entry, recorded }: RecordedEntry, stat: FileStat): boolean {
+    if (!HAS_MODES || !recordDiffers(recorded, stat)) return true
     this.#changes.push({ path, kind: 'modified', before: entry, after: entry, isRecordOnly: true })
+    return false
   }
 
   /** Everything below, of a directory; an empty one itself. */
@@ -195,8 +260,4 @@ function recordDiffers(recorded: RecordedEntry['recorded'], { type, mode, uid, g
   const { mode: wasMode, owner } = recorded?.attributes ?? {}
   const differs = type !== 'symlink' && wasMode !== undefined && ((wasMode ^ mode) & ~SET_ID_BITS) !== 0
   return differs || (owner !== undefined && (owner.uid !== uid || owner.gid !== gid))
-}
-
-function lastSegment(path: ByteName): ByteName {
-  return path.slice(path.lastIndexOf('/') + 1) as ByteName
 }

@@ -13,7 +13,9 @@
 import type { FileStat, FileSystem } from '../base/filesystem.js'
 import { type ByteName, nameToBytes } from '../base/names.js'
 import { type Checksum, createChecksum } from '../codec/checksum.js'
+import type { Attributes } from '../format/attributes.js'
 import type { Content } from '../format/content.js'
+import type { TreeEntry } from '../format/tree.js'
 import { errorCodeOf, reasonOf } from './faults.js'
 import { modeOf } from './recordedMode.js'
 import type { TreeStep } from './treeSteps.js'
@@ -35,14 +37,14 @@ export class FoundLinks {
   /** The content of a file that was read under another name and has not changed since. */
   contentOf(stat: FileStat): Content | undefined {
     if (stat.nlink < 2) return undefined
-    const found = this.#files.get(keyOf(stat))
+    const found = this.#files.get(inodeOf(stat))
     return found && isSameState(found.stat, stat) ? found.content : undefined
   }
 
   /** To be called once for each name, in the order of the walk. @returns `undefined` for a file that has one name. */
   async groupOf(path: ByteName, stat: FileStat, content: Content): Promise<string | undefined> {
     if (stat.nlink < 2) return undefined
-    const key = keyOf(stat)
+    const key = inodeOf(stat)
     const found = this.#files.get(key)
     if (!found) {
       this.#checksum ??= await createChecksum()
@@ -57,7 +59,8 @@ export class FoundLinks {
   }
 }
 
-function keyOf({ dev, ino }: FileStat): string {
+/** Equal for names of one file. */
+export function inodeOf({ dev, ino }: FileStat): string {
   return `${dev}:${ino}`
 }
 
@@ -129,15 +132,19 @@ export class WrittenLinks {
     return false
   }
 
-  /** Equal for what is written as one file. */
   #keyOf({ is, entry, attributes }: TreeStep): string | undefined {
-    const { linkGroup, owner } = attributes
-    if (linkGroup === undefined || is !== 'entry' || entry.kind !== 'file') return undefined
-    const { shape, size, id } = entry.content
-    const mode = modeOf(entry, attributes, this.#setsOwner)
-    const whose = this.#setsOwner && owner ? `${owner.uid}:${owner.gid}` : ''
-    return [linkGroup, shape, size, id, entry.executable, mode, whose].join(' ')
+    return is === 'entry' ? linkKeyOf(entry, attributes, this.#setsOwner) : undefined
   }
+}
+
+/** Equal for what is written as one file; `undefined` for what is a file of its own. */
+export function linkKeyOf(entry: TreeEntry, attributes: Attributes, setsOwner: boolean): string | undefined {
+  const { linkGroup, owner } = attributes
+  if (linkGroup === undefined || entry.kind !== 'file') return undefined
+  const { shape, size, id } = entry.content
+  const mode = modeOf(entry, attributes, setsOwner)
+  const whose = setsOwner && owner ? `${owner.uid}:${owner.gid}` : ''
+  return [linkGroup, shape, size, id, entry.executable, mode, whose].join(' ')
 }
 
 function isSameFile(written: FileStat, there: FileStat | undefined): boolean {

@@ -39,6 +39,7 @@ import {
 } from 'node:fs'
 import { systemClock } from '../base/clock.js'
 import type { DirectoryEntry, EntryType, FileStat, FileSystem, OpenFile } from '../base/filesystem.js'
+import type { ByteName } from '../base/names.js'
 import { type Randomness, systemRandomness } from '../base/random.js'
 import { diskPathOf } from './diskPath.js'
 import { errorCodeOf } from './faults.js'
@@ -129,8 +130,9 @@ class NodeFileSystem implements FileSystem {
   }
 
   list(path: Buffer): DirectoryEntry[] {
-    return readdirSync(path, { withFileTypes: true, encoding: 'buffer' }).map((entry) => ({
-      name: entry.name,
+    // One character a byte, as names are here: half the time that a Buffer for each takes.
+    return readdirSync(path, { withFileTypes: true, encoding: 'latin1' }).map((entry) => ({
+      name: entry.name as ByteName,
       type: entry.isFile()
         ? 'file'
         : entry.isDirectory()
@@ -195,7 +197,7 @@ class NodeFileSystem implements FileSystem {
 
   /** Asked of the folder itself, because the answer may differ from folder to folder; written into only if it is empty. */
   isCaseInsensitive(directory: Buffer): boolean {
-    const names = this.list(directory).map(({ name }) => name.toString('latin1'))
+    const names = this.list(directory).map(({ name }) => name as string)
     for (const name of names) {
       const other = withOtherCase(name)
       if (other === name) continue

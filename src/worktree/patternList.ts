@@ -64,11 +64,7 @@ class PatternIndex {
     for (const length of this.#byEnd.lengthsUpTo(text.length)) {
       last = lastOf(this.#byEnd.get(text.slice(text.length - length)), text, isDirectory, last)
     }
-    for (const length of this.#byMiddle.lengthsUpTo(text.length)) {
-      for (let start = 0; start + length <= text.length; start++) {
-        last = lastOf(this.#byMiddle.get(text.slice(start, start + length)), text, isDirectory, last)
-      }
-    }
+    for (const rules of this.#byMiddle.foundIn(text)) last = lastOf(rules, text, isDirectory, last)
     return last
   }
 }
@@ -90,7 +86,25 @@ class KeyedRules {
   *lengthsUpTo(longest: number): Generator<number> {
     for (const length of this.#lengths) if (length <= longest) yield length
   }
+
+  /** The rules of all keys that a text holds; some of them more than once. */
+  *foundIn(text: string): Generator<readonly Rule[]> {
+    if (this.#rules.size <= this.#lengths.size * KEYS_PER_LENGTH) {
+      // Searching for a key is fast, cutting out all that is as long as keys of so many lengths are is not.
+      for (const [key, rules] of this.#rules) if (text.includes(key)) yield rules
+      return
+    }
+    for (const length of this.lengthsUpTo(text.length)) {
+      for (let start = 0; start + length <= text.length; start++) {
+        const rules = this.#rules.get(text.slice(start, start + length))
+        if (rules) yield rules
+      }
+    }
+  }
 }
+
+/** From so many keys of one length on, they are looked up and not searched for. */
+const KEYS_PER_LENGTH = 16
 
 function addTo(map: Map<string, Rule[]>, key: string, rule: Rule): void {
   const rules = map.get(key)

@@ -64,13 +64,15 @@ export function reading<T>(body: () => T): T {
 
 const NAMED_AT_MOST = 5
 
-export function unreadableFiles(failures: readonly UnreadableFile[]): VarveError {
+const HINT = 'nothing was committed; make them readable, leave them out by ignoring them, or skip what is unreadable'
+
+export function unreadableFiles(failures: readonly UnreadableFile[], hint = HINT): VarveError {
   const named = failures.slice(0, NAMED_AT_MOST).map(({ path, reason }) => `${JSON.stringify(path)}: ${reason}`)
   if (failures.length > named.length) named.push(`and ${failures.length - named.length} more`)
   const count = failures.length === 1 ? 'one file or folder' : `${failures.length} files or folders`
   return new VarveError('UNREADABLE_FILES', `${count} could not be read: ${named.join('; ')}`, {
     paths: failures.map(({ path }) => path),
     reasons: failures,
-    hint: 'nothing was committed; make them readable, leave them out by ignoring them, or skip what is unreadable',
+    hint,
   })
 }

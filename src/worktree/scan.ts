@@ -6,7 +6,7 @@
  * never an empty folder. Memory grows with depth, and with the entries of the folders on the way down.
  */
 import type { DirectoryEntry, FileStat, FileSystem } from '../base/filesystem.js'
-import { type ByteName, joinNames, nameFromBytes, nameToText, ROOT_NAME } from '../base/names.js'
+import { type ByteName, joinNames, nameToText, ROOT_NAME } from '../base/names.js'
 import { diskPathOf } from './diskPath.js'
 import { IGNORE_FILE_NAMES, IgnoreRules } from './ignoreRules.js'
 import { isGitName, isStoreName, isUnfinishedName } from './pathSafety.js'
@@ -29,6 +29,8 @@ export interface ScanOptions {
    * folder only what is of the tree. Asked about an entry of the folder that was entered last.
    */
   readonly isTracked?: ((name: ByteName) => boolean) | undefined
+  /** What is in a folder, ascending, if that is known without listing it. `stat` is what it is now. */
+  readonly listing?: ((path: ByteName, stat: FileStat) => DirectoryEntry[] | undefined) | undefined
 }
 
 export interface ScanStep {
@@ -40,20 +42,19 @@ export interface ScanStep {
   readonly diskPath: Buffer
   /** Of directories, as it was before they were listed. Files and symlinks have not been looked at. */
   readonly stat?: FileStat
+  /** Of `enter`: what is in it, ascending. What is taken out before the next step is passed over. */
+  readonly entries?: DirectoryEntry[]
 }
 
 interface Folder {
   readonly step: ScanStep
-  readonly entries: readonly ScanEntry[]
+  readonly entries: readonly DirectoryEntry[]
   readonly rules: IgnoreRules
+  /** Of files of the store. */
+  readonly storeNames: ReadonlySet<ByteName>
   /** Entered only for what is tracked in it. */
   readonly isIgnored: boolean
   next: number
-}
-
-interface ScanEntry {
-  readonly name: ByteName
-  readonly type: DirectoryEntry['type']
 }
 
 export class Scan {
@@ -100,9 +101,9 @@ export class Scan {
   }
 
   /** `undefined` for what is left out. */
-  #consider(folder: Folder, { name, type }: ScanEntry): ScanStep | undefined {
+  #consider(folder: Folder, { name, type }: DirectoryEntry): ScanStep | undefined {
     const path = joinNames(folder.step.path, name)
-    if (isUnfinishedName(name)) return undefined
+    if (isUnfinishedName(name) || folder.storeNames.has(name)) return undefined
     if (this.#options.skipGit && isGitName(name) && !this.#options.isTracked?.(name)) return undefined
     if (isStoreName(name)) {
       if (name !== STORE_FOLDER) {
@@ -136,16 +137,17 @@ export class Scan {
 
   #enter(step: ScanStep, rules: IgnoreRules, isIgnored = false): Folder {
     const stat = this.#statFolder(step.diskPath)
-    const listed = reading(() => this.#fs.list(step.diskPath))
-    const now = this.#statFolder(step.diskPath)
-    if (now.ino !== stat.ino || now.dev !== stat.dev) throw ReadFailure.changed('another folder took its place')
-    const storeNames = this.storeFiles.namesIn(stat)
-    const entries = listed
-      .map(({ name, type }): ScanEntry => ({ name: nameFromBytes(name), type }))
-      .filter(({ name }) => !storeNames.has(name))
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
+    const entries = this.#options.listing?.(step.path, stat) ?? this.#list(step.diskPath, stat)
     const ownRules = this.#options.ignoreFiles ? rules.with(step.path, this.#ignoreFilesOf(step, entries)) : rules
-    return { step: { ...step, stat }, entries, rules: ownRules, isIgnored, next: 0 }
+    const storeNames = this.storeFiles.namesIn(stat)
+    return { step: { ...step, stat, entries }, entries, rules: ownRules, storeNames, isIgnored, next: 0 }
+  }
+
+  #list(diskPath: Buffer, stat: FileStat): DirectoryEntry[] {
+    const listed = reading(() => this.#fs.list(diskPath))
+    const now = this.#statFolder(diskPath)
+    if (now.ino !== stat.ino || now.dev !== stat.dev) throw ReadFailure.changed('another folder took its place')
+    return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   #statFolder(diskPath: Buffer): FileStat {
@@ -155,7 +157,7 @@ export class Scan {
     return stat
   }
 
-  #ignoreFilesOf(step: ScanStep, entries: readonly ScanEntry[]): Buffer[] {
+  #ignoreFilesOf(step: ScanStep, entries: readonly DirectoryEntry[]): Buffer[] {
     const files: Buffer[] = []
     for (const name of IGNORE_FILE_NAMES) {
       if (!entries.some((entry) => entry.name === name && entry.type === 'file')) continue

@@ -2,169 +2,380 @@
  * What the files of a working folder were when their contents were last read: a file that still looks the same is not
  * opened again. A file of its own, which may be deleted at any time; one that is damaged, or another store's, is none.
  *
+ * A directory that was neither changed nor replaced since it was listed has the same entries, so it is not listed again.
+ * That takes a file system that gives a directory a new time whenever an entry comes or goes: it is tried out each time.
+ * (Mercurial's dirstate does the same.)
+ *
+ * It also remembers of which tree it was seen that an entry is in the folder as the tree has it. As long as the folder
+ * stands at that tree, such an entry needs nothing but a look at the disk: no object of the store is opened for it.
+ *
  * Git's rule for files that were changed within the same tick of the clock in which they were read ("racy clean"): the
  * entry of a file whose times are not older than the moment at which reading began is not kept. It is read again the next
  * time, when the clock has gone on. A clock that was set back costs reading, never a change that is missed.
  *
- *   magic "varveST1" ‖ store UUID blob ‖ directory* ‖ crc32 u32 (over all that comes before)
- *   directory    path blob ‖ files blob
- *   files        file*                          decoded when the directory is looked at
- *   file         name blob ‖ type u8 (0 file, 1 symlink) ‖ mode varint ‖ uid varint ‖ gid varint ‖ size varint
- *                ‖ mtime i64 ‖ ctime i64 ‖ ino u64 ‖ dev u64 (nanoseconds; 8 bytes each, little-endian) ‖ content
+ *   magic "varveST2" ‖ byte order u8 ‖ store UUID blob ‖ tree blob ‖ directory* ‖ crc32 u32 (over all that comes before)
+ *   directory    path blob ‖ entries blob
+ *   entries      flags u8 ‖ count varint ‖ names blob, ascending, separated by "/" ‖ count × kind u8
+ *                ‖ count × integers ‖ [integers of the directory] ‖ count × doubles ‖ count × content
+ *                                                                                     decoded when it is looked at
+ *   flags        bit 0: all that the tree has here, as the tree has it; bit 1: all that is here, with the integers
+ *   kind         bits 0–1: 0 file, 1 symlink, 2 directory; bit 2: as the tree has it
+ *   integers     mtime, ctime (nanoseconds), ino, dev; 8 bytes each, as doubles in the byte order of the machine
+ *   doubles      size, mode, uid, gid
  */
+import { endianness } from 'node:os'
 import * as zlib from 'node:zlib'
-import type { FileStat } from '../base/filesystem.js'
+import type { DirectoryEntry, EntryType, FileStat } from '../base/filesystem.js'
 import { type ByteName, nameFromBytes, nameToBytes } from '../base/names.js'
 import { KIB } from '../base/units.js'
 import { ByteReader, ByteWriter } from '../format/bytes.js'
 import { type Content, decodeContent, encodeContent } from '../format/content.js'
+import type { TreeRoot } from '../history/entries.js'
 
-const MAGIC = Buffer.from('varveST1', 'latin1')
+const MAGIC = Buffer.from('varveST2', 'latin1')
 const CHECK_BYTES = 4
-/** Times, inode and device. */
-const NUMBERS_BYTES = 32
+/** Numbers of an entry: so many integers, and as many doubles. */
+const INTEGERS = 4
+const ROW_BYTES = INTEGERS * 8
 const WHAT = 'a stat cache'
+const ORDER = endianness() === 'LE' ? 0 : 1
+const NAME_SEPARATOR = '/'
 
-interface CachedFile {
-  readonly type: number
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  readonly size: number
-  readonly mtimeNs: bigint
-  readonly ctimeNs: bigint
-  readonly ino: bigint
-  readonly dev: bigint
-  readonly content: Content
+const KINDS: readonly EntryType[] = ['file', 'symlink', 'directory']
+const KIND_BITS = 0b011
+const AS_IN_TREE = 0b100
+const IS_WHOLE = 0b01
+const IS_LISTED = 0b10
+
+/** By the clock that gives files their times. */
+export interface DiskClock {
+  readonly nowNs: bigint
+  /** Whether a directory gets a new time whenever an entry comes or goes. */
+  readonly tellsListings: boolean
 }
 
-const NO_FILES = Buffer.alloc(0)
-
 export class StatCache {
-  static readonly empty = new StatCache(new Map())
+  static readonly empty = new StatCache(undefined, new Map())
+  #last: { readonly path: ByteName; readonly directory: StatCacheDirectory } | undefined
 
-  /** @param directories The files of each, encoded. */
-  private constructor(private readonly directories: ReadonlyMap<ByteName, Buffer>) {}
+  /** @param directories The entries of each, encoded. */
+  private constructor(
+    private readonly tree: Buffer | undefined,
+    private readonly directories: ReadonlyMap<ByteName, Buffer>,
+  ) {}
 
   /** @param bytes As `StatCacheBuilder.finish` made them; anything else is an empty cache. */
   static decode(bytes: Uint8Array | undefined, store: string): StatCache {
-    if (bytes === undefined || bytes.length < MAGIC.length + CHECK_BYTES) return StatCache.empty
+    if (bytes === undefined || bytes.length < MAGIC.length + 1 + CHECK_BYTES) return StatCache.empty
     const end = bytes.length - CHECK_BYTES
     const body = Buffer.from(bytes.buffer, bytes.byteOffset, end)
     const check = Buffer.from(bytes.buffer, bytes.byteOffset + end, CHECK_BYTES).readUInt32LE()
     if (!body.subarray(0, MAGIC.length).equals(MAGIC) || zlib.crc32(body) !== check) return StatCache.empty
     const reader = new ByteReader(body.subarray(MAGIC.length), WHAT)
-    if (reader.blob().toString('utf8') !== store) return StatCache.empty
+    if (reader.u8() !== ORDER || reader.blob().toString('utf8') !== store) return StatCache.empty
+    const tree = reader.blob()
     const directories = new Map<ByteName, Buffer>()
     while (reader.remaining > 0) {
       const path = nameFromBytes(reader.blob())
       directories.set(path, reader.blob())
     }
-    return new StatCache(directories)
+    return new StatCache(tree, directories)
   }
 
-  /** What is known of the files of a directory. */
+  /** Whether it remembers what is as this tree has it. */
+  isAbout(tree: TreeRoot): boolean {
+    return this.tree?.equals(encodeTree(tree)) ?? false
+  }
+
+  /**
+   * What it says of another tree, for a folder that was brought there: all it knew, but of directories in which the trees
+   * differ nothing is taken to be as in the tree.
+   */
+  carriedTo(tree: TreeRoot, differing: Iterable<ByteName>, builder: StatCacheBuilder): Buffer {
+    const isDiffering = new Set(differing)
+    for (const path of this.directories.keys()) {
+      const known = this.directory(path)
+      builder.enter(path)
+      if (isDiffering.has(path)) {
+        for (const index of known.names.keys()) builder.copy(known, index, false)
+        builder.leave(false)
+      } else builder.leaveAs(known)
+    }
+    return builder.finish(tree)
+  }
+
+  /** What is known of the entries of a directory. */
   directory(path: ByteName): StatCacheDirectory {
-    return new StatCacheDirectory(decodeFiles(this.directories.get(path) ?? NO_FILES))
+    if (this.#last?.path !== path) {
+      this.#last = { path, directory: new StatCacheDirectory(this.directories.get(path)) }
+    }
+    return this.#last.directory
   }
 }
 
 export class StatCacheDirectory {
-  constructor(private readonly files: ReadonlyMap<ByteName, CachedFile>) {}
+  /** Ascending. */
+  readonly names: readonly ByteName[]
+  /** Whether all entries that the tree has here are among these, and as the tree has them. */
+  readonly isWhole: boolean
+  readonly #isListed: boolean
+  /** As in the file; `undefined` where nothing is known. */
+  readonly encoded: Buffer | undefined
+  readonly #kinds: Uint8Array
+  readonly #integers: BigInt64Array
+  readonly #doubles: Float64Array
+  readonly #contentBytes: Buffer
+  #contents: readonly Content[] | undefined
+
+  constructor(encoded: Buffer | undefined) {
+    this.encoded = encoded
+    const reader = new ByteReader(encoded ?? NOTHING, WHAT)
+    const flags = reader.u8()
+    this.isWhole = (flags & IS_WHOLE) !== 0
+    this.#isListed = (flags & IS_LISTED) !== 0
+    const count = reader.varint()
+    const names = reader.blob()
+    this.names = count === 0 ? [] : (nameFromBytes(names).split(NAME_SEPARATOR) as ByteName[])
+    this.#kinds = reader.bytes(count)
+    // A copy, because numbers must begin in memory where numbers may begin.
+    const rows = count + (this.#isListed ? 1 : 0)
+    const numbers = new Uint8Array(reader.bytes((rows + count) * ROW_BYTES)).buffer
+    this.#integers = new BigInt64Array(numbers, 0, rows * INTEGERS)
+    this.#doubles = new Float64Array(numbers, rows * ROW_BYTES)
+    this.#contentBytes = reader.bytes(reader.remaining)
+  }
+
+  /** What is in the directory, ascending, if it looks as it did when it was listed. */
+  listing(stat: FileStat): DirectoryEntry[] | undefined {
+    if (!this.isListedAs(stat)) return undefined
+    return this.names.map((name, index) => ({ name, type: this.#typeOf(index) }))
+  }
+
+  isListedAs(stat: FileStat): boolean {
+    return this.#isListed && this.#hasIntegers(this.names.length, stat)
+  }
+
+  indexOf(name: ByteName): number | undefined {
+    const { names } = this
+    let [low, high] = [0, names.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((names[middle] as ByteName) < name) low = middle + 1
+      else high = middle
+    }
+    return names[low] === name ? low : undefined
+  }
+
+  /** Whether an entry was seen to be as the tree has it. */
+  isAsInTree(index: number): boolean {
+    return ((this.#kinds[index] ?? 0) & AS_IN_TREE) !== 0
+  }
+
+  get countAsInTree(): number {
+    return this.#kinds.reduce((count, kind) => count + (kind & AS_IN_TREE ? 1 : 0), 0)
+  }
 
   /** The content of a file or symlink that looks as it did when it was read. */
   contentOf(name: ByteName, stat: FileStat): Content | undefined {
-    const cached = this.files.get(name)
-    return cached && looksTheSame(cached, stat) ? cached.content : undefined
+    const index = this.indexOf(name)
+    return index !== undefined && this.looksTheSame(index, stat) ? this.contentAt(index) : undefined
+  }
+
+  contentAt(index: number): Content {
+    this.#contents ??= this.#decodeContents()
+    return this.#contents[index] as Content
+  }
+
+  /** Of a directory only its mode and owner count: what is in it is looked at by itself. */
+  looksTheSame(index: number, stat: FileStat): boolean {
+    const at = index * INTEGERS
+    const doubles = this.#doubles
+    if (stat.type !== this.#typeOf(index)) return false
+    if (doubles[at + 1] !== stat.mode || doubles[at + 2] !== stat.uid || doubles[at + 3] !== stat.gid) return false
+    return stat.type === 'directory' || (doubles[at] === stat.size && this.#hasIntegers(index, stat))
+  }
+
+  #typeOf(index: number): EntryType {
+    return KINDS[(this.#kinds[index] ?? 0) & KIND_BITS] ?? 'other'
+  }
+
+  #hasIntegers(row: number, stat: FileStat): boolean {
+    const at = row * INTEGERS
+    const integers = this.#integers
+    return (
+      integers[at] === stat.mtimeNs &&
+      integers[at + 1] === stat.ctimeNs &&
+      integers[at + 2] === BigInt.asIntN(64, stat.ino) &&
+      integers[at + 3] === BigInt.asIntN(64, stat.dev)
+    )
+  }
+
+  /** An entry as it is, for another cache. */
+  known(index: number): KnownEntry {
+    const at = index * INTEGERS
+    return {
+      name: this.names[index] as ByteName,
+      kind: this.#kinds[index] ?? 0,
+      integers: this.#integers.subarray(at, at + INTEGERS),
+      doubles: this.#doubles.subarray(at, at + INTEGERS),
+      content: this.contentAt(index),
+    }
+  }
+
+  #decodeContents(): Content[] {
+    const reader = new ByteReader(this.#contentBytes, WHAT)
+    return this.names.map(() => decodeContent(reader))
   }
 }
 
-/** Gathers what is found while a folder is walked: directories in turn, the files of each in any order. */
-export class StatCacheBuilder {
-  readonly #writer = new ByteWriter(64 * KIB)
-  readonly #beganNs: bigint
-  /** Whether it knows of any file what the cache that was asked did not know. */
-  isNew = false
-  readonly #open: { readonly path: ByteName; readonly files: ByteWriter }[] = []
+/** No entries: not whole, no names. */
+const NOTHING = Buffer.from([0, 0, 0])
 
-  /** @param beganNs When reading began, by the clock that gives files their times. */
-  constructor(store: string, beganNs: bigint) {
-    this.#beganNs = beganNs
-    this.#writer.bytes(MAGIC).blob(Buffer.from(store, 'utf8'))
+interface KnownEntry {
+  readonly name: ByteName
+  readonly kind: number
+  readonly integers: BigInt64Array
+  readonly doubles: Float64Array
+  readonly content: Content
+}
+
+/** How a directory was when it was listed. */
+export interface Listing {
+  readonly stat: FileStat
+  readonly count: number
+}
+
+interface BuiltDirectory {
+  readonly path: ByteName
+  readonly entries: KnownEntry[]
+  /** Whether what was seen to be as in the tree was all kept. */
+  keptAll: boolean
+}
+
+/** Gathers what is found while a folder is walked: directories in turn, the entries of each in any order. */
+export class StatCacheBuilder {
+  readonly #store: string
+  readonly #clock: () => DiskClock | undefined
+  /** `undefined` as long as nothing was read; `null`: nobody knows what time it is there, and nothing is kept. */
+  #began: DiskClock | null | undefined
+  readonly #open: BuiltDirectory[] = []
+  readonly #done: { readonly path: ByteName; readonly encoded: Buffer }[] = []
+
+  /** @param clock What time it is, if that can be told. */
+  constructor(store: string, clock: () => DiskClock | undefined) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /** Comes before the first file is looked at whose content is going to be read. */
+  begin(): void {
+    if (this.#began === undefined) this.#began = this.#clock() ?? null
   }
 
   enter(path: ByteName): void {
-    this.#open.push({ path, files: new ByteWriter() })
+    this.#open.push({ path, entries: [], keptAll: true })
   }
 
-  leave(): void {
-    const directory = this.#open.pop()
-    const files = directory?.files.finish()
-    if (directory && files && files.length > 0) this.#writer.blob(nameToBytes(directory.path)).blob(files)
-  }
-
-  /** A file of the directory that was entered last, as it was before its content was read. */
-  add(name: ByteName, stat: FileStat, content: Content): void {
-    const isRacy = stat.mtimeNs >= this.#beganNs || stat.ctimeNs >= this.#beganNs
-    if (isRacy || (stat.type !== 'file' && stat.type !== 'symlink')) return
+  /**
+   * Of the directory that was entered last: a file or symlink as it was before its content was read, or a directory.
+   * @param isAsInTree whether the tree has just that
+   */
+  add(name: ByteName, stat: FileStat, content: Content, isAsInTree: boolean): void {
     const directory = this.#open.at(-1)
-    if (directory) encodeFile(directory.files, name, stat, content)
+    const kind = KINDS.indexOf(stat.type)
+    if (!directory || kind < 0) return
+    if (this.#isRacy(stat)) directory.keptAll &&= !isAsInTree
+    else {
+      directory.entries.push({
+        name,
+        kind: kind | (isAsInTree ? AS_IN_TREE : 0),
+        integers: integersOf(stat),
+        doubles: Float64Array.of(stat.size, stat.mode, stat.uid, stat.gid),
+        content,
+      })
+    }
   }
 
-  finish(): Buffer {
-    const body = this.#writer.finish()
+  #isRacy(stat: FileStat): boolean {
+    // What is compared of directories are values that cannot change unseen. What was known before anything was read is old.
+    if (stat.type === 'directory' || this.#began === undefined) return false
+    return this.#began === null || isYoung(stat, this.#began)
+  }
+
+  /** Whether what a directory held then can be told from its times. */
+  #isSettled({ stat }: Listing): boolean {
+    return !!this.#began && this.#began.tellsListings && !isYoung(stat, this.#began)
+  }
+
+  /** What another cache knows of an entry. @param isAsInTree whether what that says of the tree holds */
+  copy(from: StatCacheDirectory, index: number, isAsInTree = true): void {
+    const known = from.known(index)
+    this.#open.at(-1)?.entries.push(isAsInTree ? known : { ...known, kind: known.kind & KIND_BITS })
+  }
+
+  /**
+   * @param isComplete whether all entries that the tree has here were added, as the tree has them
+   * @param listing kept if all that was listed was added
+   * @param isKnown whether the listing comes from another cache
+   */
+  leave(isComplete: boolean, listing?: Listing, isKnown = false): void {
+    const directory = this.#open.pop()
+    if (!directory) return
+    const isAll = listing?.count === directory.entries.length && (isKnown || this.#isSettled(listing))
+    const encoded = encodeEntries(directory, isComplete && directory.keptAll, isAll ? listing.stat : undefined)
+    this.#done.push({ path: directory.path, encoded })
+  }
+
+  /** Instead of `leave`: all is as another cache knows it. */
+  leaveAs({ encoded }: StatCacheDirectory): void {
+    const directory = this.#open.pop()
+    if (directory && encoded) this.#done.push({ path: directory.path, encoded })
+  }
+
+  /** @param tree what entries were compared with; `undefined`: some were compared with another one */
+  finish(tree: TreeRoot | undefined): Buffer {
+    const writer = new ByteWriter(64 * KIB)
+    writer.bytes(MAGIC).u8(ORDER).blob(Buffer.from(this.#store, 'utf8'))
+    writer.blob(tree === undefined ? Buffer.alloc(0) : encodeTree(tree))
+    for (const { path, encoded } of this.#done) writer.blob(nameToBytes(path)).blob(encoded)
+    const body = writer.finish()
     const check = Buffer.alloc(CHECK_BYTES)
     check.writeUInt32LE(zlib.crc32(body))
     return Buffer.concat([body, check])
   }
 }
 
-function looksTheSame(cached: CachedFile, stat: FileStat): boolean {
-  return (
-    cached.size === stat.size &&
-    cached.mtimeNs === stat.mtimeNs &&
-    cached.ctimeNs === stat.ctimeNs &&
-    cached.ino === stat.ino &&
-    cached.dev === stat.dev &&
-    cached.mode === stat.mode &&
-    cached.uid === stat.uid &&
-    cached.gid === stat.gid &&
-    cached.type === (stat.type === 'file' ? 0 : stat.type === 'symlink' ? 1 : -1)
-  )
+/** Git's rule: it may change once more and keep its times. */
+function isYoung({ mtimeNs, ctimeNs }: FileStat, { nowNs }: DiskClock): boolean {
+  return mtimeNs >= nowNs || ctimeNs >= nowNs
 }
 
-function encodeFile(writer: ByteWriter, name: ByteName, stat: FileStat, content: Content): void {
-  writer.blob(nameToBytes(name)).u8(stat.type === 'file' ? 0 : 1)
-  writer.varint(stat.mode).varint(stat.uid).varint(stat.gid).varint(stat.size)
-  const numbers = Buffer.alloc(NUMBERS_BYTES)
-  numbers.writeBigInt64LE(stat.mtimeNs, 0)
-  numbers.writeBigInt64LE(stat.ctimeNs, 8)
-  numbers.writeBigUInt64LE(BigInt.asUintN(64, stat.ino), 16)
-  numbers.writeBigUInt64LE(BigInt.asUintN(64, stat.dev), 24)
-  writer.bytes(numbers)
-  encodeContent(writer, content)
+/** @param listed The directory, if its entries are all that is in it. */
+function encodeEntries({ entries }: BuiltDirectory, isWhole: boolean, listed: FileStat | undefined): Buffer {
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const writer = new ByteWriter()
+  const names = entries.map(({ name }) => name).join(NAME_SEPARATOR) as ByteName
+  const flags = (isWhole ? IS_WHOLE : 0) | (listed ? IS_LISTED : 0)
+  writer.u8(flags).varint(entries.length).blob(nameToBytes(names))
+  for (const { kind } of entries) writer.u8(kind)
+  for (const { integers } of entries) writer.bytes(bytesOf(integers))
+  if (listed) writer.bytes(bytesOf(integersOf(listed)))
+  for (const { doubles } of entries) writer.bytes(bytesOf(doubles))
+  for (const { content } of entries) encodeContent(writer, content)
+  return writer.finish()
 }
 
-function decodeFiles(bytes: Buffer): Map<ByteName, CachedFile> {
-  const files = new Map<ByteName, CachedFile>()
-  const reader = new ByteReader(bytes, WHAT)
-  while (reader.remaining > 0) {
-    const name = nameFromBytes(reader.blob())
-    const type = reader.u8()
-    const [mode, uid, gid, size] = [reader.varint(), reader.varint(), reader.varint(), reader.varint()]
-    const numbers = reader.bytes(NUMBERS_BYTES)
-    files.set(name, {
-      type,
-      mode,
-      uid,
-      gid,
-      size,
-      mtimeNs: numbers.readBigInt64LE(0),
-      ctimeNs: numbers.readBigInt64LE(8),
-      ino: numbers.readBigUInt64LE(16),
-      dev: numbers.readBigUInt64LE(24),
-      content: decodeContent(reader),
-    })
-  }
-  return files
+function integersOf({ mtimeNs, ctimeNs, ino, dev }: FileStat): BigInt64Array {
+  return BigInt64Array.of(mtimeNs, ctimeNs, BigInt.asIntN(64, ino), BigInt.asIntN(64, dev))
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: BigInt64Array | Float64Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+function encodeTree({ tree, attributes }: TreeRoot): Buffer {
+  const writer = new ByteWriter()
+  encodeContent(writer, tree)
+  encodeContent(writer, attributes)
+  return writer.finish()
 }

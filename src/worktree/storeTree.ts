@@ -115,13 +115,23 @@ class StoreRun {
     this.#fs = fs
     this.#options = options
     const { beside } = options
-    this.#scan = new Scan(fs, beside ? { ...options, isTracked: (name) => beside.has(name) } : options)
+    this.#scan = new Scan(
+      fs,
+      beside
+        ? {
+            ...options,
+            isTracked: (name) => beside.has(name),
+            listing: (path, stat) => beside.listing(path, stat),
+          }
+        : options,
+    )
     this.#reader = new FileReader(fs, writer, options.signal)
     this.#pace = new Pace('store', options)
     this.#recorded = new Set(options.attributes ?? RECORDED_BY_DEFAULT)
   }
 
   async store(root: Buffer): Promise<StoredTree> {
+    this.#options.beside?.begin()
     let stored: Pick<StoredTree, 'tree' | 'files' | 'attributes'> | undefined
     for (const step of this.#steps(root)) {
       if (step.is === 'enter') await this.#enter(step)
@@ -151,13 +161,14 @@ class StoreRun {
     }
   }
 
-  async #enter({ path, name, stat }: ScanStep): Promise<void> {
-    const before = await this.#options.beside?.enter(path, name)
+  async #enter({ path, name, stat, entries = [] }: ScanStep): Promise<void> {
+    const { beside } = this.#options
+    if (stat) await beside?.enter(path, name, stat, entries.length)
     const directory = { tree: new DirectoryBuilder(this.#writer), attributes: new AttributesBuilder(this.#writer) }
     this.#open.push(directory)
     // The root has no parent that could hold what is recorded of it.
     if (name !== ROOT_NAME || !stat) return
-    const attributes = before?.recorded?.attributes ?? {}
+    const attributes = (await beside?.root())?.recorded?.attributes ?? {}
     // Working folders of one tree may differ in their own modes, which are nobody else's.
     if (Object.keys(attributes).length > 0) {
       await directory.attributes.append({ name: ROOT_NAME, attributes, below: EMPTY_CONTENT })
@@ -167,7 +178,7 @@ class StoreRun {
   /** @returns What the root is, when it is the root that is left. */
   async #leave({ name, path, stat }: ScanStep): Promise<Pick<StoredTree, 'tree' | 'files' | 'attributes'> | undefined> {
     const left = this.#open.pop()
-    this.#options.beside?.leave()
+    this.#options.beside?.pass()
     if (!left) return undefined
     const { content, files } = await left.tree.finish()
     const attributes = await left.attributes.finish()
@@ -176,6 +187,7 @@ class StoreRun {
     this.#directories++
     await parent.tree.append({ name, kind: 'directory', executable: false, content, files })
     await this.#record(parent, name, stat, attributes)
+    this.#options.beside?.learn(name, stat, EMPTY_CONTENT, true)
     await this.#pace.step(0, 0, path)
     return undefined
   }
@@ -187,7 +199,7 @@ class StoreRun {
     let bytesSeen = 0
     try {
       const stored =
-        this.#unchanged(step) ??
+        (await this.#unchanged(step)) ??
         (step.is === 'symlink'
           ? await this.#reader.storeSymlink(step.diskPath)
           : await this.#reader.storeFile(step.diskPath, {
@@ -200,7 +212,7 @@ class StoreRun {
             }))
       if (!stored) return
       const { content, stat } = stored
-      this.#options.beside?.learn(name, stat, content)
+      this.#options.beside?.learn(name, stat, content, true)
       const linkGroup = step.is === 'file' ? await this.#links.groupOf(path, stat, content) : undefined
       const executable = HAS_MODES && step.is === 'file' && (stat.mode & OWNER_EXECUTE) !== 0
       await directory.tree.append({
@@ -219,13 +231,11 @@ class StoreRun {
   }
 
   /** What looks as it did, and is what the tree beside has: the tree vouches that the store has its content. */
-  #unchanged({ name, diskPath }: ScanStep): StoredFile | undefined {
+  async #unchanged({ name, diskPath }: ScanStep): Promise<StoredFile | undefined> {
     const { beside } = this.#options
-    const before = beside?.take(name)?.entry
-    const stat = before && reading(() => this.#fs.lstat(diskPath))
-    const content = stat && beside?.knownContent(name, stat)
-    const isSame = content && content.id === before.content.id && content.shape === before.content.shape
-    return isSame ? { content, stat } : undefined
+    const stat = beside?.has(name) ? reading(() => this.#fs.lstat(diskPath)) : undefined
+    const content = stat && (await beside?.unchangedContent(name, stat))
+    return content && { content, stat }
   }
 
   #record(

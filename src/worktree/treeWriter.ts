@@ -30,6 +30,8 @@ export interface TreeWriterOptions {
   readonly links: WrittenLinks
   /** For names of unfinished files. */
   readonly random: Randomness
+  /** As in `ExportIntoOptions`. */
+  readonly isExpected?: ((path: ByteName, now: FileStat | undefined) => boolean) | undefined
 }
 
 interface OpenDirectory {
@@ -61,6 +63,7 @@ export class TreeWriter {
     const parent = this.#parent()
     const diskPath = diskPathOf(parent.diskPath, entry.name)
     const isThere = parent.origin === 'kept' && this.#fs.lstat(diskPath) !== undefined
+    this.#requireStillThere(parent)
     if (!isThere) this.#make(path, () => this.#fs.mkdir(diskPath))
     this.#push(diskPath, path, isThere ? 'kept' : 'made')
   }
@@ -80,7 +83,7 @@ export class TreeWriter {
   }
 
   writeSmallFile(step: TreeStep, bytes: Buffer): void {
-    const place = this.#placeFor(step)
+    const place = this.#placeForFile(step)
     const made = this.#create(step.path, place.target)
     try {
       writeSmall(made.file, bytes)
@@ -92,7 +95,7 @@ export class TreeWriter {
   }
 
   async writeFile(step: TreeStep, write: (file: OpenFile) => Promise<void>): Promise<void> {
-    const place = this.#placeFor(step)
+    const place = this.#placeForFile(step)
     const made = this.#create(step.path, place.target)
     try {
       await write(made.file)
@@ -112,7 +115,7 @@ export class TreeWriter {
     if (!this.#make(step.path, () => this.#options.links.link(step, target))) return false
     if (!replaces) return true
     try {
-      this.#fs.rename(target, place)
+      this.#put(step.path, target, place)
     } finally {
       // Renaming a name over another one of the same file does nothing, and leaves both.
       removeAnyhow(this.#fs, target)
@@ -130,7 +133,7 @@ export class TreeWriter {
       const { mtimeNs } = step.attributes
       this.#setOwner(step.path, target, step.attributes)
       if (mtimeNs !== undefined) this.#decorate(step.path, () => this.#fs.utimes(target, mtimeNs, true))
-      if (replaces) this.#fs.rename(target, place)
+      if (replaces) this.#put(step.path, target, place)
     } catch (error) {
       removeAnyhow(this.#fs, target)
       throw error
@@ -142,6 +145,7 @@ export class TreeWriter {
     const parent = this.#parent()
     const diskPath = diskPathOf(parent.diskPath, entry.name)
     if (parent.origin === 'kept' && this.#fs.lstat(diskPath)?.type === 'directory') return
+    this.#requireStillThere(parent)
     this.#make(path, () => this.#fs.mkdir(diskPath))
     this.#fs.chmod(diskPath, GITLINK_MODE)
   }
@@ -155,7 +159,15 @@ export class TreeWriter {
   #push(diskPath: Buffer, path: ByteName, origin: Origin): void {
     const stat = this.#fs.lstat(diskPath)
     if (stat?.type !== 'directory') throw unsafe(path, `a ${stat?.type ?? 'gap'} is where its folder should be`)
+    // Or it would be a directory of somewhere else that was seen.
+    const parent = this.#open.at(-1)
+    if (parent) this.#requireStillThere(parent)
     this.#open.push({ diskPath, path, origin, stat })
+  }
+
+  /** Where others are at work, too: the time in which a directory is written may be long. */
+  #requireStillThere(directory: OpenDirectory): void {
+    if (directory.origin === 'kept' || this.#options.isExpected) this.#requireSame(directory)
   }
 
   #requireSame({ diskPath, path, stat }: OpenDirectory): void {
@@ -168,10 +180,25 @@ export class TreeWriter {
     const parent = this.#parent()
     const place = diskPathOf(parent.diskPath, entry.name)
     const found = parent.origin === 'kept' ? this.#fs.lstat(place) : undefined
+    this.#requireStillThere(parent)
     if (!found) return { target: place, place, replaces: false }
     if (!this.#options.overwrite || (found.type !== 'file' && found.type !== 'symlink')) throw appeared(path)
     const unfinished = unfinishedName(this.#options.random)
     return { target: diskPathOf(parent.diskPath, unfinished), place, replaces: true }
+  }
+
+  /** Beside its place, if what a killed process leaves there would be taken for a file. */
+  #placeForFile(step: TreeStep): Place {
+    const place = this.#placeFor(step)
+    if (place.replaces || !this.#options.isExpected) return place
+    const unfinished = unfinishedName(this.#options.random)
+    return { target: diskPathOf(this.#parent().diskPath, unfinished), place: place.place, replaces: true }
+  }
+
+  /** Gives what is finished its place. */
+  #put(path: ByteName, target: Buffer, place: Buffer): void {
+    if (this.#options.isExpected?.(path, this.#fs.lstat(place)) === false) throw appeared(path)
+    this.#fs.rename(target, place)
   }
 
   #create(path: ByteName, target: Buffer): NewFile {
@@ -199,7 +226,7 @@ export class TreeWriter {
     if (mtimeNs !== undefined) this.#decorate(path, () => file.utimesSync(mtimeNs))
     const stat = linkGroup === undefined ? undefined : file.stat()
     made.close()
-    if (replaces) this.#fs.rename(target, place)
+    if (replaces) this.#put(path, target, place)
     if (stat) this.#options.links.wrote(step, place, stat)
   }
 
@@ -291,7 +318,7 @@ function appeared(path: ByteName): VarveError {
   const shown = shownPath(path)
   return new VarveError(
     'ALREADY_EXISTS',
-    `cannot write ${JSON.stringify(shown)}: something appeared there during the export`,
+    `cannot write ${JSON.stringify(shown)}: something appeared or changed there meanwhile`,
     { path: shown, paths: [shown] },
   )
 }

@@ -40,14 +40,14 @@ describe('options that all commands share', () => {
   }
 
   test('stand before or after the command, or after the command below it', async () => {
-    const given = { json: true, quiet: true, progress: false, store: 's', directory: 'd', paths: [] }
-    expect(await read('-C', 'd', '--store', 's', '--json', '-q', '--no-progress', 'log')).toEqual(given)
-    expect(await read('log', '-C', 'd', '--store', 's', '--json', '-q', '--no-progress')).toEqual(given)
-    expect(await read('--json', 'pv', '-q', '--no-progress', 'list', '-C', 'd', '--store', 's')).toEqual(given)
+    const given = { json: true, quiet: true, progress: false, pager: false, store: 's', directory: 'd', paths: [] }
+    expect(await read('-C', 'd', '--store', 's', '--json', '-q', '--no-progress', '-P', 'log')).toEqual(given)
+    expect(await read('log', '-C', 'd', '--store', 's', '--json', '-q', '--no-progress', '--no-pager')).toEqual(given)
+    expect(await read('--json', 'pv', '-q', '--no-progress', 'list', '-P', '-C', 'd', '--store', 's')).toEqual(given)
   })
 
   test('are off unless given', async () => {
-    expect(await read('log')).toEqual({ json: false, quiet: false, progress: true, paths: [] })
+    expect(await read('log')).toEqual({ json: false, quiet: false, progress: true, pager: true, paths: [] })
   })
 
   test('the last one counts', async () => {

@@ -22,6 +22,16 @@ describe('Output', () => {
     expect(terminal.pieces).toEqual(['one\n'])
   })
 
+  test('says before it writes that it will', async () => {
+    const pipe = sink()
+    const out = new Output(pipe, () => pipe.pieces.push('!'))
+    await out.line('one')
+    expect(pipe.pieces).toEqual([])
+    await out.bytes(Buffer.from('two'))
+    await out.flush()
+    expect(pipe.pieces).toEqual(['!', 'one\n', '!', 'two'])
+  })
+
   test('holds only so much back', async () => {
     const pipe = sink()
     const out = new Output(pipe)
@@ -78,6 +88,20 @@ describe('columns', () => {
         ['bbb', '100', 'x'],
       ]),
     ).toEqual(['\u001b[32ma\u001b[39m      1', 'bbb  100  x'])
+  })
+
+  test('are aligned in the cells of a terminal', () => {
+    const columns = new Columns()
+    const rows = ['name', '名前', 'e\u0301te\u0301', '한글', '🎉', 'ｗ', 'z\u200bz'].map((name) => [name, '|'])
+    expect(columns.format(rows)).toEqual([
+      'name  |',
+      '名前  |',
+      'e\u0301te\u0301   |',
+      '한글  |',
+      '🎉    |',
+      'ｗ    |',
+      'z\u200bz    |',
+    ])
   })
 
   test('of a long list are printed before its end', async () => {

@@ -1,6 +1,6 @@
 /** What only a process of its own shows: start-up, signals, pipes. */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
-import { closeSync, cpSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -82,22 +82,41 @@ async function branches(): Promise<string[]> {
 describe('start-up', () => {
   test('--version loads nothing but what Node brings: it works where no package is', () => {
     const folder = mkdtempSync(join(tmpdir(), 'varve-cli-'))
-    cpSync(dirname(built.script), folder, { recursive: true })
-    const alone = spawnSync(process.execPath, [join(folder, 'main.js'), '--version'], { encoding: 'utf8' })
-    const more = spawnSync(process.execPath, [join(folder, 'main.js'), 'log'], { encoding: 'utf8' })
+    cpSync(built.script, join(folder, 'main.cjs'))
+    const alone = spawnSync(process.execPath, [join(folder, 'main.cjs'), '--version'], { encoding: 'utf8' })
+    const more = spawnSync(process.execPath, [join(folder, 'main.cjs'), 'log'], { encoding: 'utf8' })
     rmSync(folder, { recursive: true })
-    expect(alone).toMatchObject({ status: 0, stdout: 'varve unknown\n' })
-    expect(more.stderr).toContain('commander')
+    expect(alone).toMatchObject({ status: 0, stderr: '', stdout: 'varve unknown\n' })
+    expect(more).toMatchObject({ status: 1, stderr: expect.stringContaining('start.cjs') })
   })
 
-  test('help and wrong use load no store', () => {
+  test('help and wrong use load no package', () => {
     for (const argv of [['--help'], ['commit', '--help'], ['help', 'json'], ['log', '--nonsense']]) {
       const traced = spawnSync(process.execPath, [built.script, ...argv], {
         encoding: 'utf8',
-        env: { ...process.env, NODE_DEBUG: 'esm' },
+        env: { ...process.env, NODE_DEBUG: 'module' },
       })
-      expect(traced.stderr).toContain('commander')
-      expect(traced.stderr).not.toContain('better-sqlite3')
+      expect(traced.stderr).toContain('start.cjs')
+      for (const name of ['better-sqlite3', 'node-zstd', 'lz4-napi', 'fastcdc-wasm'])
+        expect(traced.stderr).not.toMatch(new RegExp(`load "[^"]*${name}`))
+    }
+  })
+
+  test('what only reads a store loads no chunker, and no lz4', async () => {
+    const traced = spawnSync(process.execPath, [built.script, '-C', bench.path(''), 'log'], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_DEBUG: 'module' },
+    })
+    expect(traced.stderr).toMatch(/load "[^"]*better-sqlite3/)
+    for (const name of ['lz4-napi', 'fastcdc-wasm']) expect(traced.stderr).not.toMatch(new RegExp(`load "[^"]*${name}`))
+  })
+
+  test('brings the licences of what is in it', () => {
+    const licences = readFileSync(join(dirname(built.script), 'LICENSES.txt'), 'utf8')
+    const code = readFileSync(join(dirname(built.script), 'start.cjs'), 'utf8')
+    expect(code).toContain('CommanderError')
+    for (const name of ['commander', 'picocolors', 'hash-wasm', 'fast-myers-diff']) {
+      expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\((MIT|ISC)\\)$`, 'm'))
     }
   })
 

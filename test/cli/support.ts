@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, expect } from 'vitest'
-import type { Io, Sink } from '../../cli/io.js'
+import type { Io, Pager, PagerCommand, Sink } from '../../cli/io.js'
 import { main } from '../../cli/program.js'
 
 export interface Run {
@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly nowMs?: () => number
   /** Called with each piece before it is taken; may throw. */
   readonly onWrite?: (data: string | Uint8Array) => void
+  /** Default: there is none. */
+  readonly startPager?: (command: PagerCommand) => Promise<Pager | undefined>
 }
 
 class MemorySink implements Sink {
@@ -61,6 +63,7 @@ async function runIn(cwd: string, argv: readonly string[], options: RunOptions =
     cwd,
     signal: options.signal ?? new AbortController().signal,
     nowMs: options.nowMs ?? (() => Date.now()),
+    startPager: options.startPager ?? (() => Promise.resolve(undefined)),
   }
   const status = await main(argv, io)
   return { status, out: stdout.bytes.toString('utf8'), bytes: stdout.bytes, err: stderr.bytes.toString('utf8') }

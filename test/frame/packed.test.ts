@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { transform } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -59,16 +59,30 @@ describe('the packed package', () => {
         'LICENSE',
         'CHANGELOG.md',
         'cli/varve.cjs',
-        'dist/cli/main.js',
+        'dist/cli/main.cjs',
+        'dist/cli/start.cjs',
+        'dist/cli/LICENSES.txt',
         'dist/src/index.js',
         'dist/src/index.d.ts',
+        'dist/man/varve.1',
+        'dist/man/varve-commit.1',
+        'dist/man/varve-vg-extend.1',
+        'dist/man/varve-revisions.7',
       ]),
     )
     const expected =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|cli\/varve\.cjs|docs\/[^/]+\.md|dist\/(src|cli)\/.+\.(js|d\.ts))$/
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|cli\/varve\.cjs|docs\/[^/]+\.md|dist\/src\/.+\.(js|d\.ts)|dist\/cli\/((main|start)\.cjs|LICENSES\.txt)|dist\/man\/[a-z-]+\.[17])$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
     const texts = files.map((file) => ({ file, text: readFileSync(join(project, 'node_modules/varve', file), 'utf8') }))
     expect(texts.filter(({ text }) => text.includes(PROJECT)).map(({ file }) => file)).toEqual([])
+  })
+
+  test('its manual pages are those that npm is told of', () => {
+    const { man } = JSON.parse(readFileSync(join(project, 'node_modules/varve/package.json'), 'utf8')) as {
+      man: string[]
+    }
+    const packed = files.filter((file) => file.startsWith(join('dist', 'man')))
+    expect(man.map((page) => normalize(page)).sort()).toEqual(packed.sort())
   })
 
   test('its command starts', () => {

@@ -28,7 +28,7 @@ export interface BuiltCommand {
 export async function buildCommand(): Promise<BuiltCommand> {
   const folder = makeBuildFolder('command')
   await bundleCommand(PROJECT, join(folder, 'cli'))
-  const script = join(folder, 'cli/main.js')
+  const script = join(folder, 'cli/main.cjs')
   const binFolder = join(folder, 'bin')
   mkdirSync(binFolder)
   writeFileSync(join(binFolder, 'varve'), `#!/bin/sh\nexec '${process.execPath}' '${script}' "$@"\n`, { mode: 0o755 })

@@ -1,18 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type ByteName, nameFromText } from '../../src/base/names.js'
-import { ByteWriter } from '../../src/format/bytes.js'
+import type { ByteName } from '../../src/base/names.js'
 import { EMPTY_CONTENT } from '../../src/format/content.js'
-import { KIND } from '../../src/format/kinds.js'
 import type { TreeEntry } from '../../src/format/tree.js'
-import { writeContent, writeSymlinkTarget } from '../../src/history/contentWrite.js'
-import { writeDirectory } from '../../src/history/directory.js'
 import type { TreeRoot } from '../../src/history/entries.js'
 import { ExportChecks } from '../../src/worktree/exportChecks.js'
 import { type ExportTreeOptions, exportTree } from '../../src/worktree/exportTree.js'
 import { nodeFileSystem } from '../../src/worktree/nodeFileSystem.js'
 import { nameRulesOf } from '../../src/worktree/pathSafety.js'
+import { type HostileTree, writeHostileTree, writeImpossibleName } from '../support/hostileTrees.js'
 import { createMemoryObjects } from '../support/memoryObjects.js'
 import { tempFolder } from '../support/tempFolder.js'
 import { directory, file, makeTree, pathsBelow, readTree, symlink } from '../support/trees.js'
@@ -20,32 +17,8 @@ import { hooked } from './faultyFileSystem.js'
 
 const objects = await createMemoryObjects()
 
-/** A tree as a stranger may make one: leaves are text, `{ to }` is a symlink. */
-interface Hostile {
-  readonly [name: string]: string | Hostile | { readonly to: string }
-}
-
-async function entriesOf(tree: Hostile): Promise<TreeEntry[]> {
-  const entries: TreeEntry[] = []
-  for (const [text, node] of Object.entries(tree)) {
-    const name = nameFromText(text)
-    const plain = { name, executable: false, files: 0 }
-    if (typeof node === 'string') {
-      entries.push({ ...plain, kind: 'file', content: await writeContent(objects, Buffer.from(node)) })
-    } else if ('to' in node && typeof node.to === 'string') {
-      const content = node.to === '' ? EMPTY_CONTENT : await writeSymlinkTarget(objects, Buffer.from(node.to))
-      entries.push({ ...plain, kind: 'symlink', content })
-    } else {
-      const below = await writeDirectory(objects, await entriesOf(node as Hostile))
-      entries.push({ ...plain, kind: 'directory', content: below.content, files: below.files })
-    }
-  }
-  return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-async function hostile(tree: Hostile): Promise<TreeRoot> {
-  const { content, files } = await writeDirectory(objects, await entriesOf(tree))
-  return { tree: content, files, attributes: EMPTY_CONTENT }
+function hostile(tree: HostileTree): Promise<TreeRoot> {
+  return writeHostileTree(objects, tree)
 }
 
 /** Exports into `out` of a folder whose other contents must not change. */
@@ -67,12 +40,7 @@ describe('safety rule 8: names that lead elsewhere', () => {
   test.each(['..', '.', '../victim', 'a/../../victim', '/etc', 'nul\0byte', ''])(
     'a tree with the name %j does not even decode',
     async (text) => {
-      const writer = new ByteWriter(64)
-      writer.u8(0).blob(Buffer.from(text)).u8(0)
-      const content = await writeContent(objects, Buffer.from('pwned'))
-      writer.u8(content.shape).varint(content.size).hash(content.id!)
-      const id = await objects.put(KIND.tree, writer.finish())
-      const tree: TreeRoot = { tree: { shape: 2, size: content.size, id }, files: 1, attributes: EMPTY_CONTENT }
+      const tree = await writeImpossibleName(objects, text)
       const { error, wrote } = await attack(tree)
       expect(error).toMatchObject({ code: 'CORRUPT_OBJECT' })
       expect(wrote).toBe(false)

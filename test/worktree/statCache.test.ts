@@ -33,18 +33,24 @@ const contents: fc.Arbitrary<Content> = fc.oneof(
 )
 const names = fc
   .uint8Array({ minLength: 1, maxLength: 20 })
-  .map((bytes) => Buffer.from(bytes).toString('latin1') as ByteName)
+  .map((bytes) => Buffer.from(bytes).toString('latin1').replaceAll('/', '_') as ByteName)
 const files = fc.uniqueArray(fc.tuple(names, stats, contents), { selector: ([name]) => name, maxLength: 12 })
 const directories = fc.uniqueArray(fc.tuple(names, files), { selector: ([path]) => path, maxLength: 8 })
 
+function newBuilder(): StatCacheBuilder {
+  const builder = new StatCacheBuilder(STORE, () => ({ nowNs: BEGAN_NS, tellsListings: true }))
+  builder.begin()
+  return builder
+}
+
 function encoded(all: readonly (readonly [ByteName, readonly (readonly [ByteName, FileStat, Content])[]])[]): Buffer {
-  const builder = new StatCacheBuilder(STORE, BEGAN_NS)
+  const builder = newBuilder()
   for (const [path, held] of all) {
     builder.enter(path)
-    for (const file of held) builder.add(...file)
-    builder.leave()
+    for (const file of held) builder.add(...file, false)
+    builder.leave(false)
   }
-  return builder.finish()
+  return builder.finish(undefined)
 }
 
 describe('what was learned', () => {
@@ -127,6 +133,77 @@ describe('what was learned', () => {
       const damaged = Buffer.from(bytes)
       damaged[at] = (damaged[at] ?? 0) ^ 0x10
       expect(known(damaged)).toBeUndefined()
+    }
+  })
+})
+
+describe('what was seen to be as a tree has it', () => {
+  const tree = { tree: { shape: 1, size: 3, id: idOf('a') }, files: 1, attributes: EMPTY_CONTENT }
+  const [path, name, below] = [nameFromText(''), nameFromText('b'), nameFromText('a')]
+  const stat: FileStat = {
+    type: 'file',
+    size: 1,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtimeNs: 5n,
+    ctimeNs: 5n,
+    dev: 1n,
+    ino: 2n,
+    nlink: 1,
+  }
+  const racy = { ...stat, mtimeNs: BEGAN_NS }
+  const directory: FileStat = { ...racy, type: 'directory' }
+
+  function cacheOf(build: (builder: StatCacheBuilder) => void): StatCache {
+    const builder = newBuilder()
+    builder.enter(path)
+    build(builder)
+    return StatCache.decode(builder.finish(tree), STORE)
+  }
+
+  test('is told of that tree alone', () => {
+    const cache = cacheOf((builder) => builder.leave(true))
+    expect(cache.isAbout(tree)).toBe(true)
+    expect(cache.isAbout({ ...tree, attributes: tree.tree })).toBe(false)
+    expect(cache.isAbout({ ...tree, tree: { ...tree.tree, id: idOf('b') } })).toBe(false)
+    const builder = newBuilder()
+    expect(StatCache.decode(builder.finish(undefined), STORE).isAbout(tree)).toBe(false)
+  })
+
+  test('is whole if all of it was kept', () => {
+    const isWhole = (build: (builder: StatCacheBuilder) => void): boolean => cacheOf(build).directory(path).isWhole
+    const add = (of: FileStat, isAsInTree: boolean) => (builder: StatCacheBuilder) => {
+      builder.add(name, of, EMPTY_CONTENT, isAsInTree)
+      builder.leave(true)
+    }
+    expect(isWhole(add(stat, true))).toBe(true)
+    expect(isWhole(add(racy, true))).toBe(false)
+    expect(isWhole(add(racy, false))).toBe(true)
+    expect(isWhole((builder) => builder.leave(false))).toBe(false)
+    expect(cacheOf((builder) => builder.leave(true)).directory(name).isWhole).toBe(false)
+  })
+
+  test('goes from cache to cache, names in order, of directories only mode and owner', () => {
+    const first = cacheOf((builder) => {
+      builder.add(name, stat, tree.tree, true)
+      builder.add(below, directory, EMPTY_CONTENT, true)
+      builder.leave(true)
+    })
+    const known = first.directory(path)
+    const again = cacheOf((builder) => builder.leaveAs(known)).directory(path)
+    const copied = cacheOf((builder) => {
+      builder.copy(known, 1)
+      builder.copy(known, 0)
+      builder.leave(true)
+    }).directory(path)
+    for (const held of [known, again, copied]) {
+      expect(held.names).toEqual([below, name])
+      expect([held.isWhole, held.countAsInTree]).toEqual([true, 2])
+      expect(held.looksTheSame(0, { ...directory, mtimeNs: 77n, ino: 99n, size: 3 })).toBe(true)
+      expect(held.looksTheSame(0, { ...directory, mode: 0o700 })).toBe(false)
+      expect(held.contentOf(name, stat)).toEqual(tree.tree)
+      expect(held.isAsInTree(1)).toBe(true)
     }
   })
 })

@@ -29,6 +29,14 @@ test('lists', async () => {
   expect(out).toMatch(/^\* main {3}[0-9a-f]{12} {2}.* {2}second\n {2}topic {2}[0-9a-f]{12} {2}.* {2}first\n$/)
 })
 
+test('marks where the folder stands; of a store that is named, the default branch', async () => {
+  await bench.ok('switch', '-q', '-f', '-c', 'topic')
+  expect(await bench.ok('branch')).toMatch(/^ {2}main .*\n\* topic /)
+  expect(await bench.ok('branch', '--store', '.varve/store.varve')).toMatch(/^\* main .*\n {2}topic /)
+  await bench.ok('switch', '-q', '--detach', 'main')
+  expect(await bench.ok('branch')).not.toContain('*')
+})
+
 test('creates, at HEAD or elsewhere', async () => {
   expect(await bench.ok('branch', 'topic')).toBe(`created branch topic at ${ids[1]!.slice(0, 12)}\n`)
   expect(await bench.json('branch', 'old', 'main~1')).toEqual({

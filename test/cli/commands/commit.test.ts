@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fastcdc, lz4, zstd } from '../../../src/codec/packages.js'
 import { Workbench } from '../support.js'
 
 let bench: Workbench
@@ -213,6 +214,8 @@ async function asNobody(body: () => Promise<void>): Promise<void> {
   for (const name of ['', ...readdirSync(bench.folder, { recursive: true, encoding: 'utf8' })]) {
     if (name !== join('tree', 'a.txt')) chmodSync(bench.path(name), 0o777)
   }
+  // Nobody may read the project, and these are loaded only when they are used.
+  for (const load of [fastcdc, lz4, zstd]) load()
   process.seteuid?.(NOBODY)
   try {
     await body()

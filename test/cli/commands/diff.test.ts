@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, rmSync, symlinkSync, utimesSync } from 'node:fs'
+import { chmodSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { barCells, renamedText } from '../../../cli/diffStat.js'
 import { Workbench } from '../support.js'
@@ -202,4 +202,24 @@ test.each([
   ['a/a/x', 'a/x', 'a/{a => }/x'],
 ])('%s becoming %s is %s', (from, to, shown) => {
   expect(renamedText(from, to)).toBe(shown)
+})
+
+test('-z prints names of any bytes as they are, of revisions and of the folder', async () => {
+  const odd = new Workbench()
+  await odd.init()
+  const bad = Buffer.concat([Buffer.from(`${odd.folder}/`), Buffer.from('bad\xff', 'latin1')])
+  odd.write('two\nlines', 'one')
+  writeFileSync(bad, 'one')
+  await odd.ok('commit', '-m', 'first')
+  odd.write('two\nlines', 'other')
+  writeFileSync(bad, 'other')
+  const printed = async (...argv: string[]) => (await odd.run(...argv)).bytes.toString('latin1')
+  const both = 'M\0bad\xff\0M\0two\nlines\0'
+  expect(await printed('diff', '--name-status', '-z')).toBe(both)
+  expect(await printed('diff', '--name-only', '-z')).toBe('bad\xff\0two\nlines\0')
+  expect(await printed('status', '-z')).toBe('M bad\xff\0M two\nlines\0')
+  await odd.ok('commit', '-m', 'second')
+  expect(await printed('diff', '--name-status', '-z', 'HEAD~1', 'HEAD')).toBe(both)
+  expect((await printed('show', '--name-status', '-z')).endsWith(`\n\n${both}`)).toBe(true)
+  odd.remove()
 })

@@ -32,6 +32,28 @@ test('lists commits, newest first', async () => {
   expect(await logged('--', './b')).toEqual([ids[1]])
 })
 
+test('takes a path from where it is given, in a working folder; of a named store from its root', async () => {
+  const folder = new Workbench()
+  await folder.init()
+  folder.write('d/a', 'a')
+  await folder.ok('commit', '-m', 'a')
+  folder.write('d/b', 'b')
+  await folder.ok('commit', '-m', 'b')
+  const subjects = async (...argv: string[]) =>
+    (await folder.json<{ message: string }[]>(...argv)).map(({ message }) => message)
+  expect(await subjects('log', '--', 'd/a')).toEqual(['a'])
+  expect(await subjects('-C', 'd', 'log', '--', 'a')).toEqual(['a'])
+  expect(await subjects('-C', 'd', 'log', '--', '.')).toEqual(['b', 'a'])
+  expect(await subjects('-C', 'd', 'log', '--', '../d/b')).toEqual(['b'])
+  await folder.fails(2, 'INVALID_PATH', 'log', '--', '../elsewhere')
+  const store = folder.path('.varve/store.varve')
+  expect(await subjects('-C', 'd', '--store', store, 'log', '--', '/d/a')).toEqual(['a'])
+  const changed = async (...argv: string[]) => (await folder.ok(...argv, '--name-only', '--', 'b')).trim()
+  expect(await changed('-C', 'd', 'diff', 'HEAD~1', 'HEAD')).toBe('d/b')
+  expect(await changed('-C', 'd', '--store', store, 'diff', 'main~1', 'main')).toBe('')
+  folder.remove()
+})
+
 test('has the shape of commits', async () => {
   const [commit] = await bench.json<unknown[]>('log', '-n', '1')
   expect(commit).toEqual({

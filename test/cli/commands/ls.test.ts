@@ -1,4 +1,4 @@
-import { chmodSync, symlinkSync } from 'node:fs'
+import { chmodSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { modeText } from '../../../cli/entryText.js'
 import { Workbench } from '../support.js'
@@ -55,6 +55,21 @@ test('says the same in JSON', async () => {
   expect(of('link')).toMatchObject({ kind: 'symlink', target: 'a.txt' })
   expect(of('sub')).toMatchObject({ kind: 'directory', files: 1, sizeBytes: 10 })
   expect(of('sub/run.sh')).toMatchObject({ executable: true })
+})
+
+test('prints names as they are, each with a NUL behind it', async () => {
+  const raw = new Workbench()
+  await raw.init()
+  raw.write('d/two\nlines', 'x')
+  const notUtf8 = Buffer.from('d/bad\xff\u001b', 'latin1')
+  writeFileSync(Buffer.concat([Buffer.from(`${raw.folder}/`), notUtf8]), 'x')
+  await raw.ok('commit', '-m', 'odd names')
+  const paths = ['d/', 'd/bad\xff\u001b', 'd/two\nlines'].map((path) => `${path}\0`)
+  expect((await raw.run('ls', '-Rz')).bytes.toString('latin1')).toBe(paths.join(''))
+  expect((await raw.run('ls', '-z', ':d')).bytes.toString('latin1')).toBe('bad\xff\u001b\0two\nlines\0')
+  expect((await raw.run('ls', '-z', 'main:d/two\nlines')).bytes.toString('latin1')).toBe('two\nlines\0')
+  await raw.fails(2, 'USAGE', 'ls', '-z', '-l')
+  raw.remove()
 })
 
 test('what is not there', async () => {

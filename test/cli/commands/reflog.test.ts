@@ -63,3 +63,16 @@ test('to people', async () => {
 test('of what never was', async () => {
   await bench.fails(3, 'REF_NOT_FOUND', 'reflog', 'never')
 })
+
+test('to people at a terminal as short as fits beside the rest', async () => {
+  const long = 'a subject that goes on and on, far beyond what a line of a terminal has room for'
+  await bench.ok('tag', 'v1')
+  bench.write('tree/a', long)
+  await bench.commit('tree', long)
+  const reflog = async (stdoutIsTerminal: boolean) =>
+    (await bench.runWith({ stdoutIsTerminal, env: { NO_COLOR: '1' } }, 'reflog')).out
+  expect(await reflog(false)).toContain(`: ${long}  `)
+  expect(await reflog(false)).toContain(`: ${ids[1]}  `)
+  expect(await reflog(true)).toContain(': a subject that goes on and on, far beyond what a …  ')
+  expect(await reflog(true)).toContain(`: ${ids[1]!.slice(0, 12)}  `)
+})

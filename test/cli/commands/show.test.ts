@@ -1,3 +1,4 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Workbench } from '../support.js'
 
@@ -31,6 +32,21 @@ test('shows what a first commit began with', async () => {
   expect(lines[0]).toBe(`commit ${ids[0]}`)
   expect(lines.some((line) => line.endsWith(' sub/'))).toBe(true)
   expect(lines.at(-2)).toBe('first commit: 2 files, 2 B')
+})
+
+test('what a first commit brought, in the other forms', async () => {
+  const odd = new Workbench()
+  await odd.init()
+  odd.write('two\nlines', 'x\n')
+  writeFileSync(Buffer.concat([Buffer.from(`${odd.folder}/`), Buffer.from('bad\xff', 'latin1')]), 'y\n')
+  mkdirSync(odd.path('empty/in'), { recursive: true })
+  symlinkSync('there', odd.path('link'))
+  await odd.ok('commit', '-m', 'first')
+  const names = (await odd.run('show', '--name-status', '-z')).bytes.toString('latin1').split('\n\n')[2]
+  expect(names).toBe('A\0bad\xff\0A\0empty/in\0A\0link\0A\0two\nlines\0')
+  expect(await odd.ok('show', '--name-only')).toMatch(/\n\nbad\ufffd\nempty\/in\nlink\ntwo\\nlines\n$/)
+  expect(await odd.ok('show', '--stat')).toMatch(/\n 4 files changed, 3 insertions\(\+\)\n$/)
+  odd.remove()
 })
 
 test('says the same in JSON', async () => {
