@@ -1,6 +1,6 @@
 /** What a running verb has at hand: outputs, options that all verbs share, the store, progress, the signal to stop. */
 import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import type { OpenOptions, Progress, Repository, WorkingFolder } from '../src/index.js'
 import type { GlobalOptions, VerbCommand } from './command.js'
 import { NoStoreError } from './errors.js'
@@ -21,7 +21,8 @@ export class Context {
   readonly colors: Colors
   /** `varve` itself, for help and completion. */
   readonly program: VerbCommand
-  readonly #folder: string
+  /** `undefined`: relative to one that was deleted. */
+  readonly #start: string | undefined
   readonly #opened: Repository[] = []
   readonly #paged: PagedOutput | undefined
   #progress: ProgressLine | undefined
@@ -41,7 +42,8 @@ export class Context {
       if (this.#paged) this.#progress = undefined
     })
     this.colors = colorsFor(io.stdout, io.env)
-    this.#folder = resolve(io.cwd, options.directory ?? '')
+    const { directory = '' } = options
+    this.#start = io.cwd === undefined && !isAbsolute(directory) ? undefined : resolve(io.cwd ?? '', directory)
     const shown = options.progress && !options.quiet && !options.json && io.stderr.isTerminal
     this.#progress = shown ? new ProgressLine(io.stderr, () => io.nowMs()) : undefined
   }
@@ -71,7 +73,7 @@ export class Context {
 
   /** An argument that names a file or folder, made absolute. */
   resolvePath(path: string): string {
-    return resolve(this.#folder, path)
+    return resolve(this.folder, path)
   }
 
   library(): Promise<Library> {
@@ -80,7 +82,7 @@ export class Context {
 
   /** The store named by --store or VARVE_STORE. */
   get namedStorePath(): string | undefined {
-    return namedStore({ folder: this.#folder, store: this.options.store, env: this.io.env })
+    return namedStore({ folder: this.folder, store: this.options.store, env: this.io.env })
   }
 
   /**
@@ -100,19 +102,23 @@ export class Context {
     this.#requireFolder()
     const { WorkingFolder, isVarveError } = await this.library()
     try {
-      const folder = await WorkingFolder.open(this.#folder, options)
+      const folder = await WorkingFolder.open(this.folder, options)
       this.adopt(folder.repository)
       this.#workingFolder = folder
       return folder
     } catch (error) {
       if (!isVarveError(error, 'WORKTREE_NOT_FOUND') || error.details.id !== undefined) throw error
-      throw new NoStoreError(`no store here: neither ${this.#folder} nor a folder above it is a working folder`)
+      throw new NoStoreError(`no store here: neither ${this.folder} nor a folder above it is a working folder`)
     }
   }
 
   /** Where the command is given: what relative paths start from. */
   get folder(): string {
-    return this.#folder
+    if (this.#start !== undefined) return this.#start
+    throw new NoStoreError(
+      'the folder that this command is given in was deleted',
+      'go to one that is there, or name one: -C DIR',
+    )
   }
 
   /**
@@ -120,7 +126,7 @@ export class Context {
    * folder; from the root, of a store that is named.
    */
   pathInTree(path: string): string {
-    return this.#workingFolder?.pathWithin(path, this.#folder) ?? trimSlashes(path)
+    return this.#workingFolder?.pathWithin(path, this.folder) ?? trimSlashes(path)
   }
 
   /** The branch that the working folder stands on, once the store is open; `undefined` if there is none. */
@@ -181,8 +187,8 @@ export class Context {
   }
 
   #requireFolder(): void {
-    if (statSync(this.#folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
-      throw new NoStoreError(`no such folder: ${this.#folder}`)
+    if (statSync(this.folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+      throw new NoStoreError(`no such folder: ${this.folder}`)
     }
   }
 }

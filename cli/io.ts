@@ -26,8 +26,8 @@ export interface Io {
   readonly stdout: Sink
   readonly stderr: Sink
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Absolute. `-C` and relative paths start from here. */
-  readonly cwd: string
+  /** Absolute. `-C` and relative paths start from here. `undefined`: it was deleted. */
+  readonly cwd: string | undefined
   /** Aborted by Ctrl-C and its like; its reason may be an `Interruption`. */
   readonly signal: AbortSignal
   nowMs(): number
@@ -60,10 +60,20 @@ export function processIo(signal: AbortSignal): Io {
     stdout: streamSink(process.stdout),
     stderr: streamSink(process.stderr),
     env: process.env,
-    cwd: process.cwd(),
+    cwd: currentFolder(),
     signal,
     nowMs: () => Date.now(),
     startPager: startProgram,
+  }
+}
+
+/** Where somebody stands in a folder that was deleted, there is none. */
+function currentFolder(): string | undefined {
+  try {
+    return process.cwd()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 

@@ -11,6 +11,8 @@ import { filesOf, requireStillThere } from './folderPlace.js'
 import { readCommit } from './history/commits.js'
 import type { TreeRoot } from './history/entries.js'
 import { IdsOnly } from './history/idsOnly.js'
+import { rememberingNodes } from './history/nodeCache.js'
+import { parseAttributes } from './refs/properties.js'
 import { shortRef } from './refs/refName.js'
 import type { WorktreeRow } from './refs/worktrees.js'
 import type { Repository } from './repository.js'
@@ -52,6 +54,7 @@ export abstract class FolderState {
   readonly path: string
   protected readonly files: FolderFiles
   protected row: WorktreeRow
+  private idsOfCommand: IdsOnly | undefined
 
   protected constructor(repository: Repository, path: string, row: WorktreeRow) {
     this.repository = repository
@@ -77,9 +80,10 @@ export abstract class FolderState {
     return id === undefined ? EMPTY_TREE : readCommit(this.session.store, id)
   }
 
+  /** Reads the store, and stores nothing. While a command has the folder to itself, it remembers what it decoded. */
   protected get ids(): IdsOnly {
     const { store } = this.session
-    return new IdsOnly(store, store.profile, store.hasher)
+    return this.idsOfCommand ?? new IdsOnly(store, store.profile, store.hasher)
   }
 
   /** Somebody may have named the folder by a symlink: only what lies below it must not be one. */
@@ -176,10 +180,12 @@ export abstract class FolderState {
     }
     const unlock = this.lock()
     try {
+      this.idsOfCommand = rememberingNodes(this.ids)
       // What another process did before the lock was taken.
       this.row = this.session.worktrees.get(this.row.id) ?? this.row
       return await body()
     } finally {
+      this.idsOfCommand = undefined
       unlock()
     }
   }
@@ -221,6 +227,7 @@ export abstract class FolderState {
       skipGit: true,
       globalIgnore: properties.get('ignore').value.split('\n'),
       storeFiles: storeFiles(this.session),
+      links: parseAttributes(properties.get('attributes').value).includes('links'),
     }
   }
 
@@ -236,7 +243,7 @@ export abstract class FolderState {
   /** What is known of the folder stays known when it was brought from one tree to another. */
   protected carryCache(from: TreeRoot, to: TreeRoot, differing: Iterable<ByteName>): void {
     const cache = this.cache()
-    if (cache.isAbout(from)) this.writeCache(() => cache.carriedTo(to, differing, this.newCache()))
+    if (cache.isAbout(from)) this.writeCache(() => cache.carriedTo(to, differing, this.session.group.layout.vg))
   }
 
   private writeCache(encode: () => Buffer): void {

@@ -5,7 +5,7 @@
  * it was to stand. What a killed switch leaves is a mixture of two known trees and whatever somebody changed: it can
  * be gone on with, or gone back on, and neither loses what is in neither tree.
  */
-import { VarveError } from './base/errors.js'
+import { CorruptionError, VarveError } from './base/errors.js'
 import { type Hash, shortHash } from './base/hash.js'
 import { type ByteName, nameToBytes, nameToText, ROOT_NAME } from './base/names.js'
 import type { WorkOptions } from './base/progress.js'
@@ -119,7 +119,7 @@ export abstract class FolderSwitch extends FolderState {
       const { to } = this.requireSwitch()
       const [here, there] = [await this.tree(), await this.tree(to)]
       const plan = await this.plan(there, here, { ...options, resumes: true })
-      const done = await applyCheckout(this.session.store, this.session.fileSystem, this.root, here, plan, options)
+      const done = await applyCheckout(this.ids, this.session.fileSystem, this.root, here, plan, options)
       this.files.remove('switch')
       return done
     })
@@ -144,7 +144,7 @@ export abstract class FolderSwitch extends FolderState {
   async restore(paths: readonly PathLike[], options: RestoreOptions = {}): Promise<RestoreResult> {
     const { from } = options
     return this.alone(async () => {
-      const { store, fileSystem } = this.session
+      const { fileSystem } = this.session
       const here = await this.tree()
       const there = from === undefined ? here : (await this.repository.at(from)).root
       const named = new Set(paths.map((path) => joinPath(parsePath(path))))
@@ -160,7 +160,7 @@ export abstract class FolderSwitch extends FolderState {
           hint: 'Nothing was changed. Move them away, or name what is to be overwritten itself.',
         })
       }
-      return applyCheckout(store, fileSystem, this.root, there, plan, options)
+      return applyCheckout(this.ids, fileSystem, this.root, there, plan, options)
     })
   }
 
@@ -191,7 +191,7 @@ export abstract class FolderSwitch extends FolderState {
     const plan = await this.plan(here, there, options)
     const note = { from: this.row.head ?? null, to: id, branch: branch === undefined ? null : shortRef(branch) }
     this.files.write('switch', Buffer.from(`${JSON.stringify(note)}\n`))
-    const done = await applyCheckout(store, fileSystem, this.root, there, plan, options)
+    const done = await applyCheckout(this.ids, fileSystem, this.root, there, plan, options).catch(rethrowInterrupted)
     const { who } = signatureNow(this.session, undefined)
     const updates = branch !== undefined && isNewBranch ? [{ name: branch, expected: null, target: id }] : []
     await this.moveTo({ branch, head: id }, (move) =>
@@ -253,13 +253,13 @@ export abstract class FolderSwitch extends FolderState {
     to: TreeRoot,
     options: SwitchPlanOptions,
   ): AsyncGenerator<RecordedChange> {
-    const { store } = this.session
-    yield* diffRecorded(store, from, to)
+    const { ids } = this
+    yield* diffRecorded(ids, from, to)
     if (!options.force) return
     const { changes } = await this.changesFrom(to, { signal: options.signal, onProgress: options.onProgress })
     for (const { path, before } of changes) {
       if (!before) continue
-      const { entry, recorded } = await requireRecorded(store, to, path.split('/') as ByteName[])
+      const { entry, recorded } = await requireRecorded(ids, to, path.split('/') as ByteName[])
       const side = { entry, attributes: recorded?.attributes ?? {} }
       yield { path, before: side, after: side }
     }
@@ -274,17 +274,17 @@ export abstract class FolderSwitch extends FolderState {
     there: TreeRoot,
     named: ReadonlySet<ByteName>,
   ): AsyncGenerator<RecordedChange> {
-    const { store } = this.session
+    const { ids } = this
     const wanted: PathLike[] = []
     for (const path of named) {
       const segments = parsePath(nameToBytes(path))
-      if (await entryAt(store, rootEntry(there), segments)) wanted.push(nameToBytes(path))
-      else if (!(await entryAt(store, rootEntry(here), segments))) throw pathNotFound(segments)
+      if (await entryAt(ids, rootEntry(there), segments)) wanted.push(nameToBytes(path))
+      else if (!(await entryAt(ids, rootEntry(here), segments))) throw pathNotFound(segments)
     }
     const isWithin = (path: ByteName): boolean => path !== ROOT_NAME && isAtOrBelow(path, named)
-    for await (const change of diffRecorded(store, here, there)) if (isWithin(change.path)) yield change
-    const { selection } = await select(store, there, wanted)
-    for await (const { is, path, entry, attributes } of treeSteps(store, there, selection)) {
+    for await (const change of diffRecorded(ids, here, there)) if (isWithin(change.path)) yield change
+    const { selection } = await select(ids, there, wanted)
+    for await (const { is, path, entry, attributes } of treeSteps(ids, there, selection)) {
       if (is !== 'leave' && isWithin(path)) yield { path, before: { entry, attributes }, after: { entry, attributes } }
     }
   }
@@ -315,6 +315,16 @@ function isBranchName(rev: string): boolean {
     if (error instanceof VarveError) return false
     throw error
   }
+}
+
+/** Says how to go on, beside what is to be done about the error itself. */
+function rethrowInterrupted(error: unknown): never {
+  if (!(error instanceof VarveError)) throw error
+  const { code, message, details, hint, cause } = error
+  const next = 'go on with `varve switch --continue`, or back with `varve switch --abort`'
+  const both = hint === undefined ? next : `${hint.replace(/[.]$/, '')}; then ${next}`
+  const make = error instanceof CorruptionError ? CorruptionError : VarveError
+  throw new make(code, message, { ...details, hint: both, cause: cause ?? error })
 }
 
 const NAMED_AT_MOST = 5

@@ -16,7 +16,7 @@ export const verb: Verb = {
   },
   about: `
 Naming files is the permission to overwrite them. Below a named folder, what the folder's commit has and the revision has
-not is removed; what no commit has stays.`,
+not is removed. What no commit has is never lost, unless it is named itself.`,
   examples: [
     { command: 'varve restore notes.txt', does: 'give up what was changed in a file' },
     { command: 'varve restore --from main~3 src', does: 'a folder as it was' },
@@ -24,7 +24,7 @@ not is removed; what no commit has stays.`,
   json: '{ written, removed: number, warnings: string[] }',
   statuses: {
     [EXIT.notFound]: 'no such path, revision or working folder',
-    [EXIT.conflict]: 'a folder is in the place of a file, or the reverse',
+    [EXIT.conflict]: 'something that no commit has is in the way',
     [EXIT.storage]: true,
   },
   completes: ['restorable-path'],

@@ -105,7 +105,7 @@ function movedFrom(from: string | undefined): string {
 }
 
 async function printLong(context: Context, status: FolderStatus): Promise<void> {
-  const { branch, id, tip, interrupted, changes, ignored } = status
+  const { branch, id, tip, interrupted, changes, ignored, unreadable } = status
   const { green, red, yellow } = context.colors
   const at = id === undefined ? 'no commits yet' : `at ${shortId(id)}`
   await context.out.line(branch === undefined ? `detached, ${at}` : `on ${green(plainLine(branch))}, ${at}`)
@@ -118,7 +118,9 @@ async function printLong(context: Context, status: FolderStatus): Promise<void> 
     await context.out.line(yellow(`${plainLine(branch ?? '')} was moved to ${shortId(tip)} by others`))
     await context.out.line(`  bring the folder there with "varve switch ${plainLine(branch ?? '')}"`)
   }
-  if (changes.length === 0) await context.out.line('nothing to commit')
+  if (changes.length === 0) {
+    await context.out.line(unreadable.length === 0 ? 'nothing to commit' : 'nothing to commit in what can be read')
+  }
   for (const { kind, path, from } of changes) {
     const tint = kind === 'removed' ? red : kind === 'added' ? green : yellow
     await context.out.line(`  ${tint(WORDS[kind].padEnd(12))}${movedFrom(from)}${plainLine(path)}`)

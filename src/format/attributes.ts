@@ -195,10 +195,15 @@ function leafProblem(entries: readonly AttributesEntry[]): Problem | undefined {
   return entriesProblem(entries)
 }
 
+/** Some file systems keep times that are farther away than 2^52 seconds. */
+export function isRecordableTime(timeNs: bigint): boolean {
+  const { seconds } = splitTime(timeNs)
+  return seconds >= ZIGZAG_MIN && seconds <= ZIGZAG_MAX
+}
+
 function attributesProblem({ mtimeNs, mode, owner, xattrs }: Attributes): Problem | undefined {
   if (mtimeNs !== undefined) {
-    const { seconds } = splitTime(mtimeNs)
-    if (seconds < ZIGZAG_MIN || seconds > ZIGZAG_MAX) return problem(`has the impossible time ${mtimeNs} ns`)
+    if (!isRecordableTime(mtimeNs)) return problem(`has the impossible time ${mtimeNs} ns`)
   }
   if (mode !== undefined && !(isCount(mode) && mode <= MODE_MAX)) return problem(`has the impossible mode ${mode}`)
   if (owner !== undefined && !(isOwnerId(owner.uid) && isOwnerId(owner.gid))) {

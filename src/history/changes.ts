@@ -21,7 +21,8 @@ export interface EntrySummary {
 }
 
 /**
- * `type-changed`: one kind of entry took the place of another. `mode-changed`: only the executable bit differs.
+ * `type-changed`: one kind of entry took the place of another. `mode-changed`: only the mode
+ * differs; in a working folder also owner or hard links.
  * `renamed`: only with `renames`; the content may have changed too.
  */
 export type ChangeKind = 'added' | 'removed' | 'modified' | 'type-changed' | 'mode-changed' | 'renamed'

@@ -20,6 +20,7 @@ import { type Hash, shortHash } from '../base/hash.js'
 import type { ObjectReader } from '../cas/objects.js'
 import { type Content, EMPTY_CONTENT, SHAPE_SEQUENCE } from '../format/content.js'
 import type { ObjectKind } from '../format/kinds.js'
+import { nodeCacheOf } from './nodeCache.js'
 
 /** What an inner node says of one node below it. */
 export interface SequenceChild {
@@ -167,6 +168,9 @@ async function loadNode<Item, Entry, Child extends SequenceChild, Key extends Se
   level: number,
   id: Hash,
 ): Promise<readonly Item[]> {
+  const cache = nodeCacheOf(reader)
+  const known = cache?.get(format.kind, level, id)
+  if (known) return known as readonly Item[]
   const node = format.decode(await reader.get(format.kind, id))
   const items = rules.itemsOf(node)
   if (node.level !== level || items === undefined) {
@@ -180,6 +184,7 @@ async function loadNode<Item, Entry, Child extends SequenceChild, Key extends Se
       },
     )
   }
+  cache?.add(format.kind, level, id, items)
   return items
 }
 

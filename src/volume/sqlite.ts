@@ -245,6 +245,9 @@ export class SqlDatabase {
   }
 }
 
+/** Less than systems take; a few are for the endings of the files beside. */
+const PATH_BYTES_MAX = 504
+
 const DAMAGE_CODES = ['SQLITE_ERROR', 'SQLITE_CONSTRAINT', 'SQLITE_MISMATCH', 'SQLITE_FORMAT', 'SQLITE_RANGE']
 
 function mapSqliteError(error: unknown, path: string): unknown {
@@ -280,10 +283,23 @@ function mapSqliteError(error: unknown, path: string): unknown {
     return new VarveError('NOT_A_STORE', `${path} is not a varve store, or its first page is damaged`, { path, cause })
   }
   if (code.startsWith('SQLITE_READONLY')) {
-    return new VarveError('STORAGE_READ_ONLY', `${path} cannot be written: ${says}`, { path, cause })
+    return new VarveError('STORAGE_READ_ONLY', `${path} cannot be written: ${says}`, {
+      path,
+      cause,
+      hint:
+        'Check the permissions of the file and of its folder, and how its disk is mounted. Even to be read, a store needs ' +
+        'two more files in its folder: `-wal` and `-shm`, which may be empty.',
+    })
   }
   if (code.startsWith('SQLITE_CANTOPEN') || code === 'SQLITE_PERM' || code === 'SQLITE_AUTH') {
-    return new VarveError('STORAGE_DENIED', `${path} cannot be opened: ${says}`, { path, cause })
+    return new VarveError('STORAGE_DENIED', `${path} cannot be opened: ${says}`, {
+      path,
+      cause,
+      hint:
+        Buffer.byteLength(path) > PATH_BYTES_MAX
+          ? `SQLite takes paths of at most ${PATH_BYTES_MAX} bytes, and this one has ${Buffer.byteLength(path)}.`
+          : 'Check the permissions of the file and of its folder.',
+    })
   }
   if (code.startsWith('SQLITE_IOERR')) {
     return new VarveError('STORAGE_IO', `reading or writing ${path} failed: ${says} (${code})`, { path, cause })

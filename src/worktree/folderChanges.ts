@@ -18,6 +18,7 @@ import type { RecordedEntry } from '../history/listing.js'
 import { diffTrees, type TreeChange } from '../history/treeDiff.js'
 import { diskPathOf } from './diskPath.js'
 import { FileReader, READ_ALL, type StoredFile } from './fileReader.js'
+import { FoundLinks } from './linkGroups.js'
 import { Pace, type PaceOptions } from './pace.js'
 import { ReadFailure, reading, type UnreadableFile } from './readFailure.js'
 import { Scan, type ScanOptions, type ScanStep } from './scan.js'
@@ -25,11 +26,13 @@ import type { StatCache, StatCacheBuilder } from './statCache.js'
 import { TreeBeside } from './treeBeside.js'
 
 export interface FolderChange extends TreeChange {
-  /** The content is the same; what is recorded beside it differs: mode or owner. */
+  /** The content is the same; what is recorded beside it differs: mode, owner, or which files are hard links of one. */
   readonly isRecordOnly?: boolean
 }
 
 export interface FolderChangesOptions extends ScanOptions, PaceOptions {
+  /** Whether commits record hard links: then one that is not as in the tree is a change. */
+  readonly links?: boolean | undefined
   readonly cache: StatCache
   /** Told of all files whose content is known now. */
   readonly learn?: StatCacheBuilder | undefined
@@ -100,6 +103,8 @@ class ChangesRun {
   readonly #beside: TreeBeside
   readonly #scan: Scan
   readonly #files: FileReader
+  /** `undefined` where links do not count. Files that are as remembered are not met: nor are their other names then. */
+  readonly #links: FoundLinks | undefined
   readonly #pace: Pace
   readonly #open: OpenDirectory[] = []
   readonly #changes: FolderChange[] = []
@@ -126,6 +131,8 @@ class ChangesRun {
       listing: (path, stat) => this.#beside.listing(path, stat),
     })
     this.#files = new FileReader(fs, ids, options.signal)
+    // A commit that recorded nothing beside contents does not differ in what it did not record.
+    this.#links = options.links && tree.attributes.shape !== 0 ? new FoundLinks() : undefined
     this.#pace = new Pace('scan', options)
   }
 
@@ -149,7 +156,8 @@ class ChangesRun {
       changes: this.#changes,
       files: this.#count,
       ignored: this.#scan.ignored,
-      unreadable: [...this.#scan.failures, ...this.#unreadable],
+      // A folder that vanished meanwhile was removed.
+      unreadable: [...this.#scan.failures.filter(({ code }) => code !== 'ENOENT'), ...this.#unreadable],
       warnings: this.#scan.warnings,
       isNews: this.#beside.isNews,
     }
@@ -170,10 +178,19 @@ class ChangesRun {
       if (before) this.#changes.push({ path, kind: 'removed', before: before.entry })
       this.#open.push({ ...directory, isTracked: false, isAsInTree: false })
     }
-    const settled = this.#beside.settle(entries, (file) => this.#fs.lstat(diskPathOf(diskPath, file)))
+    const settled = this.#beside.settle(entries, (file) => this.#glance(diskPathOf(diskPath, file)))
     this.#count += settled
     const entered = this.#open.at(-1)
     if (entered) entered.entries += settled
+  }
+
+  /** What cannot be looked at is looked at once more by itself, and named then. */
+  #glance(diskPath: Buffer): FileStat | undefined {
+    try {
+      return this.#fs.lstat(diskPath)
+    } catch {
+      return undefined
+    }
   }
 
   async #leave(): Promise<void> {
@@ -214,7 +231,9 @@ class ChangesRun {
     const kind = step.is === 'file' ? 'file' : 'symlink'
     const executable = HAS_MODES && kind === 'file' && (stat.mode & OWNER_EXECUTE) !== 0
     const after: TreeEntry = { name, kind, executable, content, files: 0 }
-    const isAsInTree = before !== undefined && sameEntry(before.entry, after) && this.#hasSameRecord(path, before, stat)
+    const linkGroup = kind === 'file' ? await this.#links?.groupOf(path, stat, content) : undefined
+    const isAsInTree =
+      before !== undefined && sameEntry(before.entry, after) && this.#hasSameRecord(path, before, stat, linkGroup)
     this.#beside.learn(name, stat, content, isAsInTree)
     if (before && sameEntry(before.entry, after)) return
     if (before?.entry.kind === 'directory') {
@@ -238,8 +257,9 @@ class ChangesRun {
   }
 
   /** What is recorded beside the content; a difference is a change. */
-  #hasSameRecord(path: ByteName, { entry, recorded }: RecordedEntry, stat: FileStat): boolean {
-    if (!HAS_MODES || !recordDiffers(recorded, stat)) return true
+  #hasSameRecord(path: ByteName, { entry, recorded }: RecordedEntry, stat: FileStat, linkGroup?: string): boolean {
+    const isLinked = !this.#links || entry.kind !== 'file' || linkGroup === recorded?.attributes.linkGroup
+    if (isLinked && !(HAS_MODES && recordDiffers(recorded, stat))) return true
     this.#changes.push({ path, kind: 'modified', before: entry, after: entry, isRecordOnly: true })
     return false
   }
@@ -247,7 +267,7 @@ class ChangesRun {
   /** Everything below, of a directory; an empty one itself. */
   async #removed(path: ByteName, entry: TreeEntry): Promise<void> {
     const shown = nameToText(path)
-    if (this.#scan.failures.some((failure) => failure.path === shown)) return
+    if (this.#scan.failures.some(({ path: failed, code }) => failed === shown && code !== 'ENOENT')) return
     if (entry.kind !== 'directory' || entry.content.shape === 0) {
       this.#changes.push({ path, kind: 'removed', before: entry })
       return

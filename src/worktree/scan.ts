@@ -11,6 +11,7 @@ import { diskPathOf } from './diskPath.js'
 import { IGNORE_FILE_NAMES, IgnoreRules } from './ignoreRules.js'
 import { isGitName, isStoreName, isUnfinishedName } from './pathSafety.js'
 import { ReadFailure, reading, toReadFailure, type UnreadableFile, vanished } from './readFailure.js'
+import { readSmallFile } from './smallFile.js'
 import { StoreFiles } from './storeFiles.js'
 
 export interface ScanOptions {
@@ -160,9 +161,15 @@ export class Scan {
   #ignoreFilesOf(step: ScanStep, entries: readonly DirectoryEntry[]): Buffer[] {
     const files: Buffer[] = []
     for (const name of IGNORE_FILE_NAMES) {
-      if (!entries.some((entry) => entry.name === name && entry.type === 'file')) continue
+      const type = entries.find((entry) => entry.name === name)?.type
+      if (type === 'symlink') {
+        this.warnings.push(
+          `${quoted(joinNames(step.path, name))} is a symlink: what it names is not ignored, as in Git`,
+        )
+      }
+      if (type !== 'file') continue
       try {
-        files.push(this.#readSmallFile(diskPathOf(step.diskPath, name)))
+        files.push(readSmallFile(this.#fs, diskPathOf(step.diskPath, name)))
       } catch (error) {
         const failure = toReadFailure(error)
         if (!(failure instanceof ReadFailure)) throw error
@@ -170,20 +177,6 @@ export class Scan {
       }
     }
     return files
-  }
-
-  #readSmallFile(diskPath: Buffer): Buffer {
-    const file = this.#fs.open(diskPath, 'read')
-    try {
-      const bytes = Buffer.alloc(file.stat().size)
-      let filled = 0
-      for (let length = -1; length !== 0 && filled < bytes.length; filled += length) {
-        length = file.readSync(bytes, filled, bytes.length - filled, filled)
-      }
-      return bytes.subarray(0, filled)
-    } finally {
-      file.closeSync()
-    }
   }
 }
 

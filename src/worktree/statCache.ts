@@ -91,17 +91,13 @@ export class StatCache {
    * What it says of another tree, for a folder that was brought there: all it knew, but of directories in which the trees
    * differ nothing is taken to be as in the tree.
    */
-  carriedTo(tree: TreeRoot, differing: Iterable<ByteName>, builder: StatCacheBuilder): Buffer {
+  carriedTo(tree: TreeRoot, differing: Iterable<ByteName>, store: string): Buffer {
     const isDiffering = new Set(differing)
-    for (const path of this.directories.keys()) {
-      const known = this.directory(path)
-      builder.enter(path)
-      if (isDiffering.has(path)) {
-        for (const index of known.names.keys()) builder.copy(known, index, false)
-        builder.leave(false)
-      } else builder.leaveAs(known)
-    }
-    return builder.finish(tree)
+    const directories = [...this.directories].map(([path, encoded]) => ({
+      path,
+      encoded: isDiffering.has(path) ? withoutTree(encoded) : encoded,
+    }))
+    return encodeCache(store, tree, directories)
   }
 
   /** What is known of the entries of a directory. */
@@ -259,7 +255,7 @@ export class StatCacheBuilder {
   /** `undefined` as long as nothing was read; `null`: nobody knows what time it is there, and nothing is kept. */
   #began: DiskClock | null | undefined
   readonly #open: BuiltDirectory[] = []
-  readonly #done: { readonly path: ByteName; readonly encoded: Buffer }[] = []
+  readonly #done: EncodedDirectory[] = []
 
   /** @param clock What time it is, if that can be told. */
   constructor(store: string, clock: () => DiskClock | undefined) {
@@ -307,10 +303,9 @@ export class StatCacheBuilder {
     return !!this.#began && this.#began.tellsListings && !isYoung(stat, this.#began)
   }
 
-  /** What another cache knows of an entry. @param isAsInTree whether what that says of the tree holds */
-  copy(from: StatCacheDirectory, index: number, isAsInTree = true): void {
-    const known = from.known(index)
-    this.#open.at(-1)?.entries.push(isAsInTree ? known : { ...known, kind: known.kind & KIND_BITS })
+  /** What another cache knows of an entry. */
+  copy(from: StatCacheDirectory, index: number): void {
+    this.#open.at(-1)?.entries.push(from.known(index))
   }
 
   /**
@@ -334,15 +329,36 @@ export class StatCacheBuilder {
 
   /** @param tree what entries were compared with; `undefined`: some were compared with another one */
   finish(tree: TreeRoot | undefined): Buffer {
-    const writer = new ByteWriter(64 * KIB)
-    writer.bytes(MAGIC).u8(ORDER).blob(Buffer.from(this.#store, 'utf8'))
-    writer.blob(tree === undefined ? Buffer.alloc(0) : encodeTree(tree))
-    for (const { path, encoded } of this.#done) writer.blob(nameToBytes(path)).blob(encoded)
-    const body = writer.finish()
-    const check = Buffer.alloc(CHECK_BYTES)
-    check.writeUInt32LE(zlib.crc32(body))
-    return Buffer.concat([body, check])
+    return encodeCache(this.#store, tree, this.#done)
   }
+}
+
+interface EncodedDirectory {
+  readonly path: ByteName
+  readonly encoded: Buffer
+}
+
+function encodeCache(store: string, tree: TreeRoot | undefined, directories: Iterable<EncodedDirectory>): Buffer {
+  const writer = new ByteWriter(64 * KIB)
+  writer.bytes(MAGIC).u8(ORDER).blob(Buffer.from(store, 'utf8'))
+  writer.blob(tree === undefined ? Buffer.alloc(0) : encodeTree(tree))
+  for (const { path, encoded } of directories) writer.blob(nameToBytes(path)).blob(encoded)
+  const body = writer.finish()
+  const check = Buffer.alloc(CHECK_BYTES)
+  check.writeUInt32LE(zlib.crc32(body))
+  return Buffer.concat([body, check])
+}
+
+/** The same entries, none of them as in the tree. */
+function withoutTree(encoded: Buffer): Buffer {
+  const changed = Buffer.from(encoded)
+  changed[0] = (changed[0] ?? 0) & ~IS_WHOLE
+  const reader = new ByteReader(changed.subarray(1), WHAT)
+  const count = reader.varint()
+  reader.blob()
+  const kinds = reader.bytes(count)
+  for (const [index, kind] of kinds.entries()) kinds[index] = kind & KIND_BITS
+  return changed
 }
 
 /** Git's rule: it may change once more and keep its times. */

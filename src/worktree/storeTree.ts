@@ -11,7 +11,7 @@ import { VarveError } from '../base/errors.js'
 import type { FileStat, FileSystem } from '../base/filesystem.js'
 import { type ByteName, ROOT_NAME } from '../base/names.js'
 import type { ObjectWriter } from '../cas/objects.js'
-import type { Attributes } from '../format/attributes.js'
+import { type Attributes, isRecordableTime } from '../format/attributes.js'
 import { type Content, EMPTY_CONTENT } from '../format/content.js'
 import { AttributesBuilder } from '../history/attributeTree.js'
 import { DirectoryBuilder } from '../history/directory.js'
@@ -253,7 +253,7 @@ class StoreRun {
   #attributesOf({ type, mtimeNs, mode, uid, gid }: FileStat, linkGroup: string | undefined): Attributes {
     const recorded = this.#recorded
     return {
-      ...(recorded.has('mtime') ? { mtimeNs } : {}),
+      ...(recorded.has('mtime') && isRecordableTime(mtimeNs) ? { mtimeNs } : {}),
       // Every symlink has the same mode, and none can be set.
       ...(recorded.has('mode') && HAS_MODES && type !== 'symlink' ? { mode } : {}),
       ...(recorded.has('owner') && HAS_MODES ? { owner: { uid, gid } } : {}),

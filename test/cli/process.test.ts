@@ -171,3 +171,28 @@ test.runIf(existsSync('/dev/full'))('output that finds no room is an error', () 
   expect(run.status).toBe(6)
   expect(String(run.stderr)).toMatch(/^varve: cannot write the output: .*ENOSPC/)
 })
+
+test('in a folder that was deleted: a sentence, and what needs no folder works', () => {
+  const inGone = (...argv: string[]) => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-cli-gone-'))
+    const script = 'cd "$0" && rmdir "$0" && exec "$@"'
+    const ended = spawnSync('sh', ['-c', script, folder, process.execPath, built.script, ...argv], { encoding: 'utf8' })
+    return { status: ended.status, out: ended.stdout, err: ended.stderr }
+  }
+  for (const argv of [
+    ['status'],
+    ['commit', '-m', 'x'],
+    ['-C', 'below', 'log'],
+    ['init'],
+    ['--store', 's.varve', 'log'],
+  ]) {
+    expect({ argv, ...inGone(...argv) }).toEqual({
+      argv,
+      status: 3,
+      out: '',
+      err: 'varve: the folder that this command is given in was deleted\nhint: go to one that is there, or name one: -C DIR\n',
+    })
+  }
+  expect(inGone('help')).toMatchObject({ status: 0, err: '' })
+  expect(inGone('-C', bench.folder, 'branch')).toMatchObject({ status: 0, err: '' })
+})

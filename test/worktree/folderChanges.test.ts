@@ -171,7 +171,7 @@ describe('what is remembered', () => {
         for await (const { path: at } of diffRecorded(objects, before.tree, after.tree)) {
           differing.push(at.slice(0, Math.max(0, at.lastIndexOf('/'))) as ByteName)
         }
-        const bytes = before.cache.carriedTo(after.tree, differing, newBuilder())
+        const bytes = before.cache.carriedTo(after.tree, differing, STORE)
         const cache = StatCache.decode(bytes, STORE)
         expect(cache.isAbout(after.tree)).toBe(true)
         for (const edit of then) edit(root)
