@@ -8,10 +8,10 @@ import { type ByteName, nameToBytes, nameToText } from './base/names.js'
 import type { ObjectReader, ObjectWriter } from './cas/objects.js'
 import { Draft } from './history/draft.js'
 import { entryAt, pathNotFound, rootEntry, type TreeRoot } from './history/entries.js'
-import { isBelow, type PathLike, parsePath } from './history/paths.js'
+import { type PathLike, parsePath } from './history/paths.js'
 import { diffTrees } from './history/treeDiff.js'
 import type { Session } from './session.js'
-import { pickChanges } from './treeCommit.js'
+import { pickPaths } from './treeCommit.js'
 import { type UnreadableFile, unreadableFiles } from './worktree/readFailure.js'
 import { type StoredTree, type StoreTreeOptions, storeTree } from './worktree/storeTree.js'
 
@@ -100,7 +100,5 @@ async function picked(
     const isSomewhere = [base, whole].map((tree) => entryAt(writer, rootEntry(tree), filter))
     if ((await Promise.all(isSomewhere)).every((entry) => entry === undefined)) throw pathNotFound(filter)
   }
-  const isWanted = (path: ByteName): boolean => filters.some((filter) => isBelow(path.split('/') as ByteName[], filter))
-  const draft = await pickChanges(writer, base, whole, isWanted)
-  return draft.toTree()
+  return pickPaths(writer, base, whole, filters)
 }

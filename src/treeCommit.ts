@@ -1,15 +1,17 @@
 /** `commitFrom`: the state of a folder becomes a commit. */
 import { resolve } from 'node:path'
-import { VarveError } from './base/errors.js'
-import { type ByteName, nameToBytes, nameToText } from './base/names.js'
+import { isVarveError, VarveError } from './base/errors.js'
+import { type ByteName, nameFromBytes, nameToBytes, nameToText } from './base/names.js'
 import type { WorkOptions } from './base/progress.js'
 import type { ObjectReader, ObjectWriter } from './cas/objects.js'
 import type { Commit } from './format/commit.js'
 import { type Content, EMPTY_CONTENT } from './format/content.js'
+import type { TreeEntryKind } from './format/tree.js'
 import { sameRecorded } from './history/attributeTree.js'
 import type { CommitInfo } from './history/commits.js'
 import { Draft } from './history/draft.js'
 import { entryAt, rootEntry, type TreeRoot } from './history/entries.js'
+import { joinPath } from './history/paths.js'
 import { diffTrees } from './history/treeDiff.js'
 import { type AttributeName, parseAttributes } from './refs/properties.js'
 import { branchTip, openWriter, publishCommit, retrying, type Session, signatureNow } from './session.js'
@@ -122,7 +124,7 @@ export async function commitFrom(session: Session, dir: string, options: CommitF
  * @throws {VarveError} `REF_CONFLICT` naming the paths that `onto` changed as well
  */
 async function rebaseTree(writer: ObjectWriter, base: TreeRoot, ours: TreeRoot, onto: TreeRoot): Promise<TreeRoot> {
-  const draft = await pickChanges(writer, base, ours, () => true)
+  const draft = await changesOn(writer, base, ours)
   const conflicts = await draft.rebaseOnto(onto)
   if (conflicts.length > 0) {
     const paths = conflicts.map(nameToText)
@@ -131,23 +133,73 @@ async function rebaseTree(writer: ObjectWriter, base: TreeRoot, ours: TreeRoot, 
   return draft.toTree()
 }
 
-/** What changed from `base` to `ours` at the paths that are wanted, as edits on `base`. */
-export async function pickChanges(
+/** What changed from `base` to `ours`, as edits on `base`. */
+async function changesOn(writer: ObjectWriter, base: TreeRoot, ours: TreeRoot): Promise<Draft> {
+  const draft = new Draft(writer, base)
+  // What goes makes room for what comes: a file comes before what was in the directory that it took the place of.
+  for await (const { path, before, after } of diffTrees(writer, base.tree, ours.tree)) {
+    if (!before || before.kind === after?.kind) continue
+    await draft.remove(nameToBytes(path))
+    if (!after) await removeEmptied(writer, draft, ours, path)
+  }
+  for await (const { path, after } of diffTrees(writer, base.tree, ours.tree)) {
+    if (after) await draft.copy(nameToBytes(path), nameToBytes(path), ours)
+  }
+  return draft
+}
+
+/** `base`, but at and below some paths as `ours` has it. */
+export async function pickPaths(
   writer: ObjectWriter,
   base: TreeRoot,
   ours: TreeRoot,
-  isWanted: (path: ByteName) => boolean,
-): Promise<Draft> {
+  paths: readonly (readonly ByteName[])[],
+): Promise<TreeRoot> {
+  if (paths.some((path) => path.length === 0)) return ours
   const draft = new Draft(writer, base)
-  for await (const { path, before, after } of diffTrees(writer, base.tree, ours.tree)) {
-    if (!isWanted(path)) continue
-    const bytes = nameToBytes(path)
-    // A file where a directory was, or the reverse, comes as a removal and an addition.
-    if (before && (!after || before.kind !== after.kind)) await draft.remove(bytes)
-    if (after) await draft.copy(bytes, bytes, ours)
-    else await removeEmptied(writer, draft, ours, path)
+  for (const path of paths) await pickPath(writer, draft, ours, path)
+  return draft.toTree()
+}
+
+async function pickPath(writer: ObjectWriter, draft: Draft, ours: TreeRoot, path: readonly ByteName[]): Promise<void> {
+  const whole = nameToBytes(joinPath(path))
+  if (!(await entryAt(writer, rootEntry(ours), path))) {
+    if (!(await kindIn(draft, path))) return
+    await draft.remove(whole)
+    return removeEmptied(writer, draft, ours, joinPath(path))
   }
-  return draft
+  for (let depth = 1; depth < path.length; depth++) {
+    const parent = path.slice(0, depth)
+    const kind = await kindIn(draft, parent)
+    if (kind === 'directory') continue
+    // A directory that is new, or took the place of something else, comes with what is recorded of it.
+    if (kind) await draft.remove(nameToBytes(joinPath(parent)))
+    await draft.copy(nameToBytes(joinPath(parent)), nameToBytes(joinPath(parent)), ours)
+    return removeBeside(draft, path, depth)
+  }
+  if (await kindIn(draft, path)) await draft.remove(whole)
+  await draft.copy(whole, whole, ours)
+}
+
+/** All that is not on the way to a path, from a depth on. */
+async function removeBeside(draft: Draft, path: readonly ByteName[], from: number): Promise<void> {
+  for (let depth = from; depth < path.length; depth++) {
+    const onTheWay = joinPath(path.slice(0, depth + 1))
+    const beside: Buffer[] = []
+    for await (const { pathBytes } of draft.list(nameToBytes(joinPath(path.slice(0, depth))))) {
+      if (nameFromBytes(pathBytes) !== onTheWay) beside.push(pathBytes)
+    }
+    for (const other of beside) await draft.remove(other)
+  }
+}
+
+async function kindIn(draft: Draft, path: readonly ByteName[]): Promise<TreeEntryKind | undefined> {
+  try {
+    return (await draft.stat(nameToBytes(joinPath(path)))).kind
+  } catch (error) {
+    if (isVarveError(error, 'PATH_NOT_FOUND', 'NOT_A_DIRECTORY')) return undefined
+    throw error
+  }
 }
 
 /** Directories above what was removed that `ours` does not have either, once nothing is left in them. */

@@ -9,8 +9,8 @@ import type { Hash } from '../base/hash.js'
 import type { ObjectReader } from '../cas/objects.js'
 import type { Kind } from '../format/kinds.js'
 
-/** Some ten megabytes of directory entries. */
-const ITEMS_MAX = 50_000
+/** Some tens of megabytes of directory entries. */
+const ITEMS_MAX = 200_000
 
 export class NodeCache {
   /** From the one that was used longest ago. */

@@ -13,6 +13,7 @@ import type { FileStat, FileSystem } from '../base/filesystem.js'
 import { type ByteName, joinNames, nameToText } from '../base/names.js'
 import type { ObjectWriter } from '../cas/objects.js'
 import { entryAt, rootEntry, sameEntry, type TreeRoot } from '../history/entries.js'
+import { requireRecorded } from '../history/listing.js'
 import type { RecordedChange, RecordedSide } from '../history/recordedDiff.js'
 import type { CheckoutPlan, ModeChange, PlannedWrite, Removal } from './checkout.js'
 import { planLinks, type TouchedFile } from './checkoutLinks.js'
@@ -21,6 +22,7 @@ import { storageError } from './faults.js'
 import { FolderLook, type Found, type FoundEntry, hasModeOf, isAs, modeAskedFor } from './folderLook.js'
 import { Pace, type PaceOptions } from './pace.js'
 import { foldedName, isGitName, isStoreName, isUnfinishedName, type NameRules, nameRulesOf } from './pathSafety.js'
+import { modeOf } from './recordedMode.js'
 import { StatCache } from './statCache.js'
 
 export interface CheckoutOptions extends PaceOptions {
@@ -125,6 +127,7 @@ class Planner {
       ? await planLinks(this.#ids, this.#to, this.#touched, (path, side) => this.#statOfUnchanged(path, side))
       : NO_LINKS
     for (const { path, stat } of links.rewritten) this.#writes.set(path, { path, stat })
+    if (this.#options.resumes) await this.#planUnfinished(changes)
     return {
       removals: [...this.#removals.values()],
       writes: [...this.#writes.values()],
@@ -134,6 +137,19 @@ class Planner {
       directories: [
         ...new Set(changes.map(({ path }) => path.slice(0, Math.max(0, path.lastIndexOf('/'))) as ByteName)),
       ],
+    }
+  }
+
+  /** Directories that an earlier attempt made for what was to be in them, and did not come to give their mode. */
+  async #planUnfinished(changes: readonly RecordedChange[]): Promise<void> {
+    const planned = new Set(this.#modes.map(({ path }) => path))
+    const parents = new Set(changes.flatMap(({ path, after }) => (after ? parentsOf(path) : [])))
+    for (const path of parents) {
+      const found = planned.has(path) ? undefined : await this.#look(path)
+      if (found?.is !== 'directory' || found.stat.mode !== PRIVATE_FOLDER_MODE) continue
+      const { entry, recorded } = await requireRecorded(this.#ids, this.#to, path.split('/') as ByteName[])
+      const mode = modeOf(entry, recorded?.attributes ?? {}, false)
+      if (mode !== found.stat.mode) this.#modes.push({ path, mode, stat: found.stat })
     }
   }
 
@@ -310,6 +326,11 @@ class Planner {
   #writeIfEmpty(path: ByteName, { entry }: RecordedSide): void {
     if (entry.content.shape === 0) this.#writes.set(path, { path, stat: undefined })
   }
+}
+
+function parentsOf(path: ByteName): ByteName[] {
+  const segments = path.split('/')
+  return segments.slice(1).map((_, index) => segments.slice(0, index + 1).join('/') as ByteName)
 }
 
 const NO_PLAN = { removals: [], writes: [], linkTo: [], modes: [], directories: [] }

@@ -127,7 +127,7 @@ class ChangesRun {
     this.#beside = new TreeBeside(ids, tree, options.cache, options.learn)
     this.#scan = new Scan(fs, {
       ...options,
-      isTracked: (name) => this.#beside.has(name),
+      isTracked: (name, isDirectory) => this.#beside.has(name, isDirectory),
       listing: (path, stat) => this.#beside.listing(path, stat),
     })
     this.#files = new FileReader(fs, ids, options.signal)

@@ -29,7 +29,7 @@ export interface ScanOptions {
    * Whether an entry is of the tree that is compared with: then it is taken in although rules ignore it, and of an ignored
    * folder only what is of the tree. Asked about an entry of the folder that was entered last.
    */
-  readonly isTracked?: ((name: ByteName) => boolean) | undefined
+  readonly isTracked?: ((name: ByteName, isDirectory: boolean) => boolean) | undefined
   /** What is in a folder, ascending, if that is known without listing it. `stat` is what it is now. */
   readonly listing?: ((path: ByteName, stat: FileStat) => DirectoryEntry[] | undefined) | undefined
 }
@@ -105,7 +105,8 @@ export class Scan {
   #consider(folder: Folder, { name, type }: DirectoryEntry): ScanStep | undefined {
     const path = joinNames(folder.step.path, name)
     if (isUnfinishedName(name) || folder.storeNames.has(name)) return undefined
-    if (this.#options.skipGit && isGitName(name) && !this.#options.isTracked?.(name)) return undefined
+    if (this.#options.skipGit && isGitName(name) && !this.#options.isTracked?.(name, type === 'directory'))
+      return undefined
     if (isStoreName(name)) {
       if (name !== STORE_FOLDER) {
         this.warnings.push(`left out ${quoted(path)}: some systems take its name for that of a store`)
@@ -113,7 +114,7 @@ export class Scan {
       return undefined
     }
     const isIgnored = folder.isIgnored || folder.rules.ignores(path, type === 'directory')
-    if (isIgnored && !this.#options.isTracked?.(name)) {
+    if (isIgnored && !this.#options.isTracked?.(name, type === 'directory')) {
       this.ignored++
       return undefined
     }

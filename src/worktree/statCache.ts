@@ -167,6 +167,10 @@ export class StatCacheDirectory {
     return ((this.#kinds[index] ?? 0) & AS_IN_TREE) !== 0
   }
 
+  isDirectory(index: number): boolean {
+    return KINDS[(this.#kinds[index] ?? 0) & KIND_BITS] === 'directory'
+  }
+
   get countAsInTree(): number {
     return this.#kinds.reduce((count, kind) => count + (kind & AS_IN_TREE ? 1 : 0), 0)
   }

@@ -120,7 +120,7 @@ class StoreRun {
       beside
         ? {
             ...options,
-            isTracked: (name) => beside.has(name),
+            isTracked: (name, isDirectory) => beside.has(name, isDirectory),
             listing: (path, stat) => beside.listing(path, stat),
           }
         : options,
@@ -233,7 +233,7 @@ class StoreRun {
   /** What looks as it did, and is what the tree beside has: the tree vouches that the store has its content. */
   async #unchanged({ name, diskPath }: ScanStep): Promise<StoredFile | undefined> {
     const { beside } = this.#options
-    const stat = beside?.has(name) ? reading(() => this.#fs.lstat(diskPath)) : undefined
+    const stat = beside?.has(name, false) ? reading(() => this.#fs.lstat(diskPath)) : undefined
     const content = stat && (await beside?.unchangedContent(name, stat))
     return content && { content, stat }
   }
@@ -252,12 +252,12 @@ class StoreRun {
 
   #attributesOf({ type, mtimeNs, mode, uid, gid }: FileStat, linkGroup: string | undefined): Attributes {
     const recorded = this.#recorded
-    return {
-      ...(recorded.has('mtime') && isRecordableTime(mtimeNs) ? { mtimeNs } : {}),
-      // Every symlink has the same mode, and none can be set.
-      ...(recorded.has('mode') && HAS_MODES && type !== 'symlink' ? { mode } : {}),
-      ...(recorded.has('owner') && HAS_MODES ? { owner: { uid, gid } } : {}),
-      ...(recorded.has('links') && linkGroup !== undefined ? { linkGroup } : {}),
-    }
+    const attributes: { -readonly [Name in keyof Attributes]: Attributes[Name] } = {}
+    if (recorded.has('mtime') && isRecordableTime(mtimeNs)) attributes.mtimeNs = mtimeNs
+    // Every symlink has the same mode, and none can be set.
+    if (recorded.has('mode') && HAS_MODES && type !== 'symlink') attributes.mode = mode
+    if (recorded.has('owner') && HAS_MODES) attributes.owner = { uid, gid }
+    if (recorded.has('links') && linkGroup !== undefined) attributes.linkGroup = linkGroup
+    return attributes
   }
 }

@@ -157,13 +157,25 @@ export class TreeBeside {
     this.#learn?.leave(true, left?.listing, left?.cached.isListedAs(left.listing.stat))
   }
 
-  /** Whether the tree has something of this name in the directory that was entered last, and it was not taken yet. */
-  has(name: ByteName): boolean {
+  /**
+   * Whether the tree has something of this name in the directory that was entered last, and it was not taken yet: a
+   * directory where the folder has one, and anything else where it has not.
+   */
+  has(name: ByteName, isDirectory: boolean): boolean {
+    return this.#isDirectory(name) === isDirectory
+  }
+
+  /** `undefined`: the tree has nothing of this name, or it was taken. */
+  #isDirectory(name: ByteName): boolean | undefined {
     const directory = this.#open.at(-1)
-    if (!directory) return false
-    if (directory.tracked) return directory.tracked.has(name)
-    const index = directory.cached.indexOf(name)
-    return index !== undefined && directory.cached.isAsInTree(index)
+    if (directory?.tracked) {
+      const kind = directory.tracked.get(name)?.entry.kind
+      return kind && (kind === 'directory' || kind === 'gitlink')
+    }
+    const index = directory?.cached.indexOf(name)
+    return directory && index !== undefined && directory.cached.isAsInTree(index)
+      ? directory.cached.isDirectory(index)
+      : undefined
   }
 
   /** Comes before the first file is looked at whose content is going to be read. */
@@ -173,7 +185,7 @@ export class TreeBeside {
 
   async take(name: ByteName): Promise<RecordedEntry | undefined> {
     const directory = this.#open.at(-1)
-    if (!directory || !this.has(name)) return undefined
+    if (!directory || this.#isDirectory(name) === undefined) return undefined
     const tracked = await this.#tracked(directory)
     const entry = tracked.get(name)
     if (tracked.delete(name)) directory.differing++

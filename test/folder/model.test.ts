@@ -1,0 +1,27 @@
+/**
+ * Random sequences of what people do in a working folder, in a model and in Git side by side: the same after each step. A
+ * sequence that fails is played again by its seed: docs/TESTING.md.
+ */
+import { describe, test } from 'vitest'
+import { VOLUMES } from '../support/groups.js'
+import { tempFolder } from '../support/tempFolder.js'
+import { runSequence } from './model/folderRun.js'
+import { HAS_GIT } from './model/gitTwin.js'
+
+const SEED = process.env.VARVE_TEST_SEED ?? String(Date.now())
+/** 5,000 steps in all. What lies on which volume is nothing to a folder: on several, some will do. */
+const [SEQUENCES, STEPS] = VOLUMES === 1 ? [25, 200] : [2, 100]
+/** Modes and symlinks are half of it. */
+const CAN_RUN = process.platform !== 'win32'
+
+describe.skipIf(!CAN_RUN)(`working folders, seed ${SEED}`, () => {
+  for (let sequence = 1; sequence <= SEQUENCES; sequence++) {
+    test(
+      `sequence ${sequence} of ${STEPS} steps: as the model${HAS_GIT ? ' and Git' : ''} after each`,
+      {
+        timeout: 120_000,
+      },
+      () => runSequence({ seed: SEED, sequence, steps: STEPS, folder: tempFolder() }),
+    )
+  }
+})
