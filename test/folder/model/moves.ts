@@ -173,5 +173,3 @@ export function picked(here: Tree, taken: Tree, paths: readonly Path[]): Tree | 
   }
   return tree
 }
-
-export type { Node }

@@ -30,7 +30,7 @@ export function modeOf(node: Node | undefined): number | undefined {
   return !node || node.kind === 'symlink' ? undefined : node.mode
 }
 
-export function sameContent(a: Node, b: Node): boolean {
+function sameContent(a: Node, b: Node): boolean {
   if (a.kind === 'file' && b.kind === 'file') return a.bytes.equals(b.bytes)
   if (a.kind === 'symlink' && b.kind === 'symlink') return a.target === b.target
   return a.kind === b.kind
