@@ -12,7 +12,6 @@ import {
   isDirectory,
   leavesOf,
   modeOf,
-  type Node,
   type Path,
   parentsOf,
   pathsBelow,
