@@ -105,8 +105,8 @@ export class FolderFiles {
       const file = this.fs.open(path, 'create')
       try {
         const nowNs = file.stat().mtimeNs
-        const folderNs = this.fs.lstat(this.path)?.mtimeNs
-        return { nowNs, tellsListings: folderNs !== undefined && folderNs >= nowNs }
+        const folder = this.fs.lstat(this.path)
+        return { nowNs, listsByTime: folder && folder.mtimeNs >= nowNs ? folder.dev : undefined }
       } finally {
         file.closeSync()
         this.removePath(path)

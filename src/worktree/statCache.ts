@@ -50,8 +50,8 @@ const IS_LISTED = 0b10
 /** By the clock that gives files their times. */
 export interface DiskClock {
   readonly nowNs: bigint
-  /** Whether a directory gets a new time whenever an entry comes or goes. */
-  readonly tellsListings: boolean
+  /** Of the file system on which directories get a new time whenever an entry comes or goes; `undefined`: they do not. */
+  readonly listsByTime: bigint | undefined
 }
 
 export class StatCache {
@@ -304,7 +304,7 @@ export class StatCacheBuilder {
 
   /** Whether what a directory held then can be told from its times. */
   #isSettled({ stat }: Listing): boolean {
-    return !!this.#began && this.#began.tellsListings && !isYoung(stat, this.#began)
+    return !!this.#began && this.#began.listsByTime === stat.dev && !isYoung(stat, this.#began)
   }
 
   /** What another cache knows of an entry. */

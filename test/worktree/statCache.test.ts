@@ -38,7 +38,7 @@ const files = fc.uniqueArray(fc.tuple(names, stats, contents), { selector: ([nam
 const directories = fc.uniqueArray(fc.tuple(names, files), { selector: ([path]) => path, maxLength: 8 })
 
 function newBuilder(): StatCacheBuilder {
-  const builder = new StatCacheBuilder(STORE, () => ({ nowNs: BEGAN_NS, tellsListings: true }))
+  const builder = new StatCacheBuilder(STORE, () => ({ nowNs: BEGAN_NS, listsByTime: 1n }))
   builder.begin()
   return builder
 }
@@ -205,5 +205,55 @@ describe('what was seen to be as a tree has it', () => {
       expect(held.contentOf(name, stat)).toEqual(tree.tree)
       expect(held.isAsInTree(1)).toBe(true)
     }
+  })
+})
+
+describe('what is in a directory', () => {
+  const [path, name] = [nameFromText('d'), nameFromText('a')]
+  const stat: FileStat = {
+    type: 'file',
+    size: 1,
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtimeNs: 5n,
+    ctimeNs: 5n,
+    dev: 1n,
+    ino: 2n,
+    nlink: 1,
+  }
+  const directory: FileStat = { ...stat, type: 'directory', ino: 3n }
+
+  function listed(of: FileStat, count: number, listsByTime: bigint | null = 1n, isKnown = false) {
+    const builder = new StatCacheBuilder(STORE, () => ({ nowNs: BEGAN_NS, listsByTime: listsByTime ?? undefined }))
+    builder.begin()
+    builder.enter(path)
+    builder.add(name, stat, EMPTY_CONTENT, false)
+    builder.leave(false, { stat: of, count }, isKnown)
+    return StatCache.decode(builder.finish(undefined), STORE).directory(path)
+  }
+
+  test('is known as long as the directory looks the same', () => {
+    const known = listed(directory, 1)
+    expect(known.listing(directory)).toEqual([{ name, type: 'file' }])
+    expect(known.contentOf(name, stat)).toEqual(EMPTY_CONTENT)
+    for (const other of [
+      { ...directory, mtimeNs: 6n },
+      { ...directory, ctimeNs: 6n },
+      { ...directory, ino: 4n },
+      { ...directory, dev: 2n },
+    ]) {
+      expect(known.listing(other)).toBeUndefined()
+    }
+  })
+
+  test('is not known if not all of it was kept, or if times do not tell', () => {
+    expect(listed(directory, 2).listing(directory)).toBeUndefined()
+    expect(listed(directory, 1, null).listing(directory)).toBeUndefined()
+    const elsewhere = { ...directory, dev: 2n }
+    expect(listed(elsewhere, 1).listing(elsewhere)).toBeUndefined()
+    const young = { ...directory, mtimeNs: BEGAN_NS }
+    expect(listed(young, 1).listing(young)).toBeUndefined()
+    expect(listed(young, 1, 1n, true).listing(young)).toBeDefined()
   })
 })
