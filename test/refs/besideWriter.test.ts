@@ -6,22 +6,13 @@ import { Properties } from '../../src/refs/properties.js'
 import { Refs } from '../../src/refs/refs.js'
 import { Worktrees } from '../../src/refs/worktrees.js'
 import { Catalog } from '../../src/volume/catalog.js'
-import { CATALOG_APPLICATION_ID, CATALOG_SCHEMA, FORMAT_VERSION, PAGE_BYTES } from '../../src/volume/schema.js'
 import { SqlDatabase } from '../../src/volume/sqlite.js'
 import { tempFolder } from '../support/tempFolder.js'
-import { idOf, LOG } from './catalogs.js'
+import { CATALOG_OPTIONS, idOf, LOG } from './catalogs.js'
 
 function twoConnections(): { reader: Catalog; writer: Catalog } {
   const path = join(tempFolder(), 'store.varve')
-  const options = {
-    applicationId: CATALOG_APPLICATION_ID,
-    userVersion: FORMAT_VERSION,
-    pageBytes: PAGE_BYTES,
-    journal: 'wal',
-    schema: CATALOG_SCHEMA,
-    lockTimeoutMs: 0,
-  } as const
-  const first = SqlDatabase.create(path, options, (made) => new Catalog(made).initialise())
+  const first = SqlDatabase.create(path, CATALOG_OPTIONS, (made) => new Catalog(made).initialise())
   const second = SqlDatabase.open(path, { lockTimeoutMs: 0 })
   onTestFinished(() => {
     first.close()

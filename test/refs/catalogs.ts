@@ -22,16 +22,17 @@ export class HandClock implements Clock {
   }
 }
 
+export const CATALOG_OPTIONS = {
+  applicationId: CATALOG_APPLICATION_ID,
+  userVersion: FORMAT_VERSION,
+  pageBytes: PAGE_BYTES,
+  journal: 'wal',
+  schema: CATALOG_SCHEMA,
+  lockTimeoutMs: 0,
+} as const
+
 export function openRefs(): { refs: Refs; catalog: Catalog; clock: HandClock } {
-  const options = {
-    applicationId: CATALOG_APPLICATION_ID,
-    userVersion: FORMAT_VERSION,
-    pageBytes: PAGE_BYTES,
-    journal: 'wal',
-    schema: CATALOG_SCHEMA,
-    lockTimeoutMs: 0,
-  } as const
-  const database = SqlDatabase.create(':memory:', options, (made) => new Catalog(made).initialise())
+  const database = SqlDatabase.create(':memory:', CATALOG_OPTIONS, (made) => new Catalog(made).initialise())
   onTestFinished(() => database.close())
   const catalog = new Catalog(database)
   const clock = new HandClock()

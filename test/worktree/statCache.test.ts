@@ -7,6 +7,18 @@ import { StatCache, StatCacheBuilder } from '../../src/worktree/statCache.js'
 import { idOf } from '../refs/catalogs.js'
 
 const STORE = 'a store'
+const FILE: FileStat = {
+  type: 'file',
+  size: 1,
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  mtimeNs: 5n,
+  ctimeNs: 5n,
+  dev: 1n,
+  ino: 2n,
+  nlink: 1,
+}
 const BEGAN_NS = 1_000_000_000n
 
 const times = fc.bigInt({ min: -BEGAN_NS, max: BEGAN_NS - 1n })
@@ -83,18 +95,7 @@ describe('what was learned', () => {
 
   test('of a file whose times are not older than the reading is not kept', () => {
     const [name] = [nameFromText('a')]
-    const stat: FileStat = {
-      type: 'file',
-      size: 1,
-      mode: 0o644,
-      uid: 0,
-      gid: 0,
-      mtimeNs: 0n,
-      ctimeNs: 0n,
-      dev: 1n,
-      ino: 2n,
-      nlink: 1,
-    }
+    const stat = FILE
     for (const [times, isKept] of [
       [{ mtimeNs: BEGAN_NS - 1n }, true],
       [{ mtimeNs: BEGAN_NS }, false],
@@ -110,18 +111,7 @@ describe('what was learned', () => {
 
   test('is nothing when it is another store’s, cut short, damaged, or nothing at all', () => {
     const [name, path] = [nameFromText('a'), nameFromText('d')]
-    const stat: FileStat = {
-      type: 'file',
-      size: 1,
-      mode: 0o644,
-      uid: 0,
-      gid: 0,
-      mtimeNs: 5n,
-      ctimeNs: 5n,
-      dev: 1n,
-      ino: 2n,
-      nlink: 1,
-    }
+    const stat = FILE
     const bytes = encoded([[path, [[name, stat, EMPTY_CONTENT]]]])
     const known = (changed: Buffer | undefined, store = STORE): Content | undefined =>
       StatCache.decode(changed, store).directory(path).contentOf(name, stat)
@@ -140,18 +130,7 @@ describe('what was learned', () => {
 describe('what was seen to be as a tree has it', () => {
   const tree = { tree: { shape: 1, size: 3, id: idOf('a') }, files: 1, attributes: EMPTY_CONTENT }
   const [path, name, below] = [nameFromText(''), nameFromText('b'), nameFromText('a')]
-  const stat: FileStat = {
-    type: 'file',
-    size: 1,
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtimeNs: 5n,
-    ctimeNs: 5n,
-    dev: 1n,
-    ino: 2n,
-    nlink: 1,
-  }
+  const stat = FILE
   const racy = { ...stat, mtimeNs: BEGAN_NS }
   const directory: FileStat = { ...racy, type: 'directory' }
 
@@ -210,18 +189,7 @@ describe('what was seen to be as a tree has it', () => {
 
 describe('what is in a directory', () => {
   const [path, name] = [nameFromText('d'), nameFromText('a')]
-  const stat: FileStat = {
-    type: 'file',
-    size: 1,
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtimeNs: 5n,
-    ctimeNs: 5n,
-    dev: 1n,
-    ino: 2n,
-    nlink: 1,
-  }
+  const stat = FILE
   const directory: FileStat = { ...stat, type: 'directory', ino: 3n }
 
   function listed(of: FileStat, count: number, listsByTime: bigint | null = 1n, isKnown = false) {
