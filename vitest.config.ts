@@ -1,18 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
-/** Suites that make stores: each runs twice, on a store of one file and on one of three physical volumes. */
+/**
+ * Suites that make stores: each runs twice, on a store of one file and on one of three physical volumes. Of working folders
+ * those alone that move contents in bulk: the others are about what is on the disk, and not about where it is kept.
+ */
 const STORE_SUITES = [
-  'volume',
-  'cas',
-  'repository',
-  'refs',
-  'worktree',
-  'folder',
-  'upkeep',
-  'transfer',
-  'cli',
-  'crash',
-].map((folder) => `test/${folder}/**/*.test.ts`)
+  ...['volume', 'cas', 'repository', 'refs', 'upkeep', 'transfer', 'cli', 'crash'].map(
+    (folder) => `test/${folder}/**/*.test.ts`,
+  ),
+  'test/worktree/{realStore,rsync}.test.ts',
+  'test/folder/{workingFolder,links,interrupted,oddTree,model}.test.ts',
+]
 
 export default defineConfig({
   test: {
