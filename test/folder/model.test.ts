@@ -8,7 +8,8 @@ import { tempFolder } from '../support/tempFolder.js'
 import { runSequence } from './model/folderRun.js'
 import { HAS_GIT } from './model/gitTwin.js'
 
-const SEED = process.env.VARVE_TEST_SEED ?? String(Date.now())
+/** The same each time, so that what fails was caused by a change; other sequences are played for other seeds. */
+const SEED = process.env.VARVE_TEST_SEED ?? '1'
 /** 5,000 steps in all. What lies on which volume is nothing to a folder: on several, some will do. */
 const [SEQUENCES, STEPS] = VOLUMES === 1 ? [25, 200] : [2, 100]
 /** Modes and symlinks are half of it. */

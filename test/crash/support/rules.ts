@@ -197,8 +197,8 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     rule: 'S-8',
     what: 'names that lead elsewhere are not refused',
     file: 'src/worktree/exportChecks.ts',
-    find: 'if (reason !== undefined) this.#unsafe.push({ path: step.path, reason })',
-    replace: '',
+    find: 'for (const each of [reason, unsafeTargetReason(step.entry)]) {',
+    replace: 'for (const each of [unsafeTargetReason(step.entry)]) {',
     test: { file: EXPORTS, name: 'a store is never planted, at no depth and in no disguise', pvs: 1 },
   },
   {
