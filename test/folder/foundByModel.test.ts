@@ -8,7 +8,7 @@ import { nodeFileSystem } from '../../src/worktree/nodeFileSystem.js'
 import { tempFolder } from '../support/tempFolder.js'
 import { changesOf, contentsOf, newFolder, write } from '../support/workFolders.js'
 import { hooked, systemError } from '../worktree/faultyFileSystem.js'
-import { but } from './model/testDisk.js'
+import { but } from './but.js'
 
 describe('a commit of some paths', () => {
   test('takes a file that a directory became, and a file in a directory that was a file', async () => {

@@ -4,9 +4,10 @@
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Change, WorkingFolder } from '../../../src/index.js'
+import { type Change, isVarveError, WorkingFolder } from '../../../src/index.js'
 import { Chance } from '../../crash/support/chance.js'
 import { VOLUMES } from '../../support/groups.js'
+import { type Call, hooked, systemError } from '../../worktree/faultyFileSystem.js'
 import { agree, agreeTrees, bytesOf, refused, sideBySide, textOf } from './agreement.js'
 import type { Edit } from './edits.js'
 import { changesBetween, FolderModel, type Remembered, type ToldChange } from './folderModel.js'
@@ -15,7 +16,6 @@ import { HAS_GIT } from './gitTwin.js'
 import { takenFrom } from './ignoring.js'
 import { picked, restored, switched } from './moves.js'
 import { describeVerb, type Goal, Steps, type Verb } from './steps.js'
-import { TestDisk } from './testDisk.js'
 import { isAlike, isDirectory, type Path, readTree, sameNode, type Tree } from './trees.js'
 
 const SHOWN_STEPS = 20
@@ -23,10 +23,8 @@ const SHOWN_STEPS = 20
 const GIT_VERBS: ReadonlySet<string | undefined> = new Set(['commit', 'switch', 'broken switch', 'restore'])
 const GIT_STATUS_EVERY = 4
 const FOLDER_STATE = '.varve'
-/** The generator has none of it. */
-const UNFINISHED_FOLDER_MODE = 0o700
-/** Of clocks of file systems. */
-const TICKS_MS = [0, 10, 40]
+/** What an interrupted switch may fail at. */
+const CHANGING: ReadonlySet<Call> = new Set(['rename', 'unlink', 'rmdir', 'mkdir', 'symlink', 'chmod', 'file.write'])
 
 export interface SequenceOptions {
   readonly seed: string
@@ -60,34 +58,34 @@ class FolderRun {
   readonly #model: FolderModel
   readonly #steps: Steps
   readonly #git: GitSide | undefined
-  readonly #disk: TestDisk
+  readonly #faults: Faults
   #folder: WorkingFolder
 
   private constructor(
     folder: WorkingFolder,
-    disk: TestDisk,
+    faults: Faults,
     model: FolderModel,
     git: GitSide | undefined,
     chance: Chance,
   ) {
     this.#folder = folder
     this.#dir = folder.path
-    this.#disk = disk
+    this.#faults = faults
     this.#model = model
     this.#git = git
     this.#steps = new Steps(chance, model)
   }
 
   static async begin(base: string, chance: Chance): Promise<FolderRun> {
-    const disk = new TestDisk(chance.pick(TICKS_MS))
-    const folder = await WorkingFolder.init(join(base, 'work'), { fileSystem: disk.fileSystem })
+    const faults = new Faults()
+    const folder = await WorkingFolder.init(join(base, 'work'), { fileSystem: faults.fileSystem })
     for (let number = 1; number < VOLUMES; number++) {
       await folder.repository.extendVolumeGroup(join(base, `pv${number}.varve`))
     }
     if (VOLUMES > 1) await folder.repository.changeVolumeGroup({ type: 'striped' })
     const model = new FolderModel()
     const git = HAS_GIT ? await GitSide.begin(base, model) : undefined
-    return new FolderRun(folder, disk, model, git, chance)
+    return new FolderRun(folder, faults, model, git, chance)
   }
 
   async close(): Promise<void> {
@@ -148,7 +146,7 @@ class FolderRun {
         return this.#restore(verb.paths, verb.from)
       case 'reopen':
         await this.#folder.close()
-        this.#folder = await WorkingFolder.open(this.#dir, { fileSystem: this.#disk.fileSystem })
+        this.#folder = await WorkingFolder.open(this.#dir, { fileSystem: this.#faults.fileSystem })
         return
       case 'look back':
         return this.#lookBack(verb.commit, verb.other)
@@ -200,11 +198,11 @@ class FolderRun {
     const there = to.commit.tree
     const expected = switched(disk, here, there, false)
     if (expected.conflicts.length > 0) return this.#switch(to, false)
-    if (!(await this.#disk.fail(failAt, () => this.#switchFolder(to, false)))) {
+    if (!(await this.#faults.fail(failAt, () => this.#switchFolder(to, false)))) {
       this.#note(' (it did not)')
       return this.#follow(to, false, expected.disk)
     }
-    const mixture = finished(readTree(this.#dir, FOLDER_STATE), there, here)
+    const mixture = readTree(this.#dir, FOLDER_STATE)
     const isKnown = (path: Path): boolean => {
       const found = mixture.get(path)
       return isDirectory(found) || [disk, expected.disk].some((tree) => isAlike(tree.get(path), found))
@@ -279,15 +277,27 @@ class FolderRun {
   }
 }
 
-/** Directories that were just made are open to their owner alone; then they are to be as a commit has them. */
-function finished(mixture: Tree, ...commits: readonly Tree[]): Tree {
-  return new Map(
-    [...mixture].map(([path, node]) => {
-      const isUnfinished = node.kind === 'directory' && node.mode === UNFINISHED_FOLDER_MODE
-      const known = isUnfinished ? commits.map((tree) => tree.get(path)).find(isDirectory) : undefined
-      return [path, known ?? node]
-    }),
-  )
+/** Lets one call fail that changes something in a working folder. */
+class Faults {
+  readonly fileSystem = hooked((call, path, how) => {
+    const isChange = CHANGING.has(call) || (call === 'open' && how === 'create')
+    if (isChange && !path.includes(`/${FOLDER_STATE}/`) && this.#callsLeft-- === 0) throw systemError('EIO')
+  })
+  #callsLeft = Number.POSITIVE_INFINITY
+
+  /** @returns whether it failed; there may be fewer calls */
+  async fail(at: number, body: () => Promise<unknown>): Promise<boolean> {
+    this.#callsLeft = at
+    try {
+      await body()
+      return false
+    } catch (error) {
+      if (isVarveError(error) && error.code === 'STORAGE_IO') return true
+      throw error
+    } finally {
+      this.#callsLeft = Number.POSITIVE_INFINITY
+    }
+  }
 }
 
 function lineOf({ kind, pathBytes }: Change): string {

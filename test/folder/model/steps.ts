@@ -3,7 +3,7 @@ import { type Chance, noise } from '../../crash/support/chance.js'
 import { append, type Edit, makeDirectory, overwrite, remove, rename, replace, setMode, touch, write } from './edits.js'
 import type { FolderModel, Remembered } from './folderModel.js'
 import { IGNORE_FILE } from './ignoring.js'
-import { blockerOf, differences, isDirectory, type Node, type Path, type Tree } from './trees.js'
+import { blockerOf, isDirectory, type Node, type Path, type Tree } from './trees.js'
 
 /**
  * Switches that fail in the middle. Where one fails depends on what had to be read again, and so on the clock: a seed does not
@@ -104,10 +104,10 @@ export class Steps {
   #verb(): Verb {
     const verbs: Weighted<() => Verb> = [
       [22, () => ({ do: 'commit' })],
-      [12, () => ({ do: 'commit', paths: this.#somePaths(this.model.taken.tree, this.model.here) })],
+      [9, () => ({ do: 'commit', paths: this.#somePaths(this.model.taken.tree, this.model.here) })],
       [28, () => ({ do: 'switch', to: this.#goal(), force: false })],
       [7, () => ({ do: 'switch', to: this.#goal(), force: true })],
-      [BREAKS_SWITCHES ? 10 : 0, () => this.#brokenSwitch()],
+      [BREAKS_SWITCHES ? 7 : 0, () => this.#brokenSwitch()],
       [16, () => this.#restore()],
       [4, () => ({ do: 'reopen' })],
       [4, () => ({ do: 'status' })],
@@ -117,12 +117,12 @@ export class Steps {
   }
 
   #brokenSwitch(): Verb {
-    return { do: 'broken switch', to: this.#goal(), failAt: this.chance.below(8), goesOn: this.#happens(0.5) }
+    return { do: 'broken switch', to: this.#goal(), failAt: this.chance.below(12), goesOn: this.#happens(0.5) }
   }
 
   #restore(): Verb {
     const from = this.#happens(0.6) ? this.#commit() : undefined
-    const paths = this.#somePaths(this.model.disk, from?.tree ?? this.model.here, this.model.here)
+    const paths = this.#somePaths(from?.tree ?? this.model.here, this.model.here)
     return { do: 'restore', paths, ...(from ? { from } : {}) }
   }
 
@@ -143,15 +143,11 @@ export class Steps {
     return this.chance.pick(this.#happens(0.7) ? commits.slice(-6) : commits)
   }
 
-  /** Most of them where the first two of these trees differ. */
-  #somePaths(a: Tree, b: Tree, ...others: readonly Tree[]): Path[] {
-    const known = [...new Set([a, b, ...others].flatMap((tree) => [...tree.keys()]))].sort()
-    const differing = differences(a, b).map(({ path }) => path)
+  #somePaths(...trees: readonly Tree[]): Path[] {
+    const known = [...new Set(trees.flatMap((tree) => [...tree.keys()]))].sort()
     const choose = (): Path => {
-      if (this.#happens(0.05)) return this.#anyPath()
-      if (this.#happens(0.04)) return ''
-      const paths = differing.length > 0 && this.#happens(0.6) ? differing : known
-      return paths.length === 0 ? this.#anyPath() : this.chance.pick(paths)
+      if (known.length === 0 || this.#happens(0.05)) return this.#anyPath()
+      return this.#happens(0.04) ? '' : this.chance.pick(known)
     }
     return Array.from({ length: this.chance.between(1, 2) }, choose)
   }
@@ -176,7 +172,7 @@ export class Steps {
       [2, () => this.#on(isDirectory, (path) => setMode(path, this.chance.pick(FOLDER_MODES)))],
       [5, () => this.#onFile((path) => touch(path, OLD_SECONDS + this.chance.below(2)))],
       [5, () => this.#symlink()],
-      [6, () => this.#changeSort()],
+      [4, () => this.#changeSort()],
       [5, () => this.#makeDirectory()],
       [4, () => this.#ignoreFile()],
       [16, () => this.#asElsewhere()],
