@@ -106,7 +106,8 @@ export abstract class FolderSwitch extends FolderState {
   }
 
   /**
-   * Goes back on a switch that was interrupted: the folder stands where it stood before.
+   * Goes back on a switch that was interrupted: the folder stands where it stood before. What is in it as neither of the
+   * two commits has it stays.
    * @throws {VarveError} `INVALID_ARGUMENT` when there is none; as `switchTo`
    * @example
    * ```ts
@@ -118,7 +119,8 @@ export abstract class FolderSwitch extends FolderState {
     return this.alone(async () => {
       const { to } = this.requireSwitch()
       const [here, there] = [await this.tree(), await this.tree(to)]
-      const plan = await this.plan(there, here, { ...options, resumes: true })
+      // What is as neither of the two has it was so before, or came meanwhile: it is nobody's to refuse.
+      const plan = await this.plan(there, here, { ...options, resumes: true, leaves: true })
       const done = await applyCheckout(this.ids, this.session.fileSystem, this.root, here, plan, options)
       this.files.remove('switch')
       return done
@@ -241,6 +243,7 @@ export abstract class FolderSwitch extends FolderState {
       discards: options.discards,
       insists: options.insists,
       resumes: options.resumes,
+      leaves: options.leaves,
       cache: this.cache(),
       storeFiles,
       links,
@@ -296,7 +299,8 @@ export abstract class FolderSwitch extends FolderState {
   }
 }
 
-type SwitchPlanOptions = Pick<SwitchOptions, 'force'> & Pick<CheckoutOptions, 'resumes' | 'signal' | 'onProgress'>
+type SwitchPlanOptions = Pick<SwitchOptions, 'force'> &
+  Pick<CheckoutOptions, 'leaves' | 'resumes' | 'signal' | 'onProgress'>
 
 /** Whether a path is one of these, or one of them leads to it. */
 function isAtOrBelow(path: ByteName, named: ReadonlySet<ByteName>): boolean {

@@ -33,6 +33,8 @@ export interface ChunkStoreOptions {
 const MAX_LOADS = 3
 /** Chunks read from an extent before all of it is hashed: of some, a file that was changed often has but a few. */
 const READS_OF_MANY = 8
+/** And this part of its chunks: of a long one, a switch may want some here and there. */
+const PART_OF_MANY = 1 / 16
 /** Extents loaded and not read yet, for one reader: a part of what the cache holds. */
 const MAX_LOADS_AHEAD = 6
 /** A prefix that more ids share than this is no use to anybody. */
@@ -101,7 +103,7 @@ export class ChunkStore implements ObjectReader {
   }
 
   readAhead(kind: Kind, ids: readonly Hash[]): void {
-    const unknown = ids.filter((id) => !this.objects.get(kind, id))
+    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.get(kind, id))
     if (unknown.length === 0) return
     // Failures show when the id is read.
     void this.locate(unknown).then(
@@ -162,13 +164,14 @@ export class ChunkStore implements ObjectReader {
 
   /** Checked bytes that need no waiting for. */
   private atHand(kind: Kind, id: Hash): Buffer | undefined {
-    if (kind !== KIND.chunk) return this.objects.get(kind, id)
+    const object = kind === KIND.chunk ? undefined : this.objects.get(kind, id)
+    if (object) return object
     const place = this.extents.find(id)
     const slot = place?.extent.slots[place.slot]
     const offset = place?.extent.offsets[place.slot]
     if (!place || slot?.kind !== kind || offset === undefined) return undefined
     this.extents.touch(place.extent)
-    return place.extent.raw.subarray(offset, offset + slot.length)
+    return this.kept(kind, id, place.extent.raw.subarray(offset, offset + slot.length))
   }
 
   /** Starts loading what holds the ids that are coming: only some are asked for, since neighbours lie together. */
@@ -231,7 +234,8 @@ export class ChunkStore implements ObjectReader {
     const extent = await this.extents.get(location.eid)
     if (!extent) return undefined
     // So many chunks from one place are likely to be followed by the rest.
-    if (kind === KIND.chunk && ++extent.reads === READS_OF_MANY) this.extents.remember(extent, this.idsOf(extent))
+    const many = Math.max(READS_OF_MANY, Math.ceil(PART_OF_MANY * extent.slots.length))
+    if (++extent.reads === many) this.extents.remember(extent, this.idsOf(extent))
     const slot = extent.slots[location.slot]
     const offset = extent.offsets[location.slot]
     const bytes = slot && offset !== undefined ? extent.raw.subarray(offset, offset + slot.length) : undefined
@@ -252,11 +256,15 @@ export class ChunkStore implements ObjectReader {
         },
       )
     }
+    return this.kept(kind, id, bytes)
+  }
+
+  private kept(kind: Kind, id: Hash, bytes: Buffer): Buffer {
     if (kind === KIND.chunk) return bytes
     // A copy: a cached object must not keep a whole extent in memory.
-    const kept = Buffer.from(bytes)
-    this.objects.set(kind, id, kept)
-    return kept
+    const copy = Buffer.from(bytes)
+    this.objects.set(kind, id, copy)
+    return copy
   }
 
   private idsOf({ slots, offsets, raw }: DecodedExtent): Hash[] {

@@ -19,7 +19,8 @@ import type { Hash } from '../base/hash.js'
 import { XATTR_NAME_BYTES_MAX, XATTR_VALUE_BYTES_MAX, XATTRS_BYTES_MAX } from '../base/limits.js'
 import type { ByteName } from '../base/names.js'
 import { ByteReader, ByteWriter, ZIGZAG_MAX, ZIGZAG_MIN } from './bytes.js'
-import { type Content, contentUseProblem, decodeContent, EMPTY_CONTENT, encodeContent } from './content.js'
+import { type Content, contentUseProblem, decodeContent, EMPTY_CONTENT, encodeContent, skipContent } from './content.js'
+import type { LeafEntries } from './leaves.js'
 import { decodeLevel, encodeLevel, entriesProblem } from './node.js'
 import { isCount, nameProblem, orderProblem, type Problem, problem, refuseDecoded, refuseToEncode } from './rules.js'
 
@@ -152,6 +153,28 @@ function decodeEntry(reader: ByteReader): AttributesEntry {
   return { name, attributes, below }
 }
 
+function skipEntry(reader: ByteReader): void {
+  reader.skip(reader.varint())
+  const present = reader.u8()
+  const numbers = (present & MTIME_BIT ? 2 : 0) + (present & MODE_BIT ? 1 : 0) + (present & OWNER_BIT ? 2 : 0)
+  for (let count = 0; count < numbers; count++) reader.varint()
+  const blobs = present & XATTRS_BIT ? 2 * reader.varint() : 0
+  for (let count = 0; count < blobs; count++) reader.skip(reader.varint())
+  if (present & BELOW_BIT) skipContent(reader)
+  if (present & LINK_BIT) reader.skip(LINK_GROUP_BYTES)
+}
+
+/** For `entriesApart`. What it decodes is checked by itself, and not against what is beside it. */
+export const ATTRIBUTES_LEAF: LeafEntries<AttributesEntry> = {
+  reader: (bytes) => new ByteReader(bytes, WHAT),
+  skip: skipEntry,
+  decode: (reader) => {
+    const entry = decodeEntry(reader)
+    refuseDecoded(reader, entryProblem(entry))
+    return entry
+  },
+}
+
 function decodeBelow(reader: ByteReader): Content {
   const below = decodeContent(reader)
   if (below.shape === 0) throw reader.fail('has an entry that holds an empty sequence')
@@ -184,16 +207,20 @@ function splitTime(timeNs: bigint): { seconds: number; nanoseconds: number } {
 function leafProblem(entries: readonly AttributesEntry[]): Problem | undefined {
   let previous: ByteName | undefined
   for (const entry of entries) {
-    const found =
-      (entry.name === '' ? undefined : nameProblem(entry.name)) ??
-      orderProblem(previous, entry.name) ??
-      attributesProblem(entry.attributes) ??
-      contentUseProblem(entry.below, 'sequence') ??
-      linkProblem(entry)
+    const found = orderProblem(previous, entry.name) ?? entryProblem(entry)
     if (found) return found
     previous = entry.name
   }
   return entriesProblem(entries)
+}
+
+function entryProblem(entry: AttributesEntry): Problem | undefined {
+  return (
+    (entry.name === '' ? undefined : nameProblem(entry.name)) ??
+    attributesProblem(entry.attributes) ??
+    contentUseProblem(entry.below, 'sequence') ??
+    linkProblem(entry)
+  )
 }
 
 /** Some file systems keep times that are farther away than 2^52 seconds. */

@@ -173,6 +173,16 @@ export class ByteReader {
     return value % 2 === 0 ? value / 2 : -(value - 1) / 2 - 1
   }
 
+  /** To a place that was reached before. */
+  moveTo(position: number): void {
+    this.#position = position
+  }
+
+  skip(length: number): void {
+    if (length > this.remaining) throw this.#truncated(length)
+    this.#position += length
+  }
+
   /** A view into what is being read, not a copy. */
   bytes(length: number): Buffer {
     if (length > this.remaining) throw this.#truncated(length)

@@ -1,4 +1,4 @@
-import type { Hash } from '../base/hash.js'
+import { HASH_BYTES, type Hash } from '../base/hash.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
 import { isCount, type Problem, problem, refuseDecoded, refuseToEncode } from './rules.js'
 
@@ -48,6 +48,12 @@ export function decodeContent(reader: ByteReader): Content {
   const content: StoredContent = { shape, size: reader.varint(), id: reader.hash() }
   refuseDecoded(reader, contentProblem(content))
   return content
+}
+
+export function skipContent(reader: ByteReader): void {
+  if (reader.u8() === 0) return
+  reader.varint()
+  reader.skip(HASH_BYTES)
 }
 
 /** Why `content` cannot stand where `use` is meant; `undefined` when it can. */

@@ -13,7 +13,8 @@
 import type { Hash } from '../base/hash.js'
 import type { ByteName } from '../base/names.js'
 import { ByteReader, ByteWriter } from './bytes.js'
-import { type Content, contentUseProblem, decodeContent, EMPTY_CONTENT, encodeContent } from './content.js'
+import { type Content, contentUseProblem, decodeContent, EMPTY_CONTENT, encodeContent, skipContent } from './content.js'
+import type { LeafEntries } from './leaves.js'
 import { decodeLevel, encodeLevel, entriesProblem } from './node.js'
 import { isCount, nameProblem, orderProblem, type Problem, problem, refuseDecoded, refuseToEncode } from './rules.js'
 
@@ -114,6 +115,25 @@ function decodeEntry(reader: ByteReader): TreeEntry {
   }
   const content = decodeContent(reader)
   return { name, kind, executable, content, files: kind === 'directory' ? reader.varint() : 0 }
+}
+
+function skipEntry(reader: ByteReader): void {
+  reader.skip(reader.varint())
+  const kind = KINDS[reader.u8() & KIND_MASK]
+  if (kind === 'gitlink') reader.skip(reader.varint())
+  else skipContent(reader)
+  if (kind === 'directory') reader.varint()
+}
+
+/** For `entriesApart`. What it decodes is checked by itself, and not against what is beside it. */
+export const TREE_LEAF: LeafEntries<TreeEntry> = {
+  reader: (bytes) => new ByteReader(bytes, WHAT),
+  skip: skipEntry,
+  decode: (reader) => {
+    const entry = decodeEntry(reader)
+    refuseDecoded(reader, nameProblem(entry.name) ?? entryProblem(entry))
+    return entry
+  },
 }
 
 function leafProblem(entries: readonly TreeEntry[]): Problem | undefined {

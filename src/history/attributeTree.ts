@@ -7,6 +7,7 @@
 import type { ByteName } from '../base/names.js'
 import type { ObjectReader, ObjectWriter } from '../cas/objects.js'
 import {
+  ATTRIBUTES_LEAF,
   type Attributes,
   type AttributesChild,
   type AttributesEntry,
@@ -34,6 +35,7 @@ export const ATTRIBUTES: NamedFormat<AttributesEntry, AttributesChild> = {
   what: 'attributes node',
   start: '',
   decode: decodeAttributesNode,
+  leafEntries: ATTRIBUTES_LEAF,
   leaf: {
     itemsOf: (node) => ('entries' in node ? node.entries : undefined),
     end: (_start, { name }) => endOfName(name),

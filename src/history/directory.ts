@@ -5,7 +5,14 @@ import type { ByteName } from '../base/names.js'
 import type { ObjectReader, ObjectWriter } from '../cas/objects.js'
 import type { Content } from '../format/content.js'
 import { KIND } from '../format/kinds.js'
-import { decodeTreeNode, encodeTreeInner, encodeTreeLeaf, type TreeChild, type TreeEntry } from '../format/tree.js'
+import {
+  decodeTreeNode,
+  encodeTreeInner,
+  encodeTreeLeaf,
+  TREE_LEAF,
+  type TreeChild,
+  type TreeEntry,
+} from '../format/tree.js'
 import { contentOf, rootOf, type SummarizedRoot } from './sequence.js'
 import { entriesFrom } from './sequenceCursor.js'
 import {
@@ -31,6 +38,7 @@ export const TREE: NamedFormat<TreeEntry, TreeChild> = {
   what: 'directory node',
   start: '',
   decode: decodeTreeNode,
+  leafEntries: TREE_LEAF,
   leaf: {
     itemsOf: (node) => ('entries' in node ? node.entries : undefined),
     end: (_start, { name }) => endOfName(name),

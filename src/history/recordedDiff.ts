@@ -72,9 +72,10 @@ async function* pairs(reader: ObjectReader, a: Directory, b: Directory): AsyncGe
     return
   }
   const entries = diffNamed(reader, TREE, rootOf(a.tree), rootOf(b.tree), sameEntry)
-  const records = diffNamed(reader, ATTRIBUTES, rootOf(a.attributes), rootOf(b.attributes), sameRecord)
+  // Times too, which change with every content: what is recorded need not be looked up then.
+  const records = diffNamed(reader, ATTRIBUTES, rootOf(a.attributes), rootOf(b.attributes), () => false)
   for await (const { name, entry, record } of sideBySide(entries, records)) {
-    if (name === ROOT_NAME) continue
+    if (name === ROOT_NAME || (!entry && isSameRecord(record))) continue
     const same = entry ? undefined : await lookup(reader, b.tree, name)
     const recorded = record ? undefined : await recordOf(reader, b.attributes, name)
     const before = entry ? entry.before : same
@@ -122,8 +123,11 @@ function nameOf({ before, after }: EntryDifference<{ readonly name: ByteName }>)
   return (before ?? after)?.name ?? ROOT_NAME
 }
 
-function sameRecord(a: AttributesEntry, b: AttributesEntry): boolean {
-  return sameButTimes(a.attributes, b.attributes) && sameContent(a.below, b.below)
+function isSameRecord(record: NameDifference['record']): boolean {
+  if (!record) return true
+  const { before, after } = record
+  const isSame = sameButTimes(before?.attributes ?? {}, after?.attributes ?? {})
+  return isSame && sameContent(before?.below ?? EMPTY_CONTENT, after?.below ?? EMPTY_CONTENT)
 }
 
 function differ(before: RecordedEntry | undefined, after: RecordedEntry | undefined): boolean {

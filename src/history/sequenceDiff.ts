@@ -3,12 +3,14 @@
  * the nodes read are those on the way to a difference.
  *
  * Two cursors walk side by side, each at an item of some level. Two children of one level with the same id are
- * passed as one. Otherwise the higher item, or both, is opened; two entries are compared. A cursor that has passed
+ * passed as one. Otherwise the higher item, or both, is opened, of two leaves only what they do not share (their totals
+ * are left unchecked then); two entries are compared. A cursor that has passed
  * the last item of a node stands before the next item of the highest level at once, so where both sequences are
  * cut at the same place, the cursors meet again as high as they can.
  */
 import type { Hash } from '../base/hash.js'
 import type { ObjectReader } from '../cas/objects.js'
+import { entriesApart } from '../format/leaves.js'
 import { loadItems, loadRootItems, type SequenceRoot } from './sequence.js'
 import type { Named, NamedChild, NamedFormat } from './sequenceNames.js'
 
@@ -41,6 +43,10 @@ export async function* diffNamed<Entry extends Named, Child extends NamedChild>(
         right.pass()
         continue
       }
+      if (opensLeft && opensRight && level === LEAF_ITEM_LEVEL) {
+        await openLeaves(reader, format, left, right)
+        continue
+      }
       await Promise.all([opensLeft && left.open(), opensRight && right.open()])
       if (opensLeft && opensRight) readAheadDifferences(reader, format, left.children, right.children)
       continue
@@ -59,6 +65,26 @@ export async function* diffNamed<Entry extends Named, Child extends NamedChild>(
       right.pass()
     }
   }
+}
+
+/** Of a leaf that is not opened. */
+const LEAF_ITEM_LEVEL = 1
+
+/** Two leaves in each other's place: only what they do not share is decoded. */
+async function openLeaves<Entry extends Named, Child extends NamedChild>(
+  reader: ObjectReader,
+  format: NamedFormat<Entry, Child>,
+  left: OpeningCursor<Entry, Child>,
+  right: OpeningCursor<Entry, Child>,
+): Promise<void> {
+  const [before, after] = [left.item?.id, right.item?.id]
+  if (before === undefined || after === undefined) return
+  const [leftBytes, rightBytes] = [await reader.get(format.kind, before), await reader.get(format.kind, after)]
+  const apart = entriesApart(format.leafEntries, leftBytes, rightBytes)
+  if (apart) {
+    left.openPart(apart.before)
+    right.openPart(apart.after)
+  } else await Promise.all([left.open(), right.open()])
 }
 
 /** Where a cursor stands: at an entry (level 0), or at a node that is not opened, in one of `level` (or at the root). */
@@ -116,6 +142,16 @@ class OpeningCursor<Entry extends Named, Child extends NamedChild> {
     else if (child) entries = await loadItems(reader, format, format.leaf, level, child)
     else entries = await loadRootItems(reader, format, format.leaf, root)
     this.#frames.push({ level, entries, children, index: 0 })
+    this.#settle()
+  }
+
+  /** From a leaf to the first of some of its entries, or past it. */
+  openPart(entries: readonly Entry[]): void {
+    if (entries.length === 0) {
+      this.pass()
+      return
+    }
+    this.#frames.push({ level: 0, entries, children: [], index: 0 })
     this.#settle()
   }
 

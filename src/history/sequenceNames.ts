@@ -6,6 +6,7 @@
 import { VarveError } from '../base/errors.js'
 import { type ByteName, nameToText } from '../base/names.js'
 import type { ObjectReader, ObjectWriter } from '../cas/objects.js'
+import type { LeafEntries } from '../format/leaves.js'
 import { indexAt, type SequenceChild, type SequenceFormat, type SequenceRoot, type SummarizedRoot } from './sequence.js'
 import { SequenceBuilder } from './sequenceBuilder.js'
 import { NodeCursor } from './sequenceCursor.js'
@@ -19,7 +20,10 @@ export interface NamedChild extends SequenceChild {
   readonly lastName: ByteName
 }
 
-export type NamedFormat<Entry extends Named, Child extends NamedChild> = SequenceFormat<Entry, Child, string>
+export interface NamedFormat<Entry extends Named, Child extends NamedChild>
+  extends SequenceFormat<Entry, Child, string> {
+  readonly leafEntries: LeafEntries<Entry>
+}
 
 const FNV_OFFSET = 0x811c9dc5
 const FNV_PRIME = 0x01000193

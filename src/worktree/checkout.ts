@@ -4,18 +4,19 @@
  * Guarantees: a file is removed or replaced only if it is what it was when the plan was made, looked at once more in the
  * moment before; directories are removed only when they are empty. Contents are written beside and renamed, so no file is
  * ever written in place: what else the file that was there is called keeps it as it is. What this is killed at leaves each
- * file old or new.
+ * file old or new, and one of them missing at most.
  */
 import type { FileStat, FileSystem } from '../base/filesystem.js'
-import { type ByteName, nameToBytes, nameToText } from '../base/names.js'
+import { type ByteName, nameToText } from '../base/names.js'
 import { throwIfCancelled } from '../base/progress.js'
 import type { ObjectReader } from '../cas/objects.js'
 import type { TreeRoot } from '../history/entries.js'
 import { diskPathOf } from './diskPath.js'
-import { exportTree, type KeptFile } from './exportTree.js'
+import { exportPart, type KeptFile } from './exportTree.js'
 import { errorCodeOf, storageError } from './faults.js'
 import type { PaceOptions } from './pace.js'
 import { isUnfinishedName } from './pathSafety.js'
+import { type PlannedEntry, plannedSteps } from './plannedSteps.js'
 
 export interface CheckoutPlan {
   readonly removals: readonly Removal[]
@@ -28,12 +29,19 @@ export interface CheckoutPlan {
   readonly conflicts: readonly ByteName[]
   /** Those in which something differs. */
   readonly directories: readonly ByteName[]
+  /** Whether they may hold what a checkout that was killed left behind. */
+  readonly mayBeUnfinished: boolean
 }
 
-export interface PlannedWrite {
-  readonly path: ByteName
+export interface PlannedWrite extends PlannedEntry {
   /** Of what it takes the place of; `undefined`: nothing is there, or it is removed first. */
   readonly stat: FileStat | undefined
+  /**
+   * Whether that is removed before its place is taken, for which it must be something that an interrupted checkout would write
+   * when it is gone on with, or back on. Else the one is renamed over the other, which takes longer: some file systems write
+   * the new one to the disk at once then.
+   */
+  readonly mayBeMissing: boolean
 }
 
 /** Of a file or symlink, or of a directory if it is empty by then. */
@@ -72,7 +80,7 @@ export async function applyCheckout(
   options: PaceOptions = {},
 ): Promise<CheckedOut> {
   const modes = new ModeSetter(fs, root)
-  removeUnfinished(fs, root, plan.directories)
+  if (plan.mayBeUnfinished) removeUnfinished(fs, root, plan.directories)
   modes.open(plan.modes)
   let removed = 0
   // Deepest first: what a directory holds goes before it.
@@ -82,15 +90,18 @@ export async function applyCheckout(
   }
   const warnings: string[] = []
   if (plan.writes.length > 0) {
-    const expected = new Map(plan.writes.map(({ path, stat }) => [path, stat]))
-    const exported = await exportTree(reader, to, fs, root, {
+    const planned = new Map(plan.writes.map((write) => [write.path, write]))
+    const steps = await plannedSteps(reader, to, fs, root, plan.writes)
+    const bytes = plan.writes.reduce((sum, { side }) => sum + side.entry.content.size, 0)
+    const part = { files: plan.writes.length, bytes, steps: () => steps }
+    const exported = await exportPart(reader, to, part, fs, root, {
       ...options,
-      paths: plan.writes.map(({ path }) => nameToBytes(path)),
       into: true,
       overwrite: true,
       times: 'now',
       linkTo: plan.linkTo,
-      isExpected: (path, now) => isUnchanged(now, expected.get(path)),
+      isExpected: (path, now) => isUnchanged(now, planned.get(path)?.stat),
+      mayBeMissing: (path) => planned.get(path)?.mayBeMissing === true,
     })
     warnings.push(...exported.warnings)
   }

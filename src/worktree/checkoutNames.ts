@@ -10,6 +10,7 @@ import { readWhole } from '../history/contentRead.js'
 import { list } from '../history/directory.js'
 import { entryAt, rootEntry, type TreeRoot } from '../history/entries.js'
 import type { RecordedSide } from '../history/recordedDiff.js'
+import { lastSegment, parentOf } from './bytePath.js'
 import { leadsWithin } from './checkout.js'
 import { diskPathOf } from './diskPath.js'
 import { clashReason, type Problem, refuseClashes, refuseUnsafe, unsafeTargetReason } from './exportChecks.js'
@@ -92,9 +93,11 @@ export class CheckoutNames {
   }
 
   #storeNamesIn(directory: ByteName): ReadonlySet<ByteName> {
-    if (!leadsWithin(this.#fs, this.#root, joinNames(directory, SOMETHING))) return NO_NAMES
     const folder = this.#fs.lstat(diskPathOf(this.#root, directory === ROOT_NAME ? '.' : directory))
-    return folder ? this.#storeFiles.namesIn(folder) : NO_NAMES
+    const names = folder ? this.#storeFiles.namesIn(folder) : NO_NAMES
+    // Asked last, since it is a look for each directory on the way, and the store's own folder is one.
+    const isReached = names.size > 0 && leadsWithin(this.#fs, this.#root, joinNames(directory, SOMETHING))
+    return isReached ? names : NO_NAMES
   }
 
   async #outOfReachReason(path: ByteName): Promise<string | undefined> {
@@ -149,12 +152,4 @@ export function isOfGit(path: ByteName): boolean {
 function* pathsOnTheWay(path: ByteName): Generator<ByteName> {
   for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) yield path.slice(0, end) as ByteName
   yield path
-}
-
-function parentOf(path: ByteName): ByteName {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/'))) as ByteName
-}
-
-function lastSegment(path: ByteName): ByteName {
-  return path.slice(path.lastIndexOf('/') + 1) as ByteName
 }

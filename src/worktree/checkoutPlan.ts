@@ -15,6 +15,7 @@ import type { ObjectWriter } from '../cas/objects.js'
 import { entryAt, rootEntry, sameEntry, type TreeRoot } from '../history/entries.js'
 import { requireRecorded } from '../history/listing.js'
 import type { RecordedChange, RecordedSide } from '../history/recordedDiff.js'
+import { parentOf } from './bytePath.js'
 import type { CheckoutPlan, ModeChange, PlannedWrite, Removal } from './checkout.js'
 import { planLinks, type TouchedFile } from './checkoutLinks.js'
 import { CheckoutNames } from './checkoutNames.js'
@@ -35,6 +36,8 @@ export interface CheckoutOptions extends PaceOptions {
   readonly links?: boolean | undefined
   /** Whether what is the same in both trees is brought back too, or found to be in the way. */
   readonly insists?: boolean | undefined
+  /** Whether what is in the way is left as it is, and all else done. */
+  readonly leaves?: boolean | undefined
   /** Whether an earlier attempt at this was interrupted. */
   readonly resumes?: boolean | undefined
   /** Whose rules for names hold. Default: those of the system this runs on. */
@@ -114,7 +117,7 @@ class Planner {
         if (change.after) await this.#planWrite(change, change.after)
         await pace.step(0, 0, at)
       }
-      if (this.#conflicts.size === 0) return await this.#finish(changes)
+      if (this.#conflicts.size === 0 || this.#options.leaves) return await this.#finish(changes)
     } catch (error) {
       throw storageError('look at', nameToText(at), error)
     }
@@ -126,7 +129,11 @@ class Planner {
     const links = hasLinks
       ? await planLinks(this.#ids, this.#to, this.#touched, (path, side) => this.#statOfUnchanged(path, side))
       : NO_LINKS
-    for (const { path, stat } of links.rewritten) this.#writes.set(path, { path, stat })
+    const sides = new Map(this.#touched.map(({ path, after }) => [path, after]))
+    for (const { path, stat } of links.rewritten) {
+      const side = sides.get(path)
+      if (side) this.#writes.set(path, { path, side, stat, mayBeMissing: false })
+    }
     if (this.#options.resumes) await this.#planUnfinished(changes)
     return {
       removals: [...this.#removals.values()],
@@ -134,9 +141,9 @@ class Planner {
       linkTo: links.linkTo,
       modes: this.#modes,
       conflicts: [],
-      directories: [
-        ...new Set(changes.map(({ path }) => path.slice(0, Math.max(0, path.lastIndexOf('/'))) as ByteName)),
-      ],
+      directories: [...new Set(changes.map(({ path }) => parentOf(path)))],
+      // Of a switch there is a note, and the next one goes on with it.
+      mayBeUnfinished: this.#options.resumes === true || this.#options.insists === true,
     }
   }
 
@@ -318,13 +325,14 @@ class Planner {
 
   /** @param stat of what it takes the place of */
   #write(path: ByteName, before: RecordedSide | undefined, after: RecordedSide, stat: FileStat | undefined): void {
-    this.#writes.set(path, { path, stat })
+    const mayBeMissing = before !== undefined && !sameEntry(before.entry, after.entry)
+    this.#writes.set(path, { path, side: after, stat, mayBeMissing })
     if (after.entry.kind === 'file') this.#touched.push({ path, before, after, stat: undefined })
   }
 
   /** Others come with what is in them. */
-  #writeIfEmpty(path: ByteName, { entry }: RecordedSide): void {
-    if (entry.content.shape === 0) this.#writes.set(path, { path, stat: undefined })
+  #writeIfEmpty(path: ByteName, side: RecordedSide): void {
+    if (side.entry.content.shape === 0) this.#writes.set(path, { path, side, stat: undefined, mayBeMissing: false })
   }
 }
 
@@ -333,7 +341,7 @@ function parentsOf(path: ByteName): ByteName[] {
   return segments.slice(1).map((_, index) => segments.slice(0, index + 1).join('/') as ByteName)
 }
 
-const NO_PLAN = { removals: [], writes: [], linkTo: [], modes: [], directories: [] }
+const NO_PLAN = { removals: [], writes: [], linkTo: [], modes: [], directories: [], mayBeUnfinished: false }
 const NO_LINKS = { rewritten: [], linkTo: [] }
 
 function isSameButLinks(before: RecordedSide | undefined, after: RecordedSide): boolean {

@@ -33,7 +33,7 @@ import { storageError } from './faults.js'
 import { WrittenLinks } from './linkGroups.js'
 import { Pace, type PaceOptions } from './pace.js'
 import { nameRulesOf } from './pathSafety.js'
-import { type Selection, select } from './selection.js'
+import { select } from './selection.js'
 import { StoreFiles } from './storeFiles.js'
 import { type TreeStep, treeSteps } from './treeSteps.js'
 import { type Origin, shownPath, TreeWriter } from './treeWriter.js'
@@ -65,6 +65,8 @@ export interface ExportIntoOptions extends ExportTreeOptions {
    * their place in any case, so that a killed export leaves none that is half written.
    */
   readonly isExpected?: ((path: ByteName, now: FileStat | undefined) => boolean) | undefined
+  /** Whether what is expected may be removed before its place is taken. Default: it is renamed over, in one step. */
+  readonly mayBeMissing?: ((path: ByteName) => boolean) | undefined
 }
 
 /** A file that is there, as it was when it was looked at. */
@@ -97,8 +99,36 @@ export async function exportTree(
   options: ExportIntoOptions = {},
 ): Promise<ExportedTree> {
   const { files, bytes, selection } = await select(reader, tree, options.paths)
+  return exportPart(
+    reader,
+    tree,
+    { files, bytes, steps: () => treeSteps(reader, tree, selection) },
+    fs,
+    folder,
+    options,
+  )
+}
+
+/** What is written of a tree. */
+export interface TreePart {
+  /** Entries that are not directories. */
+  readonly files: number
+  readonly bytes: number
+  /** As `treeSteps` gives them. Asked for twice. */
+  steps(): AsyncIterable<TreeStep> | Iterable<TreeStep>
+}
+
+/** As `exportTree`. */
+export async function exportPart(
+  reader: ObjectReader,
+  tree: TreeRoot,
+  part: TreePart,
+  fs: FileSystem,
+  folder: string | Buffer,
+  options: ExportIntoOptions,
+): Promise<ExportedTree> {
   const destination = lookAtDestination(fs, Buffer.from(folder), options.into === true)
-  const pace = new Pace('export', options, { items: files, bytes })
+  const pace = new Pace('export', options, { items: part.files, bytes: part.bytes })
   const checks = new ExportChecks(fs, {
     root: destination.root,
     holdsThings: destination.holdsThings,
@@ -106,7 +136,7 @@ export async function exportTree(
     rules: nameRulesOf(options.platform ?? process.platform, destination.foldsNames),
     storeFiles: options.storeFiles && new StoreFiles(fs, options.storeFiles),
   })
-  for await (const step of treeSteps(reader, tree, selection)) {
+  for await (const step of part.steps()) {
     checks.look(step)
     await pace.step(0, 0, step.path)
   }
@@ -115,7 +145,7 @@ export async function exportTree(
   const run = new ExportRun(reader, fs, options, pace)
   for (const { path, stat } of options.linkTo ?? []) await run.linkTo(tree, destination.root, path, stat)
   const rootIs = destination.holdsThings ? 'kept' : destination.exists ? 'empty' : 'made'
-  return run.write(tree, selection, destination.root, rootIs)
+  return run.write(part, destination.root, rootIs)
 }
 
 /** Chunks of so many steps are asked for together. */
@@ -152,6 +182,7 @@ class ExportRun {
       links: this.#links,
       random: options.random ?? systemRandomness,
       isExpected: options.isExpected,
+      mayBeMissing: options.mayBeMissing,
     })
   }
 
@@ -162,13 +193,13 @@ class ExportRun {
     this.#links.wrote(step, diskPathOf(root, path), stat)
   }
 
-  async write(tree: TreeRoot, selection: Selection, root: Buffer, rootIs: Origin): Promise<ExportedTree> {
+  async write(part: TreePart, root: Buffer, rootIs: Origin): Promise<ExportedTree> {
     this.#root = root.toString()
     let path = ROOT_NAME
     try {
       if (rootIs === 'made') makeFolders(this.#fs, root)
       this.#writer.enterRoot(root, rootIs)
-      for await (const batch of inBatches(this.#steps(tree, selection), STEPS_PER_BATCH)) {
+      for await (const batch of inBatches(this.#steps(part), STEPS_PER_BATCH)) {
         const linked = new Set(batch.filter((step) => this.#links.announce(step)))
         const chunks = this.#startReading(batch.filter((step) => !linked.has(step)))
         for (const step of batch) {
@@ -191,8 +222,8 @@ class ExportRun {
     return { files: this.#files, directories: this.#directories, bytes: this.#bytes, warnings: this.#warnings }
   }
 
-  async *#steps(tree: TreeRoot, selection: Selection): AsyncGenerator<TreeStep> {
-    for await (const step of treeSteps(this.#reader, tree, selection)) {
+  async *#steps(part: TreePart): AsyncGenerator<TreeStep> {
+    for await (const step of part.steps()) {
       const { mtimeNs: _, ...timeless } = step.attributes
       yield this.#keepsTimes ? step : { ...step, attributes: timeless }
     }

@@ -32,6 +32,7 @@ export interface TreeWriterOptions {
   readonly random: Randomness
   /** As in `ExportIntoOptions`. */
   readonly isExpected?: ((path: ByteName, now: FileStat | undefined) => boolean) | undefined
+  readonly mayBeMissing?: ((path: ByteName) => boolean) | undefined
 }
 
 interface OpenDirectory {
@@ -189,15 +190,20 @@ export class TreeWriter {
 
   /** Beside its place, if what a killed process leaves there would be taken for a file. */
   #placeForFile(step: TreeStep): Place {
-    const place = this.#placeFor(step)
-    if (place.replaces || !this.#options.isExpected) return place
-    const unfinished = unfinishedName(this.#options.random)
-    return { target: diskPathOf(this.#parent().diskPath, unfinished), place: place.place, replaces: true }
+    if (!this.#options.isExpected) return this.#placeFor(step)
+    const parent = this.#parent()
+    this.#requireStillThere(parent)
+    const [target, place] = [unfinishedName(this.#options.random), step.entry.name]
+    // What is there is looked at when it gets its place.
+    return { target: diskPathOf(parent.diskPath, target), place: diskPathOf(parent.diskPath, place), replaces: true }
   }
 
   /** Gives what is finished its place. */
   #put(path: ByteName, target: Buffer, place: Buffer): void {
-    if (this.#options.isExpected?.(path, this.#fs.lstat(place)) === false) throw appeared(path)
+    const { isExpected, mayBeMissing } = this.#options
+    const now = isExpected && this.#fs.lstat(place)
+    if (isExpected?.(path, now) === false) throw appeared(path)
+    if (now && mayBeMissing?.(path)) this.#fs.unlink(place)
     this.#fs.rename(target, place)
   }
 
