@@ -44,8 +44,8 @@ export interface OpenFile {
 }
 
 export interface FileSystem {
-  /** `undefined` when nothing is there. */
-  lstat(path: Buffer): FileStat | undefined
+  /** `undefined` when nothing is there. A path that is text may come as one: Node takes that in two thirds of the time. */
+  lstat(path: Buffer | string): FileStat | undefined
   list(path: Buffer): DirectoryEntry[]
   readlink(path: Buffer): Buffer
   /** `read`: never follows a symlink at the last segment where the platform can refuse it. `create`: fails if something is there. */

@@ -9,3 +9,12 @@ export function diskPathOf(folder: Buffer, name: string): Buffer {
   path.write(name, folder.length + 1, 'latin1')
   return path
 }
+
+const ASCII_PATTERN = /^[\x00-\x7f]*$/
+
+/** What lies in one folder: as text where that names the same, else as bytes. For many short looks. */
+export function namesBelow(folder: Buffer): (name: string) => Buffer | string {
+  const text = folder.toString()
+  const isText = folder.equals(Buffer.from(text))
+  return (name) => (isText && ASCII_PATTERN.test(name) ? `${text}/${name}` : diskPathOf(folder, name))
+}

@@ -16,7 +16,7 @@ import type { TreeEntry } from '../format/tree.js'
 import { sameEntry, type TreeRoot } from '../history/entries.js'
 import type { RecordedEntry } from '../history/listing.js'
 import { diffTrees, type TreeChange } from '../history/treeDiff.js'
-import { diskPathOf } from './diskPath.js'
+import { namesBelow } from './diskPath.js'
 import { FileReader, READ_ALL, type StoredFile } from './fileReader.js'
 import { FoundLinks } from './linkGroups.js'
 import { Pace, type PaceOptions } from './pace.js'
@@ -178,14 +178,15 @@ class ChangesRun {
       if (before) this.#changes.push({ path, kind: 'removed', before: before.entry })
       this.#open.push({ ...directory, isTracked: false, isAsInTree: false })
     }
-    const settled = this.#beside.settle(entries, (file) => this.#glance(diskPathOf(diskPath, file)))
+    const pathOf = namesBelow(diskPath)
+    const settled = this.#beside.settle(entries, (file) => this.#glance(pathOf(file)))
     this.#count += settled
     const entered = this.#open.at(-1)
     if (entered) entered.entries += settled
   }
 
   /** What cannot be looked at is looked at once more by itself, and named then. */
-  #glance(diskPath: Buffer): FileStat | undefined {
+  #glance(diskPath: Buffer | string): FileStat | undefined {
     try {
       return this.#fs.lstat(diskPath)
     } catch {

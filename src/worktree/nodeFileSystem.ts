@@ -118,7 +118,7 @@ class NodeFileSystem implements FileSystem {
     this.#random = random
   }
 
-  lstat(path: Buffer): FileStat | undefined {
+  lstat(path: Buffer | string): FileStat | undefined {
     try {
       const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
       return stats && toFileStat(stats)

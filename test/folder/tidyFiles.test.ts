@@ -262,7 +262,8 @@ describe('movePaths', () => {
 
   test('a change of case alone, where the file system sees none', async () => {
     const { folder, dir } = await committed(TRACKED)
-    const folded = (path: Buffer) => Buffer.from(join(path.toString(), '..', basename(path.toString()).toLowerCase()))
+    const folded = (path: Buffer | string) =>
+      Buffer.from(join(path.toString(), '..', basename(path.toString()).toLowerCase()))
     const lstat: FileSystem['lstat'] = (path) => nodeFileSystem.lstat(path) ?? nodeFileSystem.lstat(folded(path))
     const opened = await over(folder, Object.assign(Object.create(nodeFileSystem) as FileSystem, { lstat }))
     await opened.movePaths(['a'], 'A')

@@ -29,7 +29,7 @@ export function foldingFileSystem(below: () => string, inner: FileSystem = nodeF
     inner.rename(found(from), to)
   }
   return {
-    lstat: (path) => inner.lstat(found(path)),
+    lstat: (path) => inner.lstat(found(Buffer.from(path))),
     list: (path) => inner.list(found(path)),
     readlink: (path) => inner.readlink(found(path)),
     open: (path, how) => inner.open(found(path), how),

@@ -33,7 +33,7 @@ export function failing(
 }
 
 export function hooked(hook: Hook, inner: FileSystem = nodeFileSystem): FileSystem {
-  function before<T>(call: Call, path: Buffer, body: () => T, detail?: string): T {
+  function before<T>(call: Call, path: Buffer | string, body: () => T, detail?: string): T {
     hook(call, path.toString(), detail)
     return body()
   }
