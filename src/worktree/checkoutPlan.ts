@@ -183,7 +183,9 @@ class Planner {
     const isThere = found.is === 'entry' && isAs(found, after)
     // Whatever was done to it: only what it is linked to changes from tree to tree.
     if (!isThere && isSameButLinks(before, after) && !this.#isWanted(path, before)) return
-    if (found.is === 'blocked' && !(await this.#makesWay(found.by))) return
+    // What is in a directory asks for room; an empty one asks for itself.
+    const asksForRoom = after.entry.kind !== 'directory' || after.entry.content.shape === 0
+    if (found.is === 'blocked' && !(asksForRoom && (await this.#makesWay(found.by)))) return
     const isRoom = found.is === 'nothing' || found.is === 'blocked' || (found.is === 'entry' && this.#goes(path, found))
     if (after.entry.kind === 'directory') {
       if (isRoom) this.#writeIfEmpty(path, after)
@@ -225,9 +227,11 @@ class Planner {
   #planOverDirectory(path: ByteName, before: RecordedSide | undefined, after: RecordedSide, stat: FileStat): void {
     // What somebody keeps in the place of another repository is not looked at.
     if (after.entry.kind === 'gitlink') return
-    const left = this.#leftBelow(path)
+    const going: Removal[] = []
+    const left = this.#leftBelow(path, going)
     for (const other of left) this.#conflicts.add(other)
     if (left.length > 0) return
+    for (const removal of going) this.#remove(removal)
     this.#remove({ path, stat, isDirectory: true, counts: false })
     this.#write(path, before, after, undefined)
   }
@@ -248,8 +252,11 @@ class Planner {
     } else if (wasSame && modeAskedFor(before) !== mode) this.#conflicts.add(path)
   }
 
-  /** What would be left of a directory that has to go. */
-  #leftBelow(directory: ByteName): ByteName[] {
+  /**
+   * What would be left of a directory that has to go.
+   * @param going gets what goes with it, and stays if something is left
+   */
+  #leftBelow(directory: ByteName, going: Removal[]): ByteName[] {
     const left: ByteName[] = []
     for (const { name, type } of this.#fs.list(this.#folder.diskPath(directory))) {
       const path = joinNames(directory, name)
@@ -259,11 +266,11 @@ class Planner {
       // Others keep their work there.
       if (isStoreName(name) || isGitName(name) || this.#names.isStoreFile(path)) left.push(path)
       else if (stat && type === 'directory') {
-        const below = this.#leftBelow(path)
+        const below = this.#leftBelow(path, going)
         left.push(...below)
-        if (below.length === 0 && !goes) this.#remove({ path, stat, isDirectory: true, counts: false })
+        if (below.length === 0 && !goes) going.push({ path, stat, isDirectory: true, counts: false })
       } else if (stat && (isUnfinishedName(name) || this.#discards(path, undefined))) {
-        this.#remove({ path, stat, isDirectory: false, counts: false })
+        going.push({ path, stat, isDirectory: false, counts: false })
       } else left.push(path)
     }
     return left

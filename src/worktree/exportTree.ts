@@ -213,6 +213,7 @@ class ExportRun {
         await chunks.return(undefined)
       }
     } catch (error) {
+      this.#writer.abandon()
       throw this.#explained(error, path)
     }
     this.#pace.report()

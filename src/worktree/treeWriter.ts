@@ -41,6 +41,8 @@ interface OpenDirectory {
   readonly origin: Origin
   /** As it was when it was entered. */
   readonly stat: FileStat
+  /** That it gets in the end; `undefined`: it keeps its own. */
+  readonly mode?: number
 }
 
 export class TreeWriter {
@@ -56,23 +58,23 @@ export class TreeWriter {
   }
 
   enterRoot(diskPath: Buffer, origin: Origin): void {
-    this.#push(diskPath, ROOT_NAME, origin)
+    this.#push({ diskPath, path: ROOT_NAME, origin })
   }
 
   /** @throws {VarveError} `UNSAFE_PATH`, `NAME_CLASH`, `ALREADY_EXISTS`; otherwise errors of the file system, here and below */
-  enter({ path, entry }: TreeStep): void {
+  enter({ path, entry, attributes }: TreeStep): void {
     const parent = this.#parent()
     const diskPath = diskPathOf(parent.diskPath, entry.name)
     const isThere = parent.origin === 'kept' && this.#fs.lstat(diskPath) !== undefined
     this.#requireStillThere(parent)
     if (!isThere) this.#make(path, () => this.#fs.mkdir(diskPath))
-    this.#push(diskPath, path, isThere ? 'kept' : 'made')
+    if (isThere) this.#push({ diskPath, path, origin: 'kept' })
+    else this.#push({ diskPath, path, origin: 'made', mode: modeOf(entry, attributes, false) })
   }
 
   leave({ entry, attributes }: TreeStep): void {
     const left = this.#parent()
     this.#requireSame(left)
-    this.#open.pop()
     const { diskPath, path, origin } = left
     if (origin === 'made') {
       this.#setOwner(path, diskPath, attributes)
@@ -81,6 +83,21 @@ export class TreeWriter {
     // A folder that was empty may be open to fewer than the recorded mode says, on purpose: it keeps its mode.
     const { mtimeNs } = attributes
     if (origin !== 'kept' && mtimeNs !== undefined) this.#decorate(path, () => this.#fs.utimes(diskPath, mtimeNs))
+    this.#open.pop()
+  }
+
+  /** After an error: nobody comes back to open to others what was made to hold more. */
+  abandon(): void {
+    for (const directory of this.#open.splice(0).reverse()) {
+      const { diskPath, mode } = directory
+      try {
+        if (mode === undefined) continue
+        this.#requireSame(directory)
+        this.#fs.chmod(diskPath, mode)
+      } catch {
+        // What made us give it up is the better message.
+      }
+    }
   }
 
   writeSmallFile(step: TreeStep, bytes: Buffer): void {
@@ -157,13 +174,14 @@ export class TreeWriter {
     return parent
   }
 
-  #push(diskPath: Buffer, path: ByteName, origin: Origin): void {
+  #push(directory: Omit<OpenDirectory, 'stat'>): void {
+    const { diskPath, path } = directory
     const stat = this.#fs.lstat(diskPath)
     if (stat?.type !== 'directory') throw unsafe(path, `a ${stat?.type ?? 'gap'} is where its folder should be`)
     // Or it would be a directory of somewhere else that was seen.
     const parent = this.#open.at(-1)
     if (parent) this.#requireStillThere(parent)
-    this.#open.push({ diskPath, path, origin, stat })
+    this.#open.push({ ...directory, stat })
   }
 
   /** Where others are at work, too: the time in which a directory is written may be long. */

@@ -103,6 +103,41 @@ test('a switch that is gone on with gives their modes to the directories that it
   expect(await changesOf(folder)).toEqual([])
 })
 
+test('a switch that changes the mode of a directory is not refused where something else is in the place of the one above', async () => {
+  const { folder, dir } = await newFolder()
+  write(dir, { 'd/e/x': '1' })
+  await folder.commit({ message: 'First' })
+  await folder.switchTo('HEAD', { create: 'two' })
+  chmodSync(join(dir, 'd/e'), 0o750)
+  await folder.commit({ message: 'Second' })
+  rmSync(join(dir, 'd'), { recursive: true })
+  write(dir, { d: 'mine' })
+  await folder.switchTo('main')
+  expect(contentsOf(dir)).toEqual({ d: 'mine' })
+})
+
+test('a forced switch that fails leaves no directory closed that it made of what is the same in both commits', async () => {
+  let left = Number.POSITIVE_INFINITY
+  const { folder, dir } = await newFolder(
+    hooked((call, path, how) => {
+      const isWrite = call === 'open' && how === 'create' && !path.includes('/.varve/')
+      if (isWrite && left-- === 0) throw systemError('EIO')
+    }),
+  )
+  write(dir, { f: '1', 'd/e/x': '1' })
+  await folder.commit({ message: 'First' })
+  await folder.switchTo('HEAD', { create: 'two' })
+  write(dir, { f: '2' })
+  await folder.commit({ message: 'Second' })
+  rmSync(join(dir, 'd'), { recursive: true })
+  left = 0
+  await expect(folder.switchTo('main', { force: true })).rejects.toMatchObject({ code: 'STORAGE_IO' })
+  left = Number.POSITIVE_INFINITY
+  await folder.abortSwitch()
+  expect(['d', 'd/e'].map((path) => lstatSync(join(dir, path)).mode & 0o777)).toEqual([0o755, 0o755])
+  expect(await changesOf(folder)).toEqual(['removed d/e/x'])
+})
+
 /** A file system whose first read of a big file waits until something else is done. */
 function waitingFor(elsewhere: () => Promise<void>): FileSystem {
   let done: Promise<void> | undefined

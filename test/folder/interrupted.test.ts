@@ -9,7 +9,7 @@ import { MIB } from '../../src/base/units.js'
 import { WorkingFolder } from '../../src/index.js'
 import { describeFolder } from '../support/oddFolder.js'
 import { changesOf, contentsOf, empty, newFolder, write } from '../support/workFolders.js'
-import { type Call, hooked } from '../worktree/faultyFileSystem.js'
+import { type Call, hooked, systemError } from '../worktree/faultyFileSystem.js'
 
 /** Calls that change something. */
 const CHANGES: ReadonlySet<Call> = new Set<Call>([
@@ -174,4 +174,49 @@ test('what somebody changes while a switch is at work is noticed, and stays', as
   await folder.switchTo('two')
   expect(contentsOf(dir)).toEqual({ ...two, c: 'mine' })
   expect(await changesOf(folder)).toEqual(['added c'])
+})
+
+test('going back never refuses, and what somebody has in the way stays', async () => {
+  let left = Number.POSITIVE_INFINITY
+  const { folder, dir } = await newFolder(
+    hooked((call, path) => {
+      if (call === 'rename' && !path.includes('/.varve/') && left-- === 0) throw systemError('EIO')
+    }),
+  )
+  write(dir, { a: '1', edited: '1', file: '1', gone: '1', 'was/a folder': '1', z: '1' })
+  await folder.commit({ message: 'One' })
+  await folder.switchTo('HEAD', { create: 'two' })
+  empty(dir)
+  write(dir, { a: '2', edited: '2', 'file/in it': '2', 'new/x': '2', was: '2', z: '2' })
+  await folder.commit({ message: 'Two' })
+  const two = contentsOf(dir)
+  // In the place of a directory that only the commit has that is left.
+  rmSync(join(dir, 'new'), { recursive: true })
+  write(dir, { new: 'mine' })
+  left = 2
+  await expect(folder.switchTo('main')).rejects.toMatchObject({ code: 'STORAGE_IO' })
+  left = Number.POSITIVE_INFINITY
+  const between = contentsOf(dir)
+  expect(between).not.toEqual({ ...two, new: 'mine' })
+  expect(between).toMatchObject({ a: '1', z: '2' })
+
+  write(dir, { edited: 'mine', gone: 'mine', 'file/mine': 'mine' })
+  rmSync(join(dir, 'was'), { recursive: true, force: true })
+  write(dir, { 'was/mine/x': 'mine' })
+  mkdirSync(join(dir, 'was/empty'))
+  await expect(folder.continueSwitch()).rejects.toMatchObject({ code: 'UNCOMMITTED_CHANGES' })
+  await folder.abortSwitch()
+  const { new: _, was: __, 'new/x': ___, ...others } = two
+  expect(contentsOf(dir)).toEqual({
+    ...others,
+    edited: 'mine',
+    'file/mine': 'mine',
+    gone: 'mine',
+    new: 'mine',
+    'was/empty': '/',
+    'was/mine/x': 'mine',
+  })
+  expect((await folder.status()).interrupted).toBeUndefined()
+  expect(folder.head.branch).toBe('two')
+  await expect(folder.abortSwitch()).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
 })

@@ -2,7 +2,7 @@
  * Random sequences of what people do in a working folder, in a model and in Git side by side: the same after each step. A
  * sequence that fails is played again by its seed: docs/TESTING.md.
  */
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { VOLUMES } from '../support/groups.js'
 import { tempFolder } from '../support/tempFolder.js'
 import { runSequence } from './model/folderRun.js'
@@ -17,12 +17,15 @@ const CAN_RUN = process.platform !== 'win32'
 
 describe.skipIf(!CAN_RUN)(`working folders, seed ${SEED}`, () => {
   for (let sequence = 1; sequence <= SEQUENCES; sequence++) {
-    test(
-      `sequence ${sequence} of ${STEPS} steps: as the model${HAS_GIT ? ' and Git' : ''} after each`,
-      {
-        timeout: 120_000,
-      },
-      () => runSequence({ seed: SEED, sequence, steps: STEPS, folder: tempFolder() }),
-    )
+    test(`sequence ${sequence} of ${STEPS} steps: as the model${HAS_GIT ? ' and Git' : ''} after each`, {
+      timeout: 120_000,
+    }, async () => {
+      await runSequence({ seed: SEED, sequence, steps: STEPS, folder: tempFolder() })
+    })
   }
+
+  test('the same steps each time', { timeout: 120_000 }, async () => {
+    const play = () => runSequence({ seed: SEED, sequence: 0, steps: STEPS, folder: tempFolder() })
+    expect(await play()).toEqual(await play())
+  })
 })

@@ -3,6 +3,8 @@ import { type Taken, takenFrom } from './ignoring.js'
 import { type Difference, differences, EMPTY, isAlike, isDirectory, type Node, type Path, type Tree } from './trees.js'
 
 export interface Remembered {
+  /** How many were made before it. */
+  readonly number: number
   readonly tree: Tree
   /** In the store. */
   readonly id: string
@@ -33,7 +35,8 @@ export class FolderModel {
     this.disk = disk
   }
 
-  commit(made: Remembered): void {
+  commit(tree: Tree, id: string, gitId: string): void {
+    const made = { number: this.commits.length, tree, id, gitId }
     this.commits.push(made)
     this.moveTo(this.branch, made)
   }

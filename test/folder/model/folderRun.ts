@@ -4,10 +4,9 @@
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Change, isVarveError, WorkingFolder } from '../../../src/index.js'
+import { type Change, WorkingFolder } from '../../../src/index.js'
 import { Chance } from '../../crash/support/chance.js'
 import { VOLUMES } from '../../support/groups.js'
-import { type Call, hooked, systemError } from '../../worktree/faultyFileSystem.js'
 import { agree, agreeTrees, bytesOf, refused, sideBySide, textOf } from './agreement.js'
 import type { Edit } from './edits.js'
 import { changesBetween, FolderModel, type Remembered, type ToldChange } from './folderModel.js'
@@ -15,7 +14,8 @@ import { GitSide } from './gitSide.js'
 import { HAS_GIT } from './gitTwin.js'
 import { takenFrom } from './ignoring.js'
 import { picked, restored, switched } from './moves.js'
-import { describeVerb, type Goal, Steps, type Verb } from './steps.js'
+import { type BrokenSwitch, describeVerb, type Goal, Steps, type Verb } from './steps.js'
+import { TestDisk } from './testDisk.js'
 import { isAlike, isDirectory, type Path, readTree, sameNode, type Tree } from './trees.js'
 
 const SHOWN_STEPS = 20
@@ -23,8 +23,8 @@ const SHOWN_STEPS = 20
 const GIT_VERBS: ReadonlySet<string | undefined> = new Set(['commit', 'switch', 'broken switch', 'restore'])
 const GIT_STATUS_EVERY = 4
 const FOLDER_STATE = '.varve'
-/** What an interrupted switch may fail at. */
-const CHANGING: ReadonlySet<Call> = new Set(['rename', 'unlink', 'rmdir', 'mkdir', 'symlink', 'chmod', 'file.write'])
+/** Of clocks of file systems. */
+const TICKS_MS = [0, 10, 40]
 
 export interface SequenceOptions {
   readonly seed: string
@@ -34,12 +34,16 @@ export interface SequenceOptions {
   readonly folder: string
 }
 
-/** @throws {Error} that tells the seed, the last steps, and what does not agree */
-export async function runSequence({ seed, sequence, steps, folder }: SequenceOptions): Promise<void> {
+/**
+ * @returns what was done in each step
+ * @throws {Error} that tells the seed, the last steps, and what does not agree
+ */
+export async function runSequence({ seed, sequence, steps, folder }: SequenceOptions): Promise<readonly string[]> {
   const run = await FolderRun.begin(folder, new Chance(seed, 'folder', sequence))
   try {
     for (let step = 0; step < steps; step++) await run.step()
     await run.verify()
+    return run.log
   } catch (error) {
     const { code, message } = error as Error & { readonly code?: string }
     const about = `sequence ${sequence} of seed ${seed}, at step ${run.log.length}`
@@ -58,34 +62,34 @@ class FolderRun {
   readonly #model: FolderModel
   readonly #steps: Steps
   readonly #git: GitSide | undefined
-  readonly #faults: Faults
+  readonly #disk: TestDisk
   #folder: WorkingFolder
 
   private constructor(
     folder: WorkingFolder,
-    faults: Faults,
+    disk: TestDisk,
     model: FolderModel,
     git: GitSide | undefined,
     chance: Chance,
   ) {
     this.#folder = folder
     this.#dir = folder.path
-    this.#faults = faults
+    this.#disk = disk
     this.#model = model
     this.#git = git
     this.#steps = new Steps(chance, model)
   }
 
   static async begin(base: string, chance: Chance): Promise<FolderRun> {
-    const faults = new Faults()
-    const folder = await WorkingFolder.init(join(base, 'work'), { fileSystem: faults.fileSystem })
+    const disk = new TestDisk(chance.pick(TICKS_MS))
+    const folder = await WorkingFolder.init(join(base, 'work'), { fileSystem: disk.fileSystem })
     for (let number = 1; number < VOLUMES; number++) {
       await folder.repository.extendVolumeGroup(join(base, `pv${number}.varve`))
     }
     if (VOLUMES > 1) await folder.repository.changeVolumeGroup({ type: 'striped' })
     const model = new FolderModel()
     const git = HAS_GIT ? await GitSide.begin(base, model) : undefined
-    return new FolderRun(folder, faults, model, git, chance)
+    return new FolderRun(folder, disk, model, git, chance)
   }
 
   async close(): Promise<void> {
@@ -146,7 +150,7 @@ class FolderRun {
         return this.#restore(verb.paths, verb.from)
       case 'reopen':
         await this.#folder.close()
-        this.#folder = await WorkingFolder.open(this.#dir, { fileSystem: this.#faults.fileSystem })
+        this.#folder = await WorkingFolder.open(this.#dir, { fileSystem: this.#disk.fileSystem })
         return
       case 'look back':
         return this.#lookBack(verb.commit, verb.other)
@@ -167,17 +171,23 @@ class FolderRun {
     if (!made) return
     agree('the parents of a commit', made.parents, head ? [head.id] : [])
     const gitId = (await this.#git?.commit(paths, tree)) ?? ''
-    this.#model.commit({ tree, id: made.id, gitId })
+    this.#model.commit(tree, made.id, gitId)
   }
 
   async #switch(to: Goal, force: boolean): Promise<void> {
+    await this.#bringTo(to, force, () => this.#switchFolder(to, force))
+  }
+
+  /** @returns whether it is done, and not refused */
+  async #bringTo(to: Goal, force: boolean, bring: () => Promise<unknown>): Promise<boolean> {
     const { conflicts, disk } = switched(this.#model.disk, this.#model.here, to.commit.tree, force)
-    if (conflicts.length === 0) await this.#switchFolder(to, force)
+    if (conflicts.length === 0) await bring()
     else {
-      const { details } = await refused('UNCOMMITTED_CHANGES', () => this.#switchFolder(to, force))
+      const { details } = await refused('UNCOMMITTED_CHANGES', bring)
       agree('what is in the way', details.paths, conflicts.map(textOf))
     }
     await this.#follow(to, force, disk, conflicts)
+    return conflicts.length === 0
   }
 
   /** Git and the model do what was done in the folder. */
@@ -193,39 +203,44 @@ class FolderRun {
     return this.#folder.switchTo(rev, { create: isNew ? branch : undefined, detach: branch === undefined, force })
   }
 
-  async #breakSwitch({ to, failAt, goesOn }: Verb & { do: 'broken switch' }): Promise<void> {
+  async #breakSwitch({ to, force, failAt, goesOn }: BrokenSwitch): Promise<void> {
     const { disk, here } = this.#model
     const there = to.commit.tree
-    const expected = switched(disk, here, there, false)
-    if (expected.conflicts.length > 0) return this.#switch(to, false)
-    if (!(await this.#faults.fail(failAt, () => this.#switchFolder(to, false)))) {
+    const expected = switched(disk, here, there, force)
+    if (expected.conflicts.length > 0) return this.#switch(to, force)
+    const failed = await this.#disk.fail(failAt, () => this.#switchFolder(to, force))
+    if (failed === undefined) {
       this.#note(' (it did not)')
-      return this.#follow(to, false, expected.disk)
+      return this.#follow(to, force, expected.disk)
     }
-    const mixture = readTree(this.#dir, FOLDER_STATE)
-    const isKnown = (path: Path): boolean => {
-      const found = mixture.get(path)
-      return isDirectory(found) || [disk, expected.disk].some((tree) => isAlike(tree.get(path), found))
-    }
-    const unknown = [...mixture.keys()].filter((path) => !isKnown(path))
-    if (unknown.length > 0) {
-      throw new Error(`interrupted:\n${sideBySide(unknown, { found: mixture, before: disk, after: expected.disk })}`)
-    }
+    this.#note(` (${failed})`)
     agree('the interrupted switch', (await this.#folder.status()).interrupted?.to, to.commit.id)
-    if (!goesOn) {
-      const back = switched(mixture, there, here, false)
-      if (back.conflicts.length === 0) {
-        await this.#folder.abortSwitch()
-        this.#model.disk = back.disk
-        this.#git?.follow(disk)
-        return
-      }
-      // What somebody has in the place of what was only in the commit that was left is in the way of that on the way back.
-      const { details } = await refused('UNCOMMITTED_CHANGES', () => this.#folder.abortSwitch())
-      agree('what is in the way back', details.paths, back.conflicts.map(textOf))
+    this.#standBetween(disk, expected.disk)
+    const meanwhile = this.#steps.meanwhile()
+    if (meanwhile) {
+      this.#note(`; meanwhile ${meanwhile.text}`)
+      this.#edit(meanwhile)
+    } else {
+      const resumed = switched(this.#model.disk, here, there, force)
+      agree('what is in the way of going on', resumed.conflicts.map(textOf), [])
+      agreeTrees('what going on leads to', resumed.disk, expected.disk)
     }
-    await this.#folder.continueSwitch()
-    await this.#follow(to, false, expected.disk)
+    if (goesOn && (await this.#bringTo(to, force, () => this.#folder.continueSwitch({ force })))) return
+    const between = this.#model.disk
+    await this.#folder.abortSwitch()
+    this.#model.disk = switched(between, there, here, false, true).disk
+    this.#git?.follow(between)
+  }
+
+  /** What an interrupted switch leaves is at each path as before it, or as behind it. */
+  #standBetween(before: Tree, after: Tree): void {
+    const found = readTree(this.#dir, FOLDER_STATE)
+    const isKnown = (path: Path): boolean =>
+      isDirectory(found.get(path)) || [before, after].some((tree) => isAlike(tree.get(path), found.get(path)))
+    const unknown = [...found.keys()].filter((path) => !isKnown(path))
+    if (unknown.length > 0) throw new Error(`interrupted:\n${sideBySide(unknown, { found, before, after })}`)
+    this.#model.disk = found
+    this.#git?.follow(before)
   }
 
   async #restore(paths: readonly Path[], from: Remembered | undefined): Promise<void> {
@@ -274,29 +289,6 @@ class FolderRun {
     agree('status', told.changes.map(lineOf), listed(changesBetween(here, taken.tree)))
     const files = [...taken.tree.values()].filter((node) => !isDirectory(node)).length
     agree('the number of files, and of what is ignored', [told.files, told.ignored], [files, taken.ignored])
-  }
-}
-
-/** Lets one call fail that changes something in a working folder. */
-class Faults {
-  readonly fileSystem = hooked((call, path, how) => {
-    const isChange = CHANGING.has(call) || (call === 'open' && how === 'create')
-    if (isChange && !path.includes(`/${FOLDER_STATE}/`) && this.#callsLeft-- === 0) throw systemError('EIO')
-  })
-  #callsLeft = Number.POSITIVE_INFINITY
-
-  /** @returns whether it failed; there may be fewer calls */
-  async fail(at: number, body: () => Promise<unknown>): Promise<boolean> {
-    this.#callsLeft = at
-    try {
-      await body()
-      return false
-    } catch (error) {
-      if (isVarveError(error) && error.code === 'STORAGE_IO') return true
-      throw error
-    } finally {
-      this.#callsLeft = Number.POSITIVE_INFINITY
-    }
   }
 }
 

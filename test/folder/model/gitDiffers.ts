@@ -1,5 +1,16 @@
 /** Where Git goes another way than a working folder does, and why. What is not told here is to be the same. */
-import { blockerOf, isAlike, isAtOrBelow, isDirectory, leavesOf, type Path, sameNode, type Tree } from './trees.js'
+import {
+  blockerOf,
+  isAlike,
+  isAtOrBelow,
+  isDirectory,
+  leavesOf,
+  type Path,
+  parentsOf,
+  pathsBelow,
+  sameNode,
+  type Tree,
+} from './trees.js'
 
 export interface Situation {
   readonly disk: Tree
@@ -21,7 +32,11 @@ export function mayBeRefusedByGitAlone({ disk, from, to }: Situation, path: Path
 /** Whether it may be refused here alone. */
 export function mayBeDoneByGitAlone(situation: Situation, path: Path): boolean {
   const { disk, to } = situation
-  return hasEmptiness(to, path) || hasEmptiness(disk, path) || isAboutModes(situation, path)
+  // It may be in the way of something above or below that has another mode, and nothing else.
+  const above = parentsOf(path).filter((parent) => to.has(parent) && !isDirectory(to.get(parent)))
+  const below = isDirectory(to.get(path)) ? pathsBelow(to, path) : []
+  const isForModes = [...above, path, ...below].some((at) => isAboutModes(situation, at))
+  return hasEmptiness(to, path) || hasEmptiness(disk, path) || isForModes
 }
 
 /** Whether it may be something else in Git after a switch that is done in both. */

@@ -31,11 +31,11 @@ export interface Moved {
  * A switch changes what differs between two trees, in content or mode. What is as neither of them has it, and in the way,
  * would be lost; with `force` it is given up, and so is all else that the second tree has otherwise.
  */
-export function switched(disk: Tree, from: Tree, to: Tree, force: boolean): Moved {
+export function switched(disk: Tree, from: Tree, to: Tree, force: boolean, leaves = false): Moved {
   const paths = new Set([...from.keys(), ...to.keys()])
   const changed = [...paths].filter((path) => !isAlike(from.get(path), to.get(path)) || isEmptied(path, from, to))
   const otherwise = force ? [...to].flatMap(([path, node]) => (isAlike(disk.get(path), node) ? [] : [path])) : []
-  return move(disk, from, to, new Set([...changed, ...otherwise]), { mayGo: () => force, insists: force })
+  return move(disk, from, to, new Set([...changed, ...otherwise]), { mayGo: () => force, insists: force, leaves })
 }
 
 export type Restored = Moved | 'nowhere'
@@ -55,6 +55,7 @@ export function restored(disk: Tree, here: Tree, from: Tree, named: readonly Pat
   return move(disk, here, from, new Set(wanted), {
     mayGo: (path) => named.includes(path) || isTracked(path),
     insists: true,
+    leaves: false,
   })
 }
 
@@ -67,26 +68,34 @@ interface Permissions {
   mayGo(path: Path): boolean
   /** Whether directories are brought back that are the same in both trees. */
   readonly insists: boolean
+  /** Whether what is in the way is left as it is. */
+  readonly leaves: boolean
 }
 
-function move(disk: Tree, from: Tree, to: Tree, paths: ReadonlySet<Path>, { mayGo, insists }: Permissions): Moved {
+function move(
+  disk: Tree,
+  from: Tree,
+  to: Tree,
+  paths: ReadonlySet<Path>,
+  { mayGo, insists, leaves }: Permissions,
+): Moved {
   const conflicts = new Set<Path>()
   const going = new Set<Path>()
   const written = new Set<Path>()
   const modes = new Map<Path, number>()
-  const goes = (path: Path): void => {
-    if (going.has(path) || isAlike(disk.get(path), from.get(path)) || mayGo(path)) going.add(path)
+  const goes = (path: Path): boolean => {
+    const isGoing = going.has(path) || isAlike(disk.get(path), from.get(path)) || mayGo(path)
+    if (isGoing) going.add(path)
     else conflicts.add(path)
+    return isGoing
   }
   for (const path of [...paths].sort()) {
     const [found, before, after] = [disk.get(path), from.get(path), to.get(path)]
     const blocker = blockerOf(disk, path)
     if (blocker !== undefined) {
       // It need not go for the sake of what is not there any more.
-      if (after && (!isDirectory(after) || !hasBelow(to, path))) {
-        goes(blocker)
-        written.add(path)
-      }
+      const asksForRoom = after && (!isDirectory(after) || !hasBelow(to, path))
+      if (asksForRoom && goes(blocker)) written.add(path)
     } else if (!found) {
       if (after && (!isDirectory(after) || !hasBelow(to, path))) written.add(path)
     } else if (!after) {
@@ -95,25 +104,14 @@ function move(disk: Tree, from: Tree, to: Tree, paths: ReadonlySet<Path>, { mayG
       else if (!mayGo(path)) conflicts.add(path)
     } else if (isDirectory(found) && isDirectory(after)) setMode(path)
     else if (isDirectory(found)) {
-      for (const below of pathsBelow(disk, path)) {
-        if (isDirectory(disk.get(below))) continue
-        // What the first tree has there is looked at by itself.
-        if (from.has(below) && !isDirectory(from.get(below))) goes(below)
-        else if (mayGo(below)) going.add(below)
-        else conflicts.add(below)
-      }
-      written.add(path)
+      const files = pathsBelow(disk, path).filter((below) => !isDirectory(disk.get(below)))
+      if (files.map(goes).every((isGoing) => isGoing)) written.add(path)
     } else if (isDirectory(after)) {
-      if (before && !isDirectory(before)) goes(path)
       // A directory that somebody made something else of stays that.
-      else if (!hasBelow(to, path) && (!before || insists)) goes(path)
-      else continue
-      if (!hasBelow(to, path)) written.add(path)
+      const asksForRoom = (before && !isDirectory(before)) || (!hasBelow(to, path) && (!before || insists))
+      if (asksForRoom && goes(path) && !hasBelow(to, path)) written.add(path)
     } else if (sameNode(found, after)) setMode(path)
-    else {
-      goes(path)
-      written.add(path)
-    }
+    else if (goes(path)) written.add(path)
   }
 
   /** Content is as the second tree has it. */
@@ -127,7 +125,7 @@ function move(disk: Tree, from: Tree, to: Tree, paths: ReadonlySet<Path>, { mayG
     else if (wasSame && modeOf(before) !== mode) conflicts.add(path)
   }
 
-  if (conflicts.size > 0) return { conflicts: [...conflicts].sort(), disk }
+  if (conflicts.size > 0 && !leaves) return { conflicts: [...conflicts].sort(), disk }
   const after = new Map(disk)
   for (const path of going) after.delete(path)
   for (const path of [...paths].sort().reverse()) {

@@ -3,23 +3,26 @@ import { type Chance, noise } from '../../crash/support/chance.js'
 import { append, type Edit, makeDirectory, overwrite, remove, rename, replace, setMode, touch, write } from './edits.js'
 import type { FolderModel, Remembered } from './folderModel.js'
 import { IGNORE_FILE } from './ignoring.js'
-import { blockerOf, isDirectory, type Node, type Path, type Tree } from './trees.js'
-
-/**
- * Switches that fail in the middle. Where one fails depends on what had to be read again, and so on the clock: a seed does not
- * play the same steps twice with them, so they come only when asked for. (interrupted.test.ts breaks switches at every call.)
- */
-const BREAKS_SWITCHES = process.env.VARVE_TEST_BREAKS === '1'
+import { blockerOf, differences, isDirectory, type Node, type Path, type Tree } from './trees.js'
 
 export type Verb =
   | { readonly do: 'status' }
   | { readonly do: 'commit'; readonly paths?: readonly Path[] }
   | { readonly do: 'switch'; readonly to: Goal; readonly force: boolean }
-  /** @param failAt Which call that changes the folder fails. */
-  | { readonly do: 'broken switch'; readonly to: Goal; readonly failAt: number; readonly goesOn: boolean }
+  | BrokenSwitch
   | { readonly do: 'restore'; readonly paths: readonly Path[]; readonly from?: Remembered }
   | { readonly do: 'reopen' }
   | { readonly do: 'look back'; readonly commit: Remembered; readonly other: Remembered }
+
+export interface BrokenSwitch {
+  readonly do: 'broken switch'
+  readonly to: Goal
+  readonly force: boolean
+  /** Which call that changes the folder fails. */
+  readonly failAt: number
+  /** Or back. */
+  readonly goesOn: boolean
+}
 
 export interface Goal {
   /** `undefined`: detached. */
@@ -63,6 +66,7 @@ const FOLDER_MODES = [0o755, 0o711, 0o750]
 const ENTRIES_AT_MOST = 18
 const LARGE_BYTES = 120_000
 const OLD_SECONDS = 1_000_000_000
+const GOALS_LOOKED_AT = 3
 
 type Weighted<T> = readonly (readonly [number, T])[]
 
@@ -96,6 +100,11 @@ export class Steps {
     return overwrite(path, bytes, Buffer.from([(bytes[0] ?? 0) ^ this.chance.between(1, 3)]), this.#happens(0.2))
   }
 
+  /** While a switch is interrupted. */
+  meanwhile(): Edit | undefined {
+    return this.#happens(0.4) ? this.#edit() : undefined
+  }
+
   #rarely(): Verb | undefined {
     if (this.model.commits.length === 0) return this.#happens(0.4) ? { do: 'commit' } : undefined
     return this.#happens(0.1) ? { do: 'status' } : undefined
@@ -104,10 +113,10 @@ export class Steps {
   #verb(): Verb {
     const verbs: Weighted<() => Verb> = [
       [22, () => ({ do: 'commit' })],
-      [9, () => ({ do: 'commit', paths: this.#somePaths(this.model.taken.tree, this.model.here) })],
+      [12, () => ({ do: 'commit', paths: this.#somePaths(this.model.taken.tree, this.model.here) })],
       [28, () => ({ do: 'switch', to: this.#goal(), force: false })],
       [7, () => ({ do: 'switch', to: this.#goal(), force: true })],
-      [BREAKS_SWITCHES ? 7 : 0, () => this.#brokenSwitch()],
+      [10, () => this.#brokenSwitch()],
       [16, () => this.#restore()],
       [4, () => ({ do: 'reopen' })],
       [4, () => ({ do: 'status' })],
@@ -116,13 +125,17 @@ export class Steps {
     return this.#pick(verbs)()
   }
 
+  /** To where something is to be done. */
   #brokenSwitch(): Verb {
-    return { do: 'broken switch', to: this.#goal(), failAt: this.chance.below(12), goesOn: this.#happens(0.5) }
+    const goals = Array.from({ length: GOALS_LOOKED_AT }, () => this.#goal())
+    const to = goals.find(({ commit }) => differences(this.model.here, commit.tree).length > 0) ?? this.#goal()
+    const [force, goesOn] = [this.#happens(0.4), this.#happens(0.5)]
+    return { do: 'broken switch', to, force, failAt: this.chance.below(this.chance.pick([3, 8, 16])), goesOn }
   }
 
   #restore(): Verb {
     const from = this.#happens(0.6) ? this.#commit() : undefined
-    const paths = this.#somePaths(from?.tree ?? this.model.here, this.model.here)
+    const paths = this.#somePaths(this.model.disk, from?.tree ?? this.model.here, this.model.here)
     return { do: 'restore', paths, ...(from ? { from } : {}) }
   }
 
@@ -143,11 +156,15 @@ export class Steps {
     return this.chance.pick(this.#happens(0.7) ? commits.slice(-6) : commits)
   }
 
-  #somePaths(...trees: readonly Tree[]): Path[] {
-    const known = [...new Set(trees.flatMap((tree) => [...tree.keys()]))].sort()
+  /** Most of them where the first two of these trees differ. */
+  #somePaths(a: Tree, b: Tree, ...others: readonly Tree[]): Path[] {
+    const known = [...new Set([a, b, ...others].flatMap((tree) => [...tree.keys()]))].sort()
+    const differing = differences(a, b).map(({ path }) => path)
     const choose = (): Path => {
-      if (known.length === 0 || this.#happens(0.05)) return this.#anyPath()
-      return this.#happens(0.04) ? '' : this.chance.pick(known)
+      if (this.#happens(0.05)) return this.#anyPath()
+      if (this.#happens(0.04)) return ''
+      const paths = differing.length > 0 && this.#happens(0.6) ? differing : known
+      return paths.length === 0 ? this.#anyPath() : this.chance.pick(paths)
     }
     return Array.from({ length: this.chance.between(1, 2) }, choose)
   }
@@ -172,7 +189,7 @@ export class Steps {
       [2, () => this.#on(isDirectory, (path) => setMode(path, this.chance.pick(FOLDER_MODES)))],
       [5, () => this.#onFile((path) => touch(path, OLD_SECONDS + this.chance.below(2)))],
       [5, () => this.#symlink()],
-      [4, () => this.#changeSort()],
+      [6, () => this.#changeSort()],
       [5, () => this.#makeDirectory()],
       [4, () => this.#ignoreFile()],
       [16, () => this.#asElsewhere()],
@@ -336,23 +353,21 @@ export class Steps {
 
 export function describeVerb(verb: Verb): string {
   const shown = (value: unknown): string => JSON.stringify(value)
-  const idOf = (commit: Remembered): string => commit.id.slice(0, SHOWN_ID)
+  const numberOf = ({ number }: Remembered): string => `commit ${number}`
   const nameOf = ({ branch, isNew, commit }: Goal): string =>
-    `${branch === undefined ? 'no branch' : `${isNew ? 'new ' : ''}${branch}`} (${idOf(commit)})`
+    `${branch === undefined ? 'no branch' : `${isNew ? 'new ' : ''}${branch}`} (${numberOf(commit)})`
   switch (verb.do) {
     case 'commit':
       return verb.paths ? `commit ${shown(verb.paths)}` : 'commit'
     case 'switch':
       return `switch ${verb.force ? '--force ' : ''}to ${nameOf(verb.to)}`
     case 'broken switch':
-      return `switch to ${nameOf(verb.to)}, call ${verb.failAt} fails; go ${verb.goesOn ? 'on' : 'back'}`
+      return `switch ${verb.force ? '--force ' : ''}to ${nameOf(verb.to)}, call ${verb.failAt} fails, go ${verb.goesOn ? 'on' : 'back'}`
     case 'restore':
-      return `restore ${shown(verb.paths)}${verb.from ? ` from ${idOf(verb.from)}` : ''}`
+      return `restore ${shown(verb.paths)}${verb.from ? ` from ${numberOf(verb.from)}` : ''}`
     case 'look back':
-      return `look back at ${idOf(verb.commit)} and ${idOf(verb.other)}`
+      return `look back at ${numberOf(verb.commit)} and ${numberOf(verb.other)}`
     default:
       return verb.do
   }
 }
-
-const SHOWN_ID = 8

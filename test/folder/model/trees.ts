@@ -136,7 +136,7 @@ export function diskPath(root: string, path: Path): Buffer {
 export function readTree(root: string, own: string): Map<Path, Node> {
   const found = new Map<Path, Node>()
   const visit = (directory: Path): void => {
-    for (const name of readdirSync(diskPath(root, directory), 'latin1')) {
+    for (const name of readdirSync(diskPath(root, directory), 'latin1').sort()) {
       const path = directory === '' ? name : `${directory}/${name}`
       if (path === own) continue
       const where = diskPath(root, path)
