@@ -103,7 +103,7 @@ module.exports = {
     },
     onlyIn(
       'only-volume-speaks-sql',
-      ['src/volume/'],
+      ['src/volume/', 'cli/build/bundledDriver'],
       ['better-sqlite3'],
       'A PV may one day not be SQLite; then only volume/ changes.',
     ),

@@ -17,6 +17,8 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Commands that tests build lie in folders of the moment: not each may leave its compiled self behind.
+    env: { NODE_DISABLE_COMPILE_CACHE: '1' },
     projects: [
       { extends: true, test: { name: 'one-pv', include: ['test/**/*.test.ts'], env: { VARVE_TEST_PVS: '1' } } },
       { extends: true, test: { name: 'three-pv', include: STORE_SUITES, env: { VARVE_TEST_PVS: '3' } } },

@@ -4,7 +4,6 @@
  * Contents are read when they are asked for, the first bytes first: of a binary file no more is read than tells it, of
  * a file that is too long nothing.
  */
-import { open, readlink } from 'node:fs/promises'
 import type { Change, EntrySummary, Snapshot, TextDiff } from '../src/index.js'
 import type { Context } from './context.js'
 
@@ -55,6 +54,8 @@ async function readDisk(
   entry: EntrySummary | undefined,
   length: number | undefined,
 ): Promise<Uint8Array> {
+  // Loaded only here: the verbs that count changes read none.
+  const { open, readlink } = await import('node:fs/promises')
   if (entry?.kind === 'symlink') return readlink(path, { encoding: 'buffer' })
   const file = await open(path, 'r')
   try {

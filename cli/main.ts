@@ -2,6 +2,7 @@
  * Where the `varve` command starts. Answers `--version` by itself and loads the rest only when it is needed: the
  * program loads the one verb that was asked for, the verb loads the library when it opens a store.
  */
+import { keepCompiled } from './compileCache.js'
 import { readVersion } from './version.js'
 
 const argv = process.argv.slice(2)
@@ -9,6 +10,7 @@ const argv = process.argv.slice(2)
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`varve ${readVersion()}\n`)
 } else {
+  keepCompiled()
   import('./start.js').then(({ start }) => start(argv)).catch(failToStart)
 }
 

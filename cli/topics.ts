@@ -42,7 +42,8 @@ const ENVIRONMENT = `
   VARVE_AUTHOR   who commits, where --author is not given; without both the store's config author, else user@host
   VARVE_PAGER    the pager of long texts at a terminal, else PAGER, else less, as LESS=FRX; empty or cat: none
   NO_COLOR       no colours; FORCE_COLOR has them though the output is no terminal
-  VARVE_DEBUG    shows where an error came from`
+  VARVE_DEBUG    shows where an error came from
+  NODE_DISABLE_COMPILE_CACHE   Node.js 22.14 and later keep what they compiled of varve in your cache folder; 1: not`
 
 const EXIT_TEXT = EXIT_MEANINGS.map(({ status, meaning }) => `  ${String(status).padStart(3)}  ${meaning}`).join('\n')
 

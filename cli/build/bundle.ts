@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
+import { fileURLToPath } from 'node:url'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 /** The oldest Node.js of `engines`. */
 export const OLDEST_NODE = 'node20.19'
@@ -12,57 +13,88 @@ export const OLDEST_NODE = 'node20.19'
 const OUTSIDE = ['better-sqlite3', '@toondepauw/node-zstd', 'lz4-napi', 'fastcdc-wasm']
 
 /**
- * Writes the `varve` command into `folder`: `main.cjs`, which answers `--version`, and `start.cjs`, which it loads for
- * everything else. What a verb needs is parsed with that and run when the verb runs.
+ * Writes the `varve` command into `folder`: `main.cjs`, which answers `--version`; `start.cjs`, which it loads for
+ * everything else; and `library.cjs`, which that loads for verbs that open a store. What a verb needs is parsed with
+ * `start.cjs` and run when the verb runs.
  *
  * CommonJS, because Node.js starts it sooner than modules. Licences of bundled packages stand beside it.
  *
  * @param projectFolder - Where package.json lies. `folder` lies below it too, so that the packages are found from there.
  */
 export async function bundleCommand(projectFolder: string, folder: string): Promise<void> {
-  const common = {
-    absWorkingDir: projectFolder,
-    bundle: true,
-    format: 'cjs',
-    platform: 'node',
-    target: OLDEST_NODE,
-    external: OUTSIDE,
-    // Modules first: of those only what is used is taken.
-    mainFields: ['module', 'main'],
-    legalComments: 'none',
-    logLevel: 'warning',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    metafile: true,
-    define: { 'import.meta.dirname': '__dirname', 'import.meta.url': 'fileUrl' },
-    banner: { js: 'const fileUrl = require("node:url").pathToFileURL(__filename).href;' },
-  } satisfies BuildOptions
-  await build({
-    ...common,
-    entryPoints: [join(projectFolder, 'cli/main.ts')],
-    outfile: join(folder, 'main.cjs'),
-    plugins: [startStaysOutside],
-    // Else it would be loaded as modules are.
-    supported: { 'dynamic-import': false },
-    banner: {},
-  })
-  const { metafile } = await build({
-    ...common,
-    entryPoints: [join(projectFolder, 'cli/start.ts')],
-    outfile: join(folder, 'start.cjs'),
-  })
-  writeFileSync(join(folder, 'LICENSES.txt'), licencesOf(metafile, projectFolder))
+  const bundle = (source: string, name: string, options: BuildOptions) =>
+    build({
+      absWorkingDir: projectFolder,
+      entryPoints: [join(projectFolder, source)],
+      outfile: join(folder, name),
+      bundle: true,
+      format: 'cjs',
+      platform: 'node',
+      target: OLDEST_NODE,
+      external: OUTSIDE,
+      // Modules first: of those only what is used is taken.
+      mainFields: ['module', 'main'],
+      // Else it would be loaded as modules are.
+      supported: { 'dynamic-import': false },
+      legalComments: 'none',
+      logLevel: 'warning',
+      minifySyntax: true,
+      minifyWhitespace: true,
+      metafile: true,
+      define: { 'import.meta.dirname': '__dirname', 'import.meta.url': 'fileUrl' },
+      banner: { js: 'const fileUrl = require("node:url").pathToFileURL(__filename).href;' },
+      ...options,
+    })
+  const bundles = await Promise.all([
+    bundle('cli/main.ts', 'main.cjs', { plugins: [staysOutside(/^\.\/start\.js$/, './start.cjs')], banner: {} }),
+    bundle('cli/start.ts', 'start.cjs', {
+      plugins: [staysOutside(/\/src\/index\.js$/, './library.cjs'), withoutPrograms],
+    }),
+    bundle('src/index.ts', 'library.cjs', {
+      plugins: [driverInside],
+      external: [...OUTSIDE.filter((name) => name !== 'better-sqlite3'), 'bindings'],
+    }),
+  ])
+  const sources = bundles.flatMap(({ metafile }) => Object.keys(metafile?.inputs ?? {}))
+  writeFileSync(join(folder, 'LICENSES.txt'), licencesOf(sources, projectFolder))
 }
 
-const startStaysOutside: Plugin = {
-  name: 'start stays outside',
+/** What is imported by such a name is a bundle of its own. */
+function staysOutside(filter: RegExp, path: string): Plugin {
+  return {
+    name: `${path} stays outside`,
+    setup({ onResolve }) {
+      onResolve({ filter }, () => ({ path, external: true }))
+    },
+  }
+}
+
+/** Of better-sqlite3 all but the native part. What finds that part by itself, `bindings`, is not needed then. */
+const driverInside: Plugin = {
+  name: 'driver inside',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/start\.js$/ }, () => ({ path: './start.cjs', external: true }))
+    const path = fileURLToPath(new URL('./bundledDriver.ts', import.meta.url))
+    onResolve({ filter: /\/volume\/driver\.js$|^\.\/driver\.js$/ }, () => ({ path }))
   },
 }
 
-function licencesOf({ inputs }: Metafile, projectFolder: string): string {
-  const found = Object.keys(inputs).flatMap((path) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[0] ?? [])
+/**
+ * Commander loads `node:child_process` before anything else, for subcommands that are programs. varve has none, and
+ * nothing takes as long to load.
+ */
+const withoutPrograms: Plugin = {
+  name: 'without programs',
+  setup({ onLoad, onResolve }) {
+    const namespace = 'nothing'
+    onResolve({ filter: /^node:child_process$/ }, ({ importer, path }) =>
+      /[\\/]commander[\\/]/.test(importer) ? { path, namespace } : undefined,
+    )
+    onLoad({ filter: /./, namespace }, () => ({ contents: 'module.exports = {}' }))
+  },
+}
+
+function licencesOf(sources: readonly string[], projectFolder: string): string {
+  const found = sources.flatMap((path) => /^.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[0] ?? [])
   return [...new Set(found)]
     .sort()
     .map((folder) => {

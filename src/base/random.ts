@@ -1,11 +1,12 @@
-import { randomBytes } from 'node:crypto'
-
 /** Randomness, injected so that simulations repeat. */
 export interface Randomness {
   bytes(count: number): Buffer
 }
 
-export const systemRandomness: Randomness = { bytes: (count) => randomBytes(count) }
+/** The module is loaded when it is first needed: most commands that only look need nothing random. */
+export const systemRandomness: Randomness = {
+  bytes: (count) => process.getBuiltinModule('node:crypto').randomBytes(count),
+}
 
 /** A random (version 4) UUID, RFC 9562. */
 export function newUuid(random: Randomness): string {

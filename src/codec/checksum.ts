@@ -11,6 +11,15 @@ export interface Checksum {
   of(bytes: Uint8Array): Buffer
 }
 
+let shared: Promise<Checksum> | undefined
+
+/** One for all, since calls do not overlap. Made for the first who asks: to compile it takes as long as to open a store. */
+export function theChecksum(): Promise<Checksum> {
+  shared ??= createChecksum()
+  return shared
+}
+
+/** One of its own: for tests. */
 export async function createChecksum(): Promise<Checksum> {
   const xxh3 = await createXXHash3()
   return {

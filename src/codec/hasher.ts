@@ -3,7 +3,6 @@
  *
  * SHA-256 is the runtime's own, BLAKE3 is WebAssembly. A hasher is synchronous and keeps no state between calls.
  */
-import * as crypto from 'node:crypto'
 import { createBLAKE3 } from 'hash-wasm'
 import { VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
@@ -31,6 +30,14 @@ export async function createHasher(name: HashName): Promise<Hasher> {
   }
 }
 
+let loaded: typeof import('node:crypto') | undefined
+
+/** Loaded with the first id: a command that finds all as it was computes none. */
+function crypto(): typeof import('node:crypto') {
+  loaded ??= process.getBuiltinModule('node:crypto')
+  return loaded
+}
+
 /** Up to here copying kind and bytes together, for the one-shot function, is cheaper than a hash object. */
 const ONE_SHOT_BYTES_MAX = 16 * KIB
 
@@ -43,10 +50,10 @@ function sha256Hasher(): Hasher {
       if (bytes.length <= ONE_SHOT_BYTES_MAX) {
         scratch[0] = kind
         scratch.set(bytes, 1)
-        return crypto.hash('sha256', scratch.subarray(0, 1 + bytes.length), 'hex') as Hash
+        return crypto().hash('sha256', scratch.subarray(0, 1 + bytes.length), 'hex') as Hash
       }
       kindByte[0] = kind
-      return crypto.createHash('sha256').update(kindByte).update(bytes).digest('hex') as Hash
+      return crypto().createHash('sha256').update(kindByte).update(bytes).digest('hex') as Hash
     },
   }
 }

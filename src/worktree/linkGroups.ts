@@ -12,7 +12,7 @@
  */
 import type { FileStat, FileSystem } from '../base/filesystem.js'
 import { type ByteName, nameToBytes } from '../base/names.js'
-import { type Checksum, createChecksum } from '../codec/checksum.js'
+import { theChecksum } from '../codec/checksum.js'
 import type { Attributes } from '../format/attributes.js'
 import type { Content } from '../format/content.js'
 import type { TreeEntry } from '../format/tree.js'
@@ -32,7 +32,6 @@ interface FoundFile {
 /** The files with several names that a walk has met. Memory grows with those of which not all names were met. */
 export class FoundLinks {
   readonly #files = new Map<string, FoundFile>()
-  #checksum: Checksum | undefined
 
   /** The content of a file that was read under another name and has not changed since. */
   contentOf(stat: FileStat): Content | undefined {
@@ -47,8 +46,7 @@ export class FoundLinks {
     const key = inodeOf(stat)
     const found = this.#files.get(key)
     if (!found) {
-      this.#checksum ??= await createChecksum()
-      const group = this.#checksum.of(nameToBytes(path)).toString('hex')
+      const group = (await theChecksum()).of(nameToBytes(path)).toString('hex')
       this.#files.set(key, { group, content, stat, left: stat.nlink - 1 })
       return group
     }

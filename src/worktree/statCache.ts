@@ -7,13 +7,16 @@
  * (Mercurial's dirstate does the same.)
  *
  * It also remembers of which tree it was seen that an entry is in the folder as the tree has it. As long as the folder
- * stands at that tree, such an entry needs nothing but a look at the disk: no object of the store is opened for it.
+ * stands at that tree, such an entry needs nothing but a look at the disk: no object of the store is opened for it. Nor is
+ * the commit that has the tree, if the cache knows which one it is.
  *
  * Git's rule for files that were changed within the same tick of the clock in which they were read ("racy clean"): the
  * entry of a file whose times are not older than the moment at which reading began is not kept. It is read again the next
  * time, when the clock has gone on. A clock that was set back costs reading, never a change that is missed.
  *
- *   magic "varveST2" ‖ byte order u8 ‖ store UUID blob ‖ tree blob ‖ directory* ‖ crc32 u32 (over all that comes before)
+ *   magic "varveST3" ‖ byte order u8 ‖ store UUID blob ‖ commit blob ‖ tree blob ‖ directory*
+ *                ‖ crc32 u32 (over all that comes before)
+ *   commit       empty, or id ‖ files of its tree varint
  *   directory    path blob ‖ entries blob
  *   entries      flags u8 ‖ count varint ‖ names blob, ascending, separated by "/" ‖ count × kind u8
  *                ‖ count × integers ‖ [integers of the directory] ‖ count × doubles ‖ count × content
@@ -26,13 +29,14 @@
 import { endianness } from 'node:os'
 import * as zlib from 'node:zlib'
 import type { DirectoryEntry, EntryType, FileStat } from '../base/filesystem.js'
+import { HASH_BYTES, type Hash, hashToBytes } from '../base/hash.js'
 import { type ByteName, nameFromBytes, nameToBytes } from '../base/names.js'
 import { KIB } from '../base/units.js'
 import { ByteReader, ByteWriter } from '../format/bytes.js'
 import { type Content, decodeContent, encodeContent } from '../format/content.js'
 import type { TreeRoot } from '../history/entries.js'
 
-const MAGIC = Buffer.from('varveST2', 'latin1')
+const MAGIC = Buffer.from('varveST3', 'latin1')
 const CHECK_BYTES = 4
 /** Numbers of an entry: so many integers, and as many doubles. */
 const INTEGERS = 4
@@ -40,6 +44,7 @@ const ROW_BYTES = INTEGERS * 8
 const WHAT = 'a stat cache'
 const ORDER = endianness() === 'LE' ? 0 : 1
 const NAME_SEPARATOR = '/'
+const NOTHING_KNOWN = Buffer.alloc(0)
 
 const KINDS: readonly EntryType[] = ['file', 'symlink', 'directory']
 const KIND_BITS = 0b011
@@ -55,11 +60,12 @@ export interface DiskClock {
 }
 
 export class StatCache {
-  static readonly empty = new StatCache(undefined, new Map())
+  static readonly empty = new StatCache(NOTHING_KNOWN, undefined, new Map())
   #last: { readonly path: ByteName; readonly directory: StatCacheDirectory } | undefined
 
   /** @param directories The entries of each, encoded. */
   private constructor(
+    private readonly commit: Buffer,
     private readonly tree: Buffer | undefined,
     private readonly directories: ReadonlyMap<ByteName, Buffer>,
   ) {}
@@ -73,13 +79,23 @@ export class StatCache {
     if (!body.subarray(0, MAGIC.length).equals(MAGIC) || zlib.crc32(body) !== check) return StatCache.empty
     const reader = new ByteReader(body.subarray(MAGIC.length), WHAT)
     if (reader.u8() !== ORDER || reader.blob().toString('utf8') !== store) return StatCache.empty
+    const commit = reader.blob()
     const tree = reader.blob()
     const directories = new Map<ByteName, Buffer>()
     while (reader.remaining > 0) {
       const path = nameFromBytes(reader.blob())
       directories.set(path, reader.blob())
     }
-    return new StatCache(tree, directories)
+    return new StatCache(commit, tree, directories)
+  }
+
+  /** The tree of a commit, if that is the tree that it is about. */
+  treeOf(commit: Hash): TreeRoot | undefined {
+    if (!this.tree || !this.commit.subarray(0, HASH_BYTES).equals(hashToBytes(commit))) return undefined
+    const reader = new ByteReader(this.tree, WHAT)
+    const tree = decodeContent(reader)
+    const attributes = decodeContent(reader)
+    return { tree, attributes, files: new ByteReader(this.commit.subarray(HASH_BYTES), WHAT).varint() }
   }
 
   /** Whether it remembers what is as this tree has it. */
@@ -91,13 +107,13 @@ export class StatCache {
    * What it says of another tree, for a folder that was brought there: all it knew, but of directories in which the trees
    * differ nothing is taken to be as in the tree.
    */
-  carriedTo(tree: TreeRoot, differing: Iterable<ByteName>, store: string): Buffer {
+  carriedTo(tree: TreeRoot, differing: Iterable<ByteName>, store: string, commit?: Hash): Buffer {
     const isDiffering = new Set(differing)
     const directories = [...this.directories].map(([path, encoded]) => ({
       path,
       encoded: isDiffering.has(path) ? withoutTree(encoded) : encoded,
     }))
-    return encodeCache(store, tree, directories)
+    return encodeCache(store, commit, tree, directories)
   }
 
   /** What is known of the entries of a directory. */
@@ -331,9 +347,12 @@ export class StatCacheBuilder {
     if (directory && encoded) this.#done.push({ path: directory.path, encoded })
   }
 
-  /** @param tree what entries were compared with; `undefined`: some were compared with another one */
-  finish(tree: TreeRoot | undefined): Buffer {
-    return encodeCache(this.#store, tree, this.#done)
+  /**
+   * @param tree what entries were compared with; `undefined`: some were compared with another one
+   * @param commit that has this tree, where there is one
+   */
+  finish(tree: TreeRoot | undefined, commit?: Hash): Buffer {
+    return encodeCache(this.#store, commit, tree, this.#done)
   }
 }
 
@@ -342,10 +361,16 @@ interface EncodedDirectory {
   readonly encoded: Buffer
 }
 
-function encodeCache(store: string, tree: TreeRoot | undefined, directories: Iterable<EncodedDirectory>): Buffer {
+function encodeCache(
+  store: string,
+  commit: Hash | undefined,
+  tree: TreeRoot | undefined,
+  directories: Iterable<EncodedDirectory>,
+): Buffer {
   const writer = new ByteWriter(64 * KIB)
   writer.bytes(MAGIC).u8(ORDER).blob(Buffer.from(store, 'utf8'))
-  writer.blob(tree === undefined ? Buffer.alloc(0) : encodeTree(tree))
+  writer.blob(commit && tree ? new ByteWriter().bytes(hashToBytes(commit)).varint(tree.files).finish() : NOTHING_KNOWN)
+  writer.blob(tree === undefined ? NOTHING_KNOWN : encodeTree(tree))
   for (const { path, encoded } of directories) writer.blob(nameToBytes(path)).blob(encoded)
   const body = writer.finish()
   const check = Buffer.alloc(CHECK_BYTES)

@@ -1,14 +1,30 @@
 /** What only a process of its own shows: start-up, signals, pipes. */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
-import { closeSync, cpSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import * as nodeModule from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readVersion } from '../../cli/version.js'
 import { type BuiltCommand, buildCommand } from '../support/builtCommand.js'
 import { Workbench } from './support.js'
+
+const PACKAGES = fileURLToPath(new URL('../../node_modules', import.meta.url))
 
 let built: BuiltCommand
 let bench: Workbench
@@ -97,7 +113,7 @@ describe('start-up', () => {
         env: { ...process.env, NODE_DEBUG: 'module' },
       })
       expect(traced.stderr).toContain('start.cjs')
-      for (const name of ['better-sqlite3', 'node-zstd', 'lz4-napi', 'fastcdc-wasm'])
+      for (const name of ['library.cjs', 'better-sqlite3', 'node-zstd', 'lz4-napi', 'fastcdc-wasm'])
         expect(traced.stderr).not.toMatch(new RegExp(`load "[^"]*${name}`))
     }
   })
@@ -111,11 +127,86 @@ describe('start-up', () => {
     for (const name of ['lz4-napi', 'fastcdc-wasm']) expect(traced.stderr).not.toMatch(new RegExp(`load "[^"]*${name}`))
   })
 
+  test('what starts no program does not load what starts programs', () => {
+    const tell = join(bench.folder, 'tell.cjs')
+    writeFileSync(tell, "process.on('exit', () => process.stderr.write(process.moduleLoadList.join()))")
+    const traced = spawnSync(process.execPath, ['-r', tell, built.script, 'status'], {
+      encoding: 'utf8',
+      cwd: bench.folder,
+    })
+    expect(traced).toMatchObject({ status: 0, stderr: expect.stringContaining('NativeModule fs') })
+    for (const name of ['child_process', 'fs/promises']) expect(traced.stderr).not.toContain(`NativeModule ${name}`)
+  })
+
+  test('a folder in which nothing changed is told from what was learned: nothing of the store is decoded', async () => {
+    const tell = join(bench.folder, 'tell.cjs')
+    writeFileSync(tell, "process.on('exit', () => process.stderr.write(process.moduleLoadList.join()))")
+    const folder = new Workbench()
+    try {
+      await folder.init()
+      folder.write('a/b', 'learned')
+      await folder.ok('commit', '-m', 'one')
+      // Files must be older than what was learned of them.
+      await sleep(50)
+      await folder.ok('status')
+      const traced = spawnSync(process.execPath, ['-r', tell, built.script, 'status'], {
+        encoding: 'utf8',
+        cwd: folder.folder,
+        env: { ...process.env, NODE_DEBUG: 'module' },
+      })
+      expect(traced.stdout).toContain('nothing to commit')
+      expect(traced.stderr).toMatch(/load "[^"]*better_sqlite3.node/)
+      for (const name of ['node-zstd', 'NativeModule crypto,']) expect(traced.stderr).not.toContain(name)
+    } finally {
+      folder.remove()
+    }
+  })
+
+  test.each([
+    ['the bundled JavaScript, beside the native part of the same version', {}, 'package.json'],
+    ['the package, beside another version', { version: '0.0.1' }, 'lib/index.js'],
+  ])('SQLite is driven by %s', (_title, change, loaded) => {
+    const folder = mkdtempSync(join(tmpdir(), 'varve-cli-'))
+    const installed = join(folder, 'node_modules/better-sqlite3')
+    mkdirSync(installed, { recursive: true })
+    cpSync(dirname(built.script), join(folder, 'cli'), { recursive: true })
+    const manifest: object = JSON.parse(readFileSync(join(PACKAGES, 'better-sqlite3/package.json'), 'utf8'))
+    writeFileSync(join(installed, 'package.json'), JSON.stringify({ ...manifest, ...change }))
+    for (const name of ['lib', 'build'])
+      symlinkSync(join(PACKAGES, 'better-sqlite3', name), join(installed, name), 'junction')
+    const traced = spawnSync(process.execPath, [join(folder, 'cli/main.cjs'), '-C', bench.path(''), 'branch'], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_DEBUG: 'module' },
+    })
+    rmSync(folder, { recursive: true })
+    expect(traced.status).toBe(0)
+    const files = [...traced.stderr.replaceAll('\\', '/').matchAll(/load "[^"]*better-sqlite3\/([^"]*)"/g)].map(
+      ([, file]) => file,
+    )
+    expect(files).toContain(loaded)
+    expect(files.includes('lib/database.js')).toBe(loaded === 'lib/index.js')
+  })
+
+  test('what was compiled is kept in the cache folder of the user, where Node.js does that', () => {
+    const home = mkdtempSync(join(tmpdir(), 'varve-cli-'))
+    const kept = (env: Record<string, string>) => {
+      const places = { HOME: home, LOCALAPPDATA: home, XDG_CACHE_HOME: '', NODE_COMPILE_CACHE: undefined }
+      const run = spawnSync(process.execPath, [built.script, 'help'], { env: { ...process.env, ...places, ...env } })
+      expect(run.status).toBe(0)
+      return readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length
+    }
+    expect(kept({ NODE_DISABLE_COMPILE_CACHE: '1' })).toBe(0)
+    const files = kept({})
+    expect(files > 0).toBe('enableCompileCache' in nodeModule)
+    expect(kept({})).toBe(files)
+    rmSync(home, { recursive: true })
+  })
+
   test('brings the licences of what is in it', () => {
     const licences = readFileSync(join(dirname(built.script), 'LICENSES.txt'), 'utf8')
     const code = readFileSync(join(dirname(built.script), 'start.cjs'), 'utf8')
     expect(code).toContain('CommanderError')
-    for (const name of ['commander', 'picocolors', 'hash-wasm', 'fast-myers-diff']) {
+    for (const name of ['commander', 'picocolors', 'hash-wasm', 'fast-myers-diff', 'better-sqlite3']) {
       expect(licences).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\((MIT|ISC)\\)$`, 'm'))
     }
   })

@@ -150,6 +150,19 @@ describe('what was seen to be as a tree has it', () => {
     expect(StatCache.decode(builder.finish(undefined), STORE).isAbout(tree)).toBe(false)
   })
 
+  test('is told of its commit, too, if that is known', () => {
+    const tree = { tree: { shape: 1, size: 5, id: idOf('a') }, files: 300, attributes: EMPTY_CONTENT }
+    const [commit, other] = [idOf('c'), idOf('d')]
+    const bytes = newBuilder().finish(tree, commit)
+    const cache = StatCache.decode(bytes, STORE)
+    expect(cache.treeOf(commit)).toEqual(tree)
+    expect(cache.treeOf(other)).toBeUndefined()
+    expect(StatCache.decode(cache.carriedTo(tree, [], STORE, other), STORE).treeOf(other)).toEqual(tree)
+    expect(StatCache.decode(newBuilder().finish(tree), STORE).treeOf(commit)).toBeUndefined()
+    expect(StatCache.decode(newBuilder().finish(undefined, commit), STORE).treeOf(commit)).toBeUndefined()
+    expect(StatCache.empty.treeOf(commit)).toBeUndefined()
+  })
+
   test('is whole if all of it was kept', () => {
     const isWhole = (build: (builder: StatCacheBuilder) => void): boolean => cacheOf(build).directory(path).isWhole
     const add = (of: FileStat, isAsInTree: boolean) => (builder: StatCacheBuilder) => {
