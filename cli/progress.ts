@@ -21,6 +21,7 @@ const PHASE_WORDS: Readonly<Record<Progress['phase'], string>> = {
   export: 'writing',
   verify: 'verifying',
   read: 'reading',
+  gc: 'collecting',
 }
 
 export class ProgressLine {

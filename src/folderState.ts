@@ -96,14 +96,31 @@ export abstract class FolderState {
     }
   }
 
-  /** @param isKept whether the folder stands, or is to stand, at the tree: then what was learned is kept */
-  protected async changesFrom(tree: TreeRoot, options: WorkOptions, isKept = true): Promise<FolderChanges> {
+  /** What differs from the commit it stands at. That is not even read if the cache is about it. */
+  protected async changesFromHead(options: WorkOptions): Promise<FolderChanges> {
+    const { head } = this.row
     const cache = this.cache()
+    const known = head === undefined ? undefined : cache.treeOf(head)
+    return this.changesFrom(known ?? (await this.tree()), options, true, cache, head)
+  }
+
+  /**
+   * @param isKept whether the folder stands, or is to stand, at the tree: then what was learned is kept
+   * @param commit that has the tree, where that is known
+   */
+  protected async changesFrom(
+    tree: TreeRoot,
+    options: WorkOptions,
+    isKept = true,
+    cache = this.cache(),
+    commit?: Hash,
+  ): Promise<FolderChanges> {
     const learn = isKept ? this.newCache() : undefined
     const found = await this.whileThere(async (root) =>
       folderChanges(this.ids, this.session.fileSystem, root, tree, { ...this.scanning, ...options, cache, learn }),
     )
-    if (found.isNews) this.keepCache(learn, tree)
+    const isNewCommit = commit !== undefined && cache.treeOf(commit) === undefined
+    if (found.isNews || isNewCommit) this.keepCache(learn, tree, commit)
     return found
   }
 
@@ -236,14 +253,14 @@ export abstract class FolderState {
   }
 
   /** @param tree what was found was compared with; `undefined`: not all of it with one */
-  protected keepCache(learn: StatCacheBuilder | undefined, tree: TreeRoot | undefined): void {
-    if (learn) this.writeCache(() => learn.finish(tree))
+  protected keepCache(learn: StatCacheBuilder | undefined, tree: TreeRoot | undefined, commit?: Hash): void {
+    if (learn) this.writeCache(() => learn.finish(tree, commit))
   }
 
   /** What is known of the folder stays known when it was brought from one tree to another. */
-  protected carryCache(from: TreeRoot, to: TreeRoot, differing: Iterable<ByteName>): void {
+  protected carryCache(from: TreeRoot, to: TreeRoot, commit: Hash, differing: Iterable<ByteName>): void {
     const cache = this.cache()
-    if (cache.isAbout(from)) this.writeCache(() => cache.carriedTo(to, differing, this.session.group.layout.vg))
+    if (cache.isAbout(from)) this.writeCache(() => cache.carriedTo(to, differing, this.session.group.layout.vg, commit))
   }
 
   private writeCache(encode: () => Buffer): void {

@@ -208,7 +208,7 @@ export abstract class FolderSwitch extends FolderState {
       ),
     )
     this.files.remove('switch')
-    this.carryCache(here, there, plan.directories)
+    this.carryCache(here, there, id, plan.directories)
     return { branch: this.head.branch, id, ...done }
   }
 

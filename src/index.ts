@@ -48,6 +48,8 @@ export type { AttributeName, PropertyInfo, PropertyName } from './refs/propertie
 export type { OperationInfo, RefInfo, ReflogEntry } from './refs/refs.js'
 export { type CreateOptions, type LogOptions, type OpenOptions, Repository } from './repository.js'
 export type { CommitFromOptions, CommitFromResult } from './treeCommit.js'
+export type { Amount } from './upkeep/census.js'
+export type { GcChange, GcOptions, GcReport } from './upkeep/gc.js'
 export type { StoreStats } from './upkeep/stats.js'
 export type { VerifyOptions, VerifyProblem, VerifyReport } from './upkeep/verify.js'
 export type { ExtentMapEntry, PhysicalVolumeInfo, VolumeGroupInfo } from './volume/groupInfo.js'

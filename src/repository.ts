@@ -21,16 +21,14 @@ import type { PathLike } from './history/paths.js'
 import { Snapshot } from './history/snapshot.js'
 import { PROPERTIES, Properties } from './refs/properties.js'
 import { splitRef } from './refs/refName.js'
-import { describeRef, Refs } from './refs/refs.js'
+import { Refs } from './refs/refs.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
 import { type WorktreeRow, Worktrees } from './refs/worktrees.js'
 import type { Session } from './session.js'
 import { type CommitFromOptions, type CommitFromResult, commitFrom, storeFiles } from './treeCommit.js'
-import { type StoreStats, storeStats } from './upkeep/stats.js'
-import { type VerifyOptions, type VerifyReport, verifyStore } from './upkeep/verify.js'
+import { UpkeepVerbs } from './upkeepVerbs.js'
 import type { Lease } from './volume/lease.js'
 import { VolumeGroup } from './volume/volumeGroup.js'
-import { VolumeVerbs } from './volumeVerbs.js'
 import { type ExportedTree, type ExportTreeOptions, exportTree } from './worktree/exportTree.js'
 import { nodeFileSystem } from './worktree/nodeFileSystem.js'
 
@@ -77,7 +75,7 @@ export interface LogOptions {
 const LOCK_TIMEOUT_MS = 10_000
 
 /** A store opened for use: made by `Repository.create`, opened by `Repository.open`. */
-export class Repository extends VolumeVerbs {
+export class Repository extends UpkeepVerbs {
   /**
    * Makes a store of one file and opens it. Durable when resolved.
    *
@@ -345,51 +343,6 @@ export class Repository extends VolumeVerbs {
     }
     if (lease) end(lease)
     return result
-  }
-
-  // ---- care ----
-
-  /**
-   * Checks everything: files, extents, every chunk's hash, the chunk tables, and all history from every ref.
-   * Damage is reported, not thrown.
-   *
-   * @throws {VarveError} `CANCELLED`, `STORE_LOCKED`
-   * @example
-   * ```ts
-   * const report = await repo.verify()
-   * if (!report.ok) for (const problem of report.problems) console.log(problem.message, problem.paths)
-   * ```
-   */
-  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const { store, refs, worktrees, properties, group } = this.session
-    // Else every question would end in an error, and be taken for damage.
-    group.requireOpen()
-    // What a folder stands at without a branch hangs on the folder alone.
-    const detached = () =>
-      worktrees
-        .list()
-        .flatMap(({ path, branch, head }) =>
-          branch === undefined && head !== undefined ? [{ name: `HEAD of ${path}`, id: head }] : [],
-        )
-    const roots = () => [...refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target })), ...detached()]
-    const totals = (): void => group.catalog.checkTotals(group.layout.physicalVolumes.map(({ number }) => number))
-    const folders = (): unknown => worktrees.list()
-    const checkRows = [totals, () => refs.reflog(), () => refs.operations(), () => properties.list(), folders]
-    return verifyStore(store, roots, checkRows, options)
-  }
-
-  /**
-   * What the store holds, and what dedup and compression saved.
-   * @example
-   * ```ts
-   * const { logicalBytes, storedBytes } = await repo.stats()
-   * console.log(`${(logicalBytes / storedBytes).toFixed(1)} times as much as is stored`)
-   * ```
-   */
-  async stats(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<StoreStats> {
-    const { refs, group, store } = this.session
-    const roots = refs.list().map(({ target }) => target)
-    return storeStats(group, store, roots, options.signal)
   }
 
   /**

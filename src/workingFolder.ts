@@ -271,7 +271,7 @@ export class WorkingFolder extends FolderTidy {
    * ```
    */
   async status(options: Pick<DiffOptions, 'renames'> & WorkOptions = {}): Promise<FolderStatus> {
-    const found = await this.changesFrom(await this.tree(), options)
+    const found = await this.changesFromHead(options)
     const changes = options.renames ? await this.contents(options.signal).withRenames(found.changes) : found.changes
     const { branch, head } = this.row
     const tip = branch === undefined ? head : this.session.refs.get(branch)?.target
@@ -366,7 +366,7 @@ export class WorkingFolder extends FolderTidy {
         const result = { branch, files, bytes: stored.tree.size, ignored, skipped, warnings }
         if (canBeUnchanged && (await this.isUnchangedFrom(writer, base, tree))) {
           await writer.abandon()
-          this.keepCache(learn, isWhole ? base : undefined)
+          this.keepCache(learn, isWhole ? base : undefined, before.head)
           return { ...result, ...nothingNew }
         }
         const commit = await publishCommit(session, writer, {
@@ -379,7 +379,7 @@ export class WorkingFolder extends FolderTidy {
           also: (tx, id) => session.worktrees.move(tx, before, { ...before, head: id }),
         })
         this.row = { ...before, head: commit.id }
-        this.keepCache(learn, isWhole ? tree : undefined)
+        this.keepCache(learn, isWhole ? tree : undefined, commit.id)
         return { ...result, commit, newBytes: writer.stats.newBytes, storedBytes: writer.stats.storedBytes }
       } catch (error) {
         // The error at hand is the one to tell. A lease left behind is swept once this process is gone.

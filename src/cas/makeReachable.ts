@@ -7,9 +7,10 @@
  * never condemned anything the walk is skipped.
  */
 import { VarveError } from '../base/errors.js'
-import { type Hash, hashFromBytes, hashToBytes, shortHash } from '../base/hash.js'
+import { type Hash, shortHash } from '../base/hash.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import type { ChunkStore } from './chunkStore.js'
+import { condemnedIds, revive } from './condemned.js'
 
 /** Every chunk and object below the new root. */
 export type Reach = () => AsyncIterable<Hash>
@@ -43,14 +44,6 @@ export async function makeReachable<T>(
   throw new VarveError('STORE_LOCKED', 'gc kept condemning while this root was made reachable', {
     hint: 'Run the command again when gc has ended.',
   })
-}
-
-export function revive(tx: CatalogTransaction, ids: Iterable<Hash>): void {
-  for (const id of ids) tx.run('DELETE FROM condemned WHERE hash = ?', hashToBytes(id))
-}
-
-function condemnedIds(tx: CatalogTransaction): Set<Hash> {
-  return new Set(tx.all<{ hash: Buffer }>('SELECT hash FROM condemned').map((row) => hashFromBytes(row.hash)))
 }
 
 async function intersect(store: ChunkStore, reach: Reach): Promise<Hash[]> {

@@ -11,9 +11,10 @@
  * absent ones are stored, condemned ones revived (rule 3). After a failure nothing is half visible.
  */
 import { VarveError } from '../base/errors.js'
-import { type Hash, hashToBytes } from '../base/hash.js'
+import type { Hash } from '../base/hash.js'
 import { throwIfCancelled } from '../base/progress.js'
 import { KIB, MIB } from '../base/units.js'
+import { type Checksum, theChecksum } from '../codec/checksum.js'
 import type { Compression } from '../codec/compressor.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
@@ -23,6 +24,7 @@ import { EXTENT_CLASS, type NewExtent } from '../volume/physicalVolume.js'
 import type { Placement } from '../volume/placement.js'
 import type { PlacedExtent } from '../volume/volumeGroup.js'
 import type { ChunkStore } from './chunkStore.js'
+import { condemnedAt, isAnyCondemned, revive } from './condemned.js'
 import {
   compressLater,
   compressNow,
@@ -31,7 +33,7 @@ import {
   finishExtent,
   type Numbers,
 } from './extentBuilder.js'
-import { makeReachable, type Reach, revive } from './makeReachable.js'
+import { makeReachable, type Reach } from './makeReachable.js'
 import type { ObjectWriter } from './objects.js'
 import { Slabs } from './slabs.js'
 
@@ -177,8 +179,9 @@ export class StoreWriter implements ObjectWriter {
    */
   async publish<T>(move: Move<T>): Promise<T> {
     this.requireOpen()
+    const checksum = await theChecksum()
     const inline = this.fitsInline() && !(move.adopted && this.store.group.catalog.counter('gc_epoch') !== 0)
-    const result = inline ? this.publishInline(move.apply) : await this.publishBatch(move)
+    const result = inline ? this.publishInline(move.apply, checksum) : await this.publishBatch(move)
     this.closed = true
     for (const { kind, id, bytes } of this.batch.values()) {
       // The parent's nodes are what the next commit reads first.
@@ -261,7 +264,7 @@ export class StoreWriter implements ObjectWriter {
 
   private async compressAndPlace(full: FullExtent): Promise<void> {
     const frame = await compressLater(full, this.options.compression)
-    const extent = finishExtent(full, frame, this.lease as Numbers, this.store.group.checksum)
+    const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum())
     this.placement ??= this.store.group.placement()
     const pvs = this.placement.place(extent.frame.length)
     this.placed.push({ extent: ownFrame(extent, full.raw), pvs })
@@ -325,8 +328,8 @@ export class StoreWriter implements ObjectWriter {
 
   /** Inside the publishing transaction. @returns hits whose extent is gone; revives condemned ones. */
   private recheckHits(tx: CatalogTransaction): Hash[] {
-    if (tx.get('SELECT 1 FROM condemned LIMIT 1') !== undefined)
-      revive(tx, [...this.hits.keys()].filter(condemnedIn(tx)))
+    const isCondemned = (id: Hash): boolean => condemnedAt(tx, id) !== undefined
+    if (isAnyCondemned(tx)) revive(tx, [...this.hits.keys()].filter(isCondemned))
     const epoch = tx.counter('gc_epoch')
     if (epoch === this.hitsEpoch) return []
     const gone = new Map<number, boolean>()
@@ -373,7 +376,7 @@ export class StoreWriter implements ObjectWriter {
 
   // ---- the inline way: one transaction, whose write lock is the lease ----
 
-  private publishInline<T>(apply: (tx: CatalogTransaction) => T): { value: T } {
+  private publishInline<T>(apply: (tx: CatalogTransaction) => T, checksum: Checksum): { value: T } {
     const { group } = this.store
     // A publish that failed may be tried again, and counts once.
     const counts = { ...this.counts }
@@ -388,13 +391,13 @@ export class StoreWriter implements ObjectWriter {
       const finish = (full: FullExtent | undefined): void => {
         if (!full) return
         const frame = compressNow(full, this.options.compression)
-        extents.push(ownFrame(finishExtent(full, frame, numbers, group.checksum), full.raw))
+        extents.push(ownFrame(finishExtent(full, frame, numbers, checksum), full.raw))
         this.counts.storedBytes += frame.frame.length
       }
       // Of this attempt alone: one that failed must not leave half an extent to the next.
       const data = new ExtentBuilder(EXTENT_CLASS.data, this.profile.peSize, [])
       const object = new ExtentBuilder(EXTENT_CLASS.object, this.profile.peSize, [])
-      const anyCondemned = tx.get('SELECT 1 FROM condemned LIMIT 1') !== undefined
+      const anyCondemned = isAnyCondemned(tx)
       for (const item of this.pending) {
         if (group.home.lookupNow(item.id).length > 0) {
           if (anyCondemned) revive(tx, [item.id])
@@ -442,8 +445,4 @@ export class StoreWriter implements ObjectWriter {
 /** A frame stored as it is would be a view of the raw buffer, which is used again. */
 function ownFrame(extent: NewExtent, raw: Buffer): NewExtent {
   return extent.frame.buffer === raw.buffer ? { ...extent, frame: Buffer.from(extent.frame) } : extent
-}
-
-function condemnedIn(tx: CatalogTransaction): (id: Hash) => boolean {
-  return (id) => tx.get('SELECT 1 FROM condemned WHERE hash = ?', hashToBytes(id)) !== undefined
 }

@@ -16,6 +16,8 @@ export type ReachRoot = Hash | AdoptedContent
 export interface ReachOptions {
   /** Known: neither shown nor entered. Must hold everything below what it holds. */
   readonly skip?: { has(id: Hash): boolean } | undefined
+  /** Takes what is found, and stands for what was found before: that is neither shown nor entered again. Default: an empty one. */
+  readonly seen?: FoundIds | undefined
   /** Whether parents are entered. Default `false`. */
   readonly parents?: boolean | undefined
   readonly signal?: AbortSignal | undefined
@@ -40,8 +42,7 @@ export async function* reachable(
   roots: Iterable<ReachRoot>,
   options: ReachOptions = {},
 ): AsyncGenerator<Reached> {
-  const { skip, signal, parents = false } = options
-  const seen = new IdSet()
+  const { skip, signal, parents = false, seen = new IdSet() } = options
   const pending: Link[] = []
   const add = (links: readonly Link[]): void => {
     // Backwards, because the last one is taken first: so neighbours in the store are read in a row.
@@ -83,11 +84,24 @@ function announce(reader: ObjectReader, pending: readonly Link[]): void {
   if (ids.length > 1) reader.readAhead(kind, ids)
 }
 
-/** A `Set` of JavaScript ends at 2^24 members: ids are dealt out to many by their first byte. */
-class IdSet {
-  private readonly parts = new Map<string, Set<Hash>>()
-
+export interface FoundIds {
   /** @returns whether it was not there. */
+  add(id: Hash): boolean
+}
+
+/** A `Set` of JavaScript ends at 2^24 members: ids are dealt out to many by their first byte. */
+class IdSet implements FoundIds {
+  private readonly parts = new Map<string, Set<Hash>>()
+  private count = 0
+
+  get size(): number {
+    return this.count
+  }
+
+  has(id: Hash): boolean {
+    return this.parts.get(id.slice(0, 2))?.has(id) ?? false
+  }
+
   add(id: Hash): boolean {
     const key = id.slice(0, 2)
     let part = this.parts.get(key)
@@ -97,6 +111,7 @@ class IdSet {
     }
     if (part.has(id)) return false
     part.add(id)
+    this.count++
     return true
   }
 }

@@ -3,6 +3,7 @@
  * Values are text; each property says what it accepts.
  */
 import { VarveError } from '../base/errors.js'
+import { formatDuration, parseDuration } from '../base/units.js'
 import { formatCompression, parseCompression } from '../codec/compressor.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
@@ -49,6 +50,17 @@ export const PROPERTIES = {
       return value
     },
   },
+  'gc-grace': {
+    default: '14d',
+    description:
+      'how long what nothing needs any more is kept before gc drops it: 90s, 30min, 12h, 14d, 2w, 6mo, 1y, or 0',
+    accept: (value) => formatDuration(parseDuration(value)),
+  },
+  'gc-waste': {
+    default: '20%',
+    description: 'how much of an extent may be dead before gc rewrites it: a percentage, 1% to 100%',
+    accept: (value) => `${parsePercentage('gc-waste', value)}%`,
+  },
   ignore: {
     default: '',
     description: 'what working folders leave out: patterns as in .gitignore, one a line',
@@ -58,6 +70,11 @@ export const PROPERTIES = {
       }
       return value
     },
+  },
+  'reflog-keep': {
+    default: '90d',
+    description: 'how long the reflog keeps what branches and tags pointed at: a duration, as gc-grace',
+    accept: (value) => formatDuration(parseDuration(value)),
   },
 } as const satisfies Record<string, Definition>
 
@@ -94,6 +111,19 @@ export function parseAttributes(value: string): AttributeName[] {
 
 function formatAttributes(names: readonly AttributeName[]): string {
   return names.length === 0 ? 'none' : names.join(',')
+}
+
+/** @throws {VarveError} `INVALID_ARGUMENT` */
+export function parsePercentage(name: string, value: string): number {
+  const match = /^\s*(\d{1,3})\s*%?\s*$/.exec(value)
+  const percentage = Number(match?.[1])
+  if (!match || percentage < 1 || percentage > 100) {
+    throw new VarveError('INVALID_ARGUMENT', `${name} is a percentage, not ${JSON.stringify(value)}`, {
+      expected: '1% to 100%',
+      actual: value,
+    })
+  }
+  return percentage
 }
 
 function oneLine(name: string, value: string): string {

@@ -8,6 +8,7 @@ import { CorruptionError } from '../base/errors.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
 import type { ExtentClass } from './physicalVolume.js'
+import { CATALOG_FORMAT, UPKEEP_SCHEMA } from './schema.js'
 import type { Durability, SqlDatabase, SqlValue } from './sqlite.js'
 
 /** What refs and leases use inside a transaction. The body that holds it must be synchronous. */
@@ -257,6 +258,31 @@ export class Catalog implements CatalogTransaction {
     for (const pv of pvs) {
       this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', record.eid, pv, rowCheck(record.eid, pv))
     }
+  }
+
+  /** Its row and those of its copies. @returns the volumes that held a copy; none when it was not there */
+  removeExtent(eid: number): number[] {
+    const record = this.extent(eid)
+    if (!record) return []
+    const pvs = this.copies(eid)
+    this.run('DELETE FROM extent WHERE eid = ?', eid)
+    this.run('DELETE FROM copy WHERE eid = ?', eid)
+    for (const pv of pvs) {
+      const use = this.volumeUse(pv)
+      if (use) this.writeVolumeUse({ ...use, storedBytes: use.storedBytes - record.storedBytes })
+    }
+    return pvs
+  }
+
+  /** Brings a catalog of an older format to the newest, once something needs it. */
+  upgrade(): void {
+    if (this.database.userVersion >= CATALOG_FORMAT) return
+    this.database.upgrade(CATALOG_FORMAT, UPKEEP_SCHEMA)
+  }
+
+  /** Whether it has the tables of format 2. */
+  get hasUpkeep(): boolean {
+    return this.database.userVersion >= 2
   }
 
   private checkedExtent(row: ExtentRow): ExtentRecord {

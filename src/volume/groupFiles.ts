@@ -5,7 +5,6 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { isVarveError, VarveError } from '../base/errors.js'
-import type { Checksum } from '../codec/checksum.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import { realPath, realPathIfAllowed, statOf } from './files.js'
 import { PayloadTables } from './payloadTables.js'
@@ -50,12 +49,12 @@ export interface FileIdentity {
 }
 
 /** @throws {VarveError} `STORE_NOT_FOUND`, `NOT_A_STORE`, `FORMAT_NEWER`, `CORRUPT` */
-export function identifyFile(path: string, checksum: Checksum, options: OpenDatabaseOptions): FileIdentity {
+export function identifyFile(path: string, options: OpenDatabaseOptions): FileIdentity {
   const database = SqlDatabase.open(path, options)
   try {
     const role = database.applicationId === PAYLOAD_APPLICATION_ID ? 'payload' : 'catalog'
     requireFormat(database, role === 'payload' ? PAYLOAD_APPLICATION_ID : CATALOG_APPLICATION_ID)
-    const tables = new PayloadTables(database, checksum)
+    const tables = new PayloadTables(database)
     return { role, path, state: tables.state(), layout: tables.layout() }
   } finally {
     database.close()
@@ -105,7 +104,6 @@ export async function openMember(
   layout: VolumeGroupLayout,
   volume: PhysicalVolumeLayout,
   known: { transactions: number; publishSequence(): number; layoutSequence(): number; nextEid(): number },
-  checksum: Checksum,
   options: OpenDatabaseOptions,
 ): Promise<SqliteVolume> {
   const path = locateVolume(catalogPath, volume)
@@ -116,7 +114,7 @@ export async function openMember(
       hint: 'Put the file back. `varve vg` and `varve pv list` work without it.',
     })
   }
-  const member = SqliteVolume.open(path, checksum, options)
+  const member = SqliteVolume.open(path, options)
   try {
     const state = await member.state()
     if (state.vg !== layout.vg) {
@@ -169,7 +167,6 @@ export function refuseUsedFile(
   path: string,
   layout: VolumeGroupLayout,
   members: readonly PhysicalVolume[],
-  checksum: Checksum,
   options: OpenDatabaseOptions,
 ): void {
   const existing = realPath(path)
@@ -177,7 +174,7 @@ export function refuseUsedFile(
   if (existing === undefined || statOf(path)?.size === 0) return
   const member = members.find((volume) => realPath(volume.location) === existing)
   if (member) throw new VarveError('PV_DUPLICATE', `${path} is volume ${member.number} of this group already`, { path })
-  const state = stateOf(path, checksum, options)
+  const state = stateOf(path, options)
   if (state && state.vg !== layout.vg) {
     throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, { path, actual: state.vg })
   }
@@ -200,9 +197,9 @@ export function sharesVolumes(layout: VolumeGroupLayout, catalogPath: string, ot
 }
 
 /** `undefined` for what is no volume, whatever else it is. */
-function stateOf(path: string, checksum: Checksum, options: OpenDatabaseOptions): VolumeState | undefined {
+function stateOf(path: string, options: OpenDatabaseOptions): VolumeState | undefined {
   try {
-    return identifyFile(path, checksum, options).state
+    return identifyFile(path, options).state
   } catch (error) {
     if (isVarveError(error)) return undefined
     throw error

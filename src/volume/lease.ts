@@ -10,8 +10,11 @@ import type { Clock } from '../base/clock.js'
 import { VarveError } from '../base/errors.js'
 import type { Catalog, CatalogTransaction } from './catalog.js'
 
-/** `swept`: its process was found gone. It cannot publish any more, and its leftovers are being dropped. */
-export type LeaseKind = 'writer' | 'reader' | 'swept'
+/**
+ * `swept`: its process was found gone. It cannot publish any more, and its leftovers are being dropped.
+ * `upkeep`: gc and its like, of which one is at work at a time; it keeps nothing from going.
+ */
+export type LeaseKind = 'writer' | 'reader' | 'swept' | 'upkeep'
 
 export interface LeaseInfo {
   readonly id: number
@@ -123,6 +126,30 @@ export class Lease {
   }
 }
 
+/**
+ * Keeps other upkeep out. @returns what ends it
+ * @throws {VarveError} `STORE_LOCKED` while another process, or this one, is at it
+ */
+export function takeUpkeepLease(catalog: Catalog, clock: Clock): () => void {
+  const lease = catalog.write((tx) => {
+    const other = listLeases(tx).find(({ kind }) => kind === 'upkeep')
+    if (other) {
+      const since = new Date(other.startedMs).toISOString()
+      throw new VarveError(
+        'STORE_LOCKED',
+        `upkeep of this store is at work already: process ${other.pid} on ${other.host}, since ${since}`,
+        {
+          lease: other.id,
+          path: catalog.path,
+          hint: 'Wait for it to end. Of a process that was killed, its own machine clears it.',
+        },
+      )
+    }
+    return Lease.take(catalog, 'upkeep', clock)
+  })
+  return () => catalog.write((tx) => lease.release(tx))
+}
+
 export function releaseLease(tx: CatalogTransaction, id: number): void {
   tx.run('DELETE FROM reservation WHERE lease = ?', id)
   tx.run('DELETE FROM lease WHERE id = ?', id)
@@ -153,8 +180,33 @@ export function endDeadLeases(catalog: Catalog, isAlive: IsAlive): LeaseInfo[] {
   })
 }
 
-export function reservationsOf(catalog: CatalogTransaction, lease: number): { firstEid: number; count: number }[] {
+/** Extent numbers that a writer may use. */
+export interface Reservation {
+  readonly firstEid: number
+  readonly count: number
+}
+
+interface ReservationRow {
+  first_eid: number
+  count: number
+}
+
+export function reservationsOf(catalog: CatalogTransaction, lease: number): Reservation[] {
   return catalog
-    .all<{ first_eid: number; count: number }>('SELECT first_eid, count FROM reservation WHERE lease = ?', lease)
+    .all<ReservationRow>('SELECT first_eid, count FROM reservation WHERE lease = ?', lease)
     .map((row) => ({ firstEid: row.first_eid, count: row.count }))
+}
+
+export function allReservations(catalog: CatalogTransaction): Reservation[] {
+  return catalog
+    .all<ReservationRow>('SELECT first_eid, count FROM reservation')
+    .map((row) => ({ firstEid: row.first_eid, count: row.count }))
+}
+
+/** gc's epoch when the oldest lease began that may still be used; `undefined` without one. */
+export function oldestLeaseEpoch(tx: CatalogTransaction): number | undefined {
+  return (
+    tx.get<{ epoch: number | null }>("SELECT min(gc_epoch) AS epoch FROM lease WHERE kind IN ('writer', 'reader')")
+      ?.epoch ?? undefined
+  )
 }

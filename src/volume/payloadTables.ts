@@ -9,6 +9,7 @@ import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeLayout, encodeLayout, type VolumeGroupLayout } from '../format/layout.js'
 import { decodeBases, decodeSlots, encodeBases, encodeSlots } from '../format/slots.js'
 import type {
+  ChunkKey,
   ChunkLocation,
   ExtentClass,
   NewExtent,
@@ -40,6 +41,10 @@ interface PayloadRow {
   frame: Buffer
 }
 
+interface WholeChunkRow extends ChunkRow {
+  hash: Buffer
+}
+
 interface ChunkRow {
   eid: number
   slot: number
@@ -51,13 +56,11 @@ const INSERT_PAYLOAD = `INSERT INTO payload
   (eid, class, codec, cipher, key_id, nonce, raw_bytes, slots, bases, checksum, row_check, frame)
   VALUES (?, ?, ?, 0, NULL, NULL, ?, ?, ?, ?, ?, ?)`
 const INSERT_CHUNK = 'INSERT INTO chunk (hash, eid, slot, length, chunk_id) VALUES (?, ?, ?, ?, ?)'
+const CHUNK_COLUMNS = 'hash, eid, slot, length, chunk_id'
 const SELECT_CHUNK = 'SELECT eid, slot, length, chunk_id FROM chunk WHERE hash = ? ORDER BY eid'
 
 export class PayloadTables {
-  constructor(
-    private readonly database: SqlDatabase,
-    private readonly checksum: Checksum,
-  ) {}
+  constructor(private readonly database: SqlDatabase) {}
 
   initialise(header: VolumeIdentity, createdMs: number, layout: VolumeGroupLayout): void {
     this.database.run(
@@ -177,7 +180,7 @@ export class PayloadTables {
     }))
   }
 
-  read(eid: number): StoredExtent | undefined {
+  read(eid: number, checksum: Checksum): StoredExtent | undefined {
     const row = this.database.get<PayloadRow>(
       'SELECT class, codec, cipher, raw_bytes, slots, bases, checksum, row_check, frame FROM payload WHERE eid = ?',
       eid,
@@ -189,7 +192,7 @@ export class PayloadTables {
     }
     // A damaged record can have NULL or another type where the schema has none: SQLite checks types on writing only.
     if (!Buffer.isBuffer(row.frame)) throw this.damagedExtent(eid, 'its frame is missing', 'a blob', typeof row.frame)
-    const actual = this.checksum.of(row.frame)
+    const actual = checksum.of(row.frame)
     if (!actual.equals(row.checksum)) {
       throw this.damagedExtent(
         eid,
@@ -225,6 +228,34 @@ export class PayloadTables {
     return this.database
       .all<{ hash: Buffer }>('SELECT hash FROM chunk WHERE eid = ?', eid)
       .flatMap((row) => hashOf(row.hash))
+  }
+
+  chunkRows(after: ChunkKey | undefined, limit: number, pv: number): ChunkLocation[] {
+    const rows = after
+      ? this.database.all<WholeChunkRow>(
+          `SELECT ${CHUNK_COLUMNS} FROM chunk WHERE (hash, eid) > (?, ?) ORDER BY hash, eid LIMIT ?`,
+          hashToBytes(after.hash),
+          after.eid,
+          limit,
+        )
+      : this.database.all<WholeChunkRow>(`SELECT ${CHUNK_COLUMNS} FROM chunk ORDER BY hash, eid LIMIT ?`, limit)
+    return rows.map((row) => this.located(row, pv))
+  }
+
+  chunkRowsOf(eids: readonly number[], pv: number): ChunkLocation[] {
+    return this.database
+      .all<WholeChunkRow>(
+        `SELECT ${CHUNK_COLUMNS} FROM chunk WHERE eid IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(eids),
+      )
+      .map((row) => this.located(row, pv))
+  }
+
+  /** @throws {CorruptionError} `CORRUPT`: who asks for whole rows must not go by half of them */
+  private located({ hash, eid, slot, length, chunk_id: chunkId }: WholeChunkRow, pv: number): ChunkLocation {
+    const [known] = hashOf(hash)
+    if (known === undefined) throw this.damaged('its chunk table has a row without an id')
+    return { hash: known, pv, eid, slot, length, chunkId }
   }
 
   /** 0 when there is none. */

@@ -39,6 +39,9 @@ export interface ChunkLocation {
   readonly chunkId: number
 }
 
+/** A row of a chunk table is found by these. */
+export type ChunkKey = Pick<ChunkLocation, 'hash' | 'eid'>
+
 /** Extents on their way into a volume. */
 export interface StagedExtents {
   /**
@@ -81,6 +84,10 @@ export interface PhysicalVolume {
   hashesBetween(first: Hash, last: Hash, limit: number): Promise<Hash[]>
   /** The hashes that the chunk table says are in an extent. Scans the table: for reports on damage. */
   chunksOf(eid: number): Promise<Hash[]>
+  /** Rows of the chunk table, by hash and then extent, from behind `after`; at most `limit`, fewer only at the end. */
+  chunkRows(after: ChunkKey | undefined, limit: number): Promise<ChunkLocation[]>
+  /** All rows of the chunk table of some extents. Scans the table once. */
+  chunkRowsOf(eids: readonly number[]): Promise<ChunkLocation[]>
   /** Drops extents and their chunk rows, durable when resolved. Numbers that are not held are passed over. */
   remove(eids: readonly number[]): Promise<void>
   state(): Promise<VolumeState>
@@ -91,5 +98,9 @@ export interface PhysicalVolume {
   integrityProblems(): Promise<string[]>
   /** Bytes on disk. */
   fileBytes(): Promise<number>
+  /** Bytes in the file that nothing is in, and that the next extents take. */
+  spareBytes(): Promise<number>
+  /** Gives spare bytes back to the file system, about so many at most: in short steps, between which others write. */
+  giveBack(bytes: number): Promise<void>
   close(): Promise<void>
 }

@@ -10,7 +10,11 @@ export const CATALOG_APPLICATION_ID = 0x76617243
 /** 'varP': a file with payload only. */
 export const PAYLOAD_APPLICATION_ID = 0x76617250
 
-export const FORMAT_VERSION = 1
+/** Of payload-only files; these are as they were in the first version. */
+export const PAYLOAD_FORMAT = 1
+/** Of catalogs. Older ones are used as they are, and upgraded by what needs the tables of the newer (`UPKEEP_SCHEMA`). */
+export const CATALOG_FORMAT = 2
+export const OLDEST_FORMAT = 1
 
 /**
  * Small pages for both: many small rows change in each commit, and larger pages bought payload nothing measurable
@@ -56,6 +60,29 @@ CREATE TABLE chunk (
   length INTEGER NOT NULL,
   chunk_id INTEGER NOT NULL,
   PRIMARY KEY (hash, eid)
+) WITHOUT ROWID, STRICT;
+`
+
+/** What format 2 has and format 1 has not. */
+export const UPKEEP_SCHEMA = `
+CREATE TABLE upkeep (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE TABLE pruned (
+  commit_id BLOB PRIMARY KEY,
+  time_ms INTEGER NOT NULL,
+  policy TEXT NOT NULL,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE TABLE replacement (
+  id BLOB PRIMARY KEY,
+  by BLOB NOT NULL,
+  reason TEXT NOT NULL,
+  who TEXT NOT NULL,
+  time_ms INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 `
 
@@ -154,4 +181,4 @@ CREATE TABLE property (
   row_check INTEGER NOT NULL,
   PRIMARY KEY (dataset, name)
 ) WITHOUT ROWID, STRICT;
-`
+${UPKEEP_SCHEMA}`

@@ -1,18 +1,15 @@
 /**
- * One SQLite file, opened the way varve needs it. The only importer of better-sqlite3.
+ * One SQLite file, opened the way varve needs it.
  *
  * Guarantees: every write transaction takes the write lock first (BEGIN IMMEDIATE) and is durable when `write`
  * returns (synchronous FULL, and a full flush on macOS); a body that throws leaves nothing behind; SQLite's errors
  * come out as `VarveError`s that name the file.
  */
-import { createRequire } from 'node:module'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type BetterSqlite3 from 'better-sqlite3'
 import { CorruptionError, VarveError } from '../base/errors.js'
+import { openDatabase } from './driver.js'
 import { statOf } from './files.js'
-
-// Loaded on first use: a program that only prints its version must not pay for a native module.
-const load = createRequire(import.meta.url)
-let driver: typeof BetterSqlite3 | undefined
 
 /**
  * better-sqlite3 12 aborts the process on Node 24 when one of its objects is garbage collected. There they are kept: a
@@ -20,6 +17,8 @@ let driver: typeof BetterSqlite3 | undefined
  * statements of their own, are not used here.
  */
 const COLLECTING_ABORTS = Number(process.versions.node.split('.')[0]) >= 24
+/** 4 MiB at 4 KiB a page. */
+const GIVE_BACK_PAGES = 1024
 /** 32 MiB at 4 KiB a page. */
 const CHECKPOINT_PAGES = 8192
 const keptForEver: unknown[] = []
@@ -150,6 +149,15 @@ export class SqlDatabase {
     return this.guard(() => this.pragma('user_version') as number)
   }
 
+  /** Makes tables and says which version the file is now; does nothing if somebody was as quick. */
+  upgrade(userVersion: number, schema: string): void {
+    this.write(() => {
+      if (this.userVersion >= userVersion) return
+      this.handle.exec(schema)
+      this.set('user_version', userVersion)
+    })
+  }
+
   /** SQLite's own structural check; an empty list when all is well. */
   integrityProblems(): string[] {
     return this.guard(() => {
@@ -188,6 +196,27 @@ export class SqlDatabase {
   snapshot<T>(body: () => T): T {
     if (this.handle.inTransaction) return body()
     return this.guard(() => this.handle.transaction(body).deferred())
+  }
+
+  /** Pages that nothing is in. */
+  spareBytes(): number {
+    return this.guard(() => (this.pragma('freelist_count') as number) * (this.pragma('page_size') as number))
+  }
+
+  /**
+   * Shortens the file by about so many bytes, of those that nothing is in. Step by step: each has the write lock for a
+   * moment. A file that was made without the means for it stays as long as it is.
+   */
+  async giveBack(bytes: number): Promise<void> {
+    const pageBytes = this.guard(() => this.pragma('page_size') as number)
+    for (let left = Math.ceil(bytes / pageBytes); left > 0; left -= GIVE_BACK_PAGES) {
+      const before = this.spareBytes()
+      if (before === 0) break
+      this.guard(() => this.handle.exec(`PRAGMA incremental_vacuum(${Math.min(left, GIVE_BACK_PAGES)})`))
+      if (this.spareBytes() === before) break
+      await nextTurn()
+    }
+    this.guard(() => this.statement('PRAGMA wal_checkpoint(TRUNCATE)').get())
   }
 
   close(): void {
@@ -230,10 +259,9 @@ export class SqlDatabase {
   }
 
   private static connect(path: string, options: OpenDatabaseOptions & { fileMustExist: boolean }): SqlDatabase {
-    driver ??= load('better-sqlite3') as typeof BetterSqlite3
     try {
       const readonly = options.readOnly ?? false
-      const handle = new driver(path, {
+      const handle = openDatabase(path, {
         fileMustExist: options.fileMustExist,
         readonly,
         timeout: options.lockTimeoutMs,

@@ -4,10 +4,11 @@
 import { statSync } from 'node:fs'
 import { VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
-import type { Checksum } from '../codec/checksum.js'
+import { theChecksum } from '../codec/checksum.js'
 import type { VolumeGroupLayout } from '../format/layout.js'
 import { PayloadTables } from './payloadTables.js'
 import type {
+  ChunkKey,
   ChunkLocation,
   NewExtent,
   PhysicalVolume,
@@ -16,7 +17,14 @@ import type {
   VolumeIdentity,
   VolumeState,
 } from './physicalVolume.js'
-import { FORMAT_VERSION, PAGE_BYTES, PAYLOAD_APPLICATION_ID, PAYLOAD_SCHEMA } from './schema.js'
+import {
+  CATALOG_FORMAT,
+  OLDEST_FORMAT,
+  PAGE_BYTES,
+  PAYLOAD_APPLICATION_ID,
+  PAYLOAD_FORMAT,
+  PAYLOAD_SCHEMA,
+} from './schema.js'
 import { type OpenDatabaseOptions, SqlDatabase } from './sqlite.js'
 
 abstract class TableVolume implements PhysicalVolume {
@@ -25,11 +33,10 @@ abstract class TableVolume implements PhysicalVolume {
 
   constructor(
     protected readonly database: SqlDatabase,
-    checksum: Checksum,
     readonly number: number,
     readonly uuid: string,
   ) {
-    this.tables = new PayloadTables(database, checksum)
+    this.tables = new PayloadTables(database)
     this.location = database.path
   }
 
@@ -41,7 +48,7 @@ abstract class TableVolume implements PhysicalVolume {
   }
 
   async read(eid: number): Promise<StoredExtent | undefined> {
-    return this.tables.read(eid)
+    return this.tables.read(eid, await theChecksum())
   }
 
   async list(first: number, end: number): Promise<number[]> {
@@ -54,6 +61,14 @@ abstract class TableVolume implements PhysicalVolume {
 
   async chunksOf(eid: number): Promise<Hash[]> {
     return this.tables.chunksOf(eid)
+  }
+
+  async chunkRows(after: ChunkKey | undefined, limit: number): Promise<ChunkLocation[]> {
+    return this.tables.chunkRows(after, limit, this.number)
+  }
+
+  async chunkRowsOf(eids: readonly number[]): Promise<ChunkLocation[]> {
+    return this.tables.chunkRowsOf(eids, this.number)
   }
 
   async remove(eids: readonly number[]): Promise<void> {
@@ -80,6 +95,14 @@ abstract class TableVolume implements PhysicalVolume {
     const log = statSync(`${this.database.path}-wal`, { throwIfNoEntry: false })
     return statSync(this.database.path).size + (log?.size ?? 0)
   }
+
+  async spareBytes(): Promise<number> {
+    return this.database.spareBytes()
+  }
+
+  async giveBack(bytes: number): Promise<void> {
+    await this.database.giveBack(bytes)
+  }
 }
 
 /** A volume with a file of its own: rollback journal, so that payload is written to the disk once. */
@@ -89,7 +112,6 @@ export class SqliteVolume extends TableVolume {
     header: VolumeIdentity,
     createdMs: number,
     layout: VolumeGroupLayout,
-    checksum: Checksum,
     options: OpenDatabaseOptions,
   ): SqliteVolume {
     const database = SqlDatabase.create(
@@ -97,24 +119,24 @@ export class SqliteVolume extends TableVolume {
       {
         ...options,
         applicationId: PAYLOAD_APPLICATION_ID,
-        userVersion: FORMAT_VERSION,
+        userVersion: PAYLOAD_FORMAT,
         pageBytes: PAGE_BYTES,
         journal: 'truncate',
         schema: PAYLOAD_SCHEMA,
       },
-      (made) => new PayloadTables(made, checksum).initialise(header, createdMs, layout),
+      (made) => new PayloadTables(made).initialise(header, createdMs, layout),
     )
-    return new SqliteVolume(database, checksum, header.number, header.uuid)
+    return new SqliteVolume(database, header.number, header.uuid)
   }
 
   /** @throws {VarveError} `NOT_A_STORE`, `FORMAT_NEWER`, `STORE_NOT_FOUND` */
-  static open(path: string, checksum: Checksum, options: OpenDatabaseOptions): SqliteVolume {
+  static open(path: string, options: OpenDatabaseOptions): SqliteVolume {
     const database = SqlDatabase.open(path, options)
     try {
       requireFormat(database, PAYLOAD_APPLICATION_ID)
       database.setJournal('truncate')
-      const { number, uuid } = new PayloadTables(database, checksum).state()
-      return new SqliteVolume(database, checksum, number, uuid)
+      const { number, uuid } = new PayloadTables(database).state()
+      return new SqliteVolume(database, number, uuid)
     } catch (error) {
       database.close()
       throw error
@@ -151,6 +173,11 @@ export class HomeVolume extends TableVolume {
     }
   }
 
+  /** Drops extents inside the catalog's transaction: catalog and payload in one file do not fall apart. */
+  removeNow(eids: readonly number[]): void {
+    this.tables.remove(eids)
+  }
+
   /** For the writer whose transaction is its lease: it looks up under the write lock. */
   lookupNow(hash: Hash): ChunkLocation[] {
     return this.tables.lookup(hash, this.number)
@@ -171,14 +198,15 @@ export function requireFormat(database: SqlDatabase, applicationId: number): voi
     })
   }
   const version = database.userVersion
-  if (version !== FORMAT_VERSION) {
-    const newer = version > FORMAT_VERSION
+  const newest = applicationId === PAYLOAD_APPLICATION_ID ? PAYLOAD_FORMAT : CATALOG_FORMAT
+  if (version < OLDEST_FORMAT || version > newest) {
+    const newer = version > newest
     throw new VarveError(
       newer ? 'FORMAT_NEWER' : 'NOT_A_STORE',
-      `${database.path} has format ${version}; this varve reads format ${FORMAT_VERSION}`,
+      `${database.path} has format ${version}; this varve reads format ${newest}`,
       {
         path: database.path,
-        expected: FORMAT_VERSION,
+        expected: newest,
         actual: version,
         ...(newer ? { hint: 'Use a newer varve.' } : {}),
       },

@@ -11,7 +11,6 @@ import type { Clock } from '../base/clock.js'
 import { isVarveError, VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { newUuid, type Randomness } from '../base/random.js'
-import { type Checksum, createChecksum } from '../codec/checksum.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
@@ -27,11 +26,11 @@ import {
   sharesVolumes,
 } from './groupFiles.js'
 import { wrongCopy } from './heal.js'
-import { type IsAlive, isProcessAlive } from './lease.js'
+import { allReservations, type IsAlive, isProcessAlive } from './lease.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement, volumeFull } from './placement.js'
-import { CATALOG_APPLICATION_ID, CATALOG_SCHEMA, FORMAT_VERSION, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
+import { CATALOG_APPLICATION_ID, CATALOG_FORMAT, CATALOG_SCHEMA, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
 import { SqlDatabase } from './sqlite.js'
 import { HomeVolume, requireFormat, SqliteVolume } from './sqliteVolume.js'
 import { sweepDeadWriters } from './sweep.js'
@@ -57,6 +56,9 @@ export interface PlacedExtent {
   readonly pvs: readonly number[]
 }
 
+/** By volume: extents that no catalog row names any more. */
+export type RetiredExtents = ReadonlyMap<number, readonly number[]>
+
 export class VolumeGroup {
   private readonly members = new Map<number, PhysicalVolume>()
   /** Volumes that could not be opened, with the reason (only when opened `partial`). */
@@ -67,7 +69,6 @@ export class VolumeGroup {
   private constructor(
     readonly catalog: Catalog,
     readonly home: HomeVolume,
-    readonly checksum: Checksum,
     private readonly database: SqlDatabase,
     private readonly options: OpenGroupOptions,
     layout: VolumeGroupLayout,
@@ -78,7 +79,6 @@ export class VolumeGroup {
 
   /** Makes a group of one file. @throws {VarveError} `STORE_EXISTS` */
   static async create(path: string, profile: StoreProfile, options: OpenGroupOptions): Promise<VolumeGroup> {
-    const checksum = await createChecksum()
     const createdMs = options.clock.nowMs()
     const catalogPath = resolve(path)
     const layout = firstLayout(catalogPath, profile, createdMs, options.random)
@@ -88,19 +88,19 @@ export class VolumeGroup {
       {
         lockTimeoutMs: options.lockTimeoutMs,
         applicationId: CATALOG_APPLICATION_ID,
-        userVersion: FORMAT_VERSION,
+        userVersion: CATALOG_FORMAT,
         pageBytes: PAGE_BYTES,
         journal: 'wal',
         schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
       },
       (made) => {
-        new PayloadTables(made, checksum).initialise({ uuid, vg: layout.vg, number: 0 }, createdMs, layout)
+        new PayloadTables(made).initialise({ uuid, vg: layout.vg, number: 0 }, createdMs, layout)
         new Catalog(made).initialise()
       },
     )
-    const home = new HomeVolume(database, checksum, 0, uuid)
+    const home = new HomeVolume(database, 0, uuid)
     const catalog = new Catalog(database)
-    return new VolumeGroup(catalog, home, checksum, database, options, layout)
+    return new VolumeGroup(catalog, home, database, options, layout)
   }
 
   /**
@@ -109,15 +109,14 @@ export class VolumeGroup {
    *   `PV_DUPLICATE`, `CATALOG_STALE`, `CATALOG_MISSING`, `CORRUPT`
    */
   static async open(path: string, options: OpenGroupOptions): Promise<VolumeGroup> {
-    const checksum = await createChecksum()
-    const identity = identifyFile(path, checksum, options)
+    const identity = identifyFile(path, options)
     const catalogPath = identity.role === 'catalog' ? resolve(path) : catalogOf(identity)
     const database = SqlDatabase.open(catalogPath, options)
     try {
       requireFormat(database, CATALOG_APPLICATION_ID)
       database.setJournal('wal')
       const catalog = new Catalog(database)
-      const probe = new HomeVolume(database, checksum, 0, '')
+      const probe = new HomeVolume(database, 0, '')
       const layout = probe.tables.layout()
       const state = probe.tables.state()
       if (state.vg !== layout.vg || identity.layout.vg !== layout.vg) {
@@ -127,8 +126,8 @@ export class VolumeGroup {
           actual: identity.layout.vg,
         })
       }
-      const home = new HomeVolume(database, checksum, 0, state.uuid)
-      const group = new VolumeGroup(catalog, home, checksum, database, options, layout)
+      const home = new HomeVolume(database, 0, state.uuid)
+      const group = new VolumeGroup(catalog, home, database, options, layout)
       try {
         await group.openMembers(layout)
         await group.rememberCatalogPath(catalogPath)
@@ -339,7 +338,7 @@ export class VolumeGroup {
    */
   async extend(file: string, details: { capacityBytes: number | null; tags: readonly string[] }): Promise<void> {
     const path = resolve(file)
-    refuseUsedFile(path, this.currentLayout, this.volumes, this.checksum, this.options)
+    refuseUsedFile(path, this.currentLayout, this.volumes, this.options)
     await this.refresh()
     const layout = this.currentLayout
     const volume: PhysicalVolumeLayout = {
@@ -353,7 +352,7 @@ export class VolumeGroup {
     const next = { ...layout, sequence: layout.sequence + 1, physicalVolumes: [...layout.physicalVolumes, volume] }
     // File first, durable; then the catalog: a crash between the two leaves a file that nothing names.
     const header = { uuid: volume.uuid, vg: layout.vg, number: volume.number }
-    const member = SqliteVolume.create(path, header, this.options.clock.nowMs(), next, this.checksum, this.options)
+    const member = SqliteVolume.create(path, header, this.options.clock.nowMs(), next, this.options)
     try {
       this.switchLayout(next, () => this.catalog.writeVolumeUse({ pv: volume.number, transactions: 0, storedBytes: 0 }))
     } catch (error) {
@@ -404,6 +403,48 @@ export class VolumeGroup {
     return sweepDeadWriters(this.catalog, this.volumes, this.options.isAlive ?? isProcessAlive)
   }
 
+  /**
+   * Takes extents out of sight, inside the catalog's transaction, and with them what lies in the catalog's own file.
+   * @returns what the other volumes still hold, for `dropRetired` once the transaction is durable
+   */
+  retire(eids: readonly number[]): RetiredExtents {
+    const byVolume = new Map<number, number[]>()
+    for (const eid of eids) {
+      for (const pv of this.catalog.removeExtent(eid)) byVolume.set(pv, [...(byVolume.get(pv) ?? []), eid])
+    }
+    const home = byVolume.get(0) ?? []
+    if (home.length > 0) this.home.removeNow(home)
+    byVolume.delete(0)
+    return byVolume
+  }
+
+  /** Killed before its end, `dropOrphans` does the rest. */
+  async dropRetired(retired: RetiredExtents): Promise<void> {
+    for (const [pv, eids] of retired) await this.requireVolume(pv).remove(eids)
+  }
+
+  /**
+   * Drops what volumes hold, no catalog row names, and nobody is about to publish: left by a process that was killed while it
+   * removed extents. @returns extents dropped
+   */
+  async dropOrphans(): Promise<number> {
+    let dropped = 0
+    for (const member of this.members.values()) {
+      // Listed first: what a writer brings after this is not in the list, and one that was at work then has either published
+      // it or still has its reservation.
+      const held = await member.list(0, Number.MAX_SAFE_INTEGER)
+      const orphans = this.catalog.snapshot((tx) => {
+        const reserved = allReservations(tx)
+        const isReserved = (eid: number) =>
+          reserved.some(({ firstEid, count }) => eid >= firstEid && eid < firstEid + count)
+        return held.filter((eid) => !this.catalog.hasCopy(eid, member.number) && !isReserved(eid))
+      })
+      if (orphans.length > 0) await member.remove(orphans)
+      dropped += orphans.length
+    }
+    return dropped
+  }
+
   /** Drops extents that were staged and never became visible. */
   async dropUnpublished(placed: readonly PlacedExtent[]): Promise<void> {
     for (const member of this.members.values()) {
@@ -449,7 +490,6 @@ export class VolumeGroup {
             layoutSequence: () => this.home.tables.layoutSequence(),
             nextEid: () => this.catalog.counter('next_eid'),
           },
-          this.checksum,
           this.options,
         )
         this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/base/clock.js'
 import { type Hash, parseHash } from '../../src/base/hash.js'
 import { Refs } from '../../src/refs/refs.js'
 import { Catalog } from '../../src/volume/catalog.js'
-import { CATALOG_APPLICATION_ID, CATALOG_SCHEMA, FORMAT_VERSION, PAGE_BYTES } from '../../src/volume/schema.js'
+import { CATALOG_APPLICATION_ID, CATALOG_FORMAT, CATALOG_SCHEMA, PAGE_BYTES } from '../../src/volume/schema.js'
 import { SqlDatabase } from '../../src/volume/sqlite.js'
 
 export const START_MS = Date.UTC(2026, 2, 1, 12)
@@ -24,7 +24,7 @@ export class HandClock implements Clock {
 
 export const CATALOG_OPTIONS = {
   applicationId: CATALOG_APPLICATION_ID,
-  userVersion: FORMAT_VERSION,
+  userVersion: CATALOG_FORMAT,
   pageBytes: PAGE_BYTES,
   journal: 'wal',
   schema: CATALOG_SCHEMA,

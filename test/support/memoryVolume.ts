@@ -9,6 +9,7 @@ import { rowCheck } from '../../src/format/check.js'
 import type { VolumeGroupLayout } from '../../src/format/layout.js'
 import { encodeBases, encodeSlots } from '../../src/format/slots.js'
 import type {
+  ChunkKey,
   ChunkLocation,
   NewExtent,
   PhysicalVolume,
@@ -86,6 +87,31 @@ export class MemoryVolume implements PhysicalVolume {
 
   async chunksOf(eid: number): Promise<Hash[]> {
     return [...this.#open().chunks].filter(([, rows]) => rows.has(eid)).map(([hash]) => hash)
+  }
+
+  async chunkRows(after: ChunkKey | undefined, limit: number): Promise<ChunkLocation[]> {
+    const rows = this.#rows().filter(
+      ({ hash, eid }) => !after || hash > after.hash || (hash === after.hash && eid > after.eid),
+    )
+    return rows.slice(0, limit)
+  }
+
+  async chunkRowsOf(eids: readonly number[]): Promise<ChunkLocation[]> {
+    return this.#rows().filter(({ eid }) => eids.includes(eid))
+  }
+
+  /** By hash and then extent. */
+  #rows(): ChunkLocation[] {
+    const rows = [...this.#open().chunks.values()].flatMap((byExtent) => [...byExtent.values()])
+    return rows.sort((a, b) => (a.hash === b.hash ? a.eid - b.eid : a.hash < b.hash ? -1 : 1))
+  }
+
+  async spareBytes(): Promise<number> {
+    return 0
+  }
+
+  async giveBack(): Promise<void> {
+    this.#open()
   }
 
   async remove(eids: readonly number[]): Promise<void> {

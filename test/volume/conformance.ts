@@ -268,6 +268,45 @@ export function describePhysicalVolume(name: string, make: MakeVolume): void {
       expect(await fixture.volume.chunksOf(3)).toEqual([])
     })
 
+    test('rows of the chunk table come by hash and extent, page by page, and those of some extents', async () => {
+      const fixture = await make()
+      const { volume } = fixture
+      await hold(fixture, [extent(1, [a, b]), extent(2, [b, c]), extent(300, [b])])
+      const all = await volume.chunkRows(undefined, 100)
+      expect(all.map(({ hash, eid, slot }) => ({ hash, eid, slot }))).toEqual(
+        [
+          { hash: a, eid: 1, slot: 0 },
+          { hash: b, eid: 1, slot: 1 },
+          { hash: b, eid: 2, slot: 0 },
+          { hash: b, eid: 300, slot: 0 },
+          { hash: c, eid: 2, slot: 1 },
+        ].sort((x, y) => (x.hash === y.hash ? x.eid - y.eid : x.hash < y.hash ? -1 : 1)),
+      )
+      expect(all).toEqual(expect.arrayContaining(await volume.lookup([a, b, c])))
+      const paged = []
+      for (let page = await volume.chunkRows(undefined, 2); page.length > 0; ) {
+        expect(page.length).toBeLessThanOrEqual(2)
+        paged.push(...page)
+        page = await volume.chunkRows(page.at(-1), 2)
+      }
+      expect(paged).toEqual(all)
+      const some = await volume.chunkRowsOf([2, 300, 99])
+      expect(some.map(({ hash, eid }) => `${eid} ${hash}`).sort()).toEqual([`2 ${b}`, `2 ${c}`, `300 ${b}`].sort())
+      expect(await volume.chunkRowsOf([])).toEqual([])
+    })
+
+    test('giving spare bytes back changes nothing that is held', async () => {
+      const fixture = await make()
+      const { volume } = fixture
+      for (let eid = 1; eid <= 20; eid++) await hold(fixture, [extent(eid, [hashOf(`${eid}`)])])
+      await volume.remove([...Array(19).keys()].map((index) => index + 1))
+      await volume.giveBack(Number.MAX_SAFE_INTEGER)
+      expect(await volume.spareBytes()).toBe(0)
+      expect(await volume.list(0, 100)).toEqual([20])
+      expect((await volume.read(20))?.eid).toBe(20)
+      expect(await volume.integrityProblems()).toEqual([])
+    })
+
     test('the state counts what a publish relies on, and the greatest publish sequence it saw', async () => {
       const fixture = await make()
       const { volume } = fixture

@@ -8,8 +8,8 @@ import { KIND } from '../../src/format/kinds.js'
 import { withVolume } from '../../src/volume/groupInfo.js'
 import {
   CATALOG_APPLICATION_ID,
+  CATALOG_FORMAT,
   CATALOG_SCHEMA,
-  FORMAT_VERSION,
   PAGE_BYTES,
   PAYLOAD_SCHEMA,
 } from '../../src/volume/schema.js'
@@ -29,10 +29,9 @@ function damage(database: SqlDatabase, eid: number, part: 'frame' | 'row'): void
 }
 
 describePhysicalVolume('a volume with a file of its own', async () => {
-  const checksum = await createChecksum()
   const path = join(tempFolder(), 'pv1.varve')
   const { createdMs } = CONFORMANCE_LAYOUT
-  const volume = SqliteVolume.create(path, identityOf(1), createdMs, CONFORMANCE_LAYOUT, checksum, opening)
+  const volume = SqliteVolume.create(path, identityOf(1), createdMs, CONFORMANCE_LAYOUT, opening)
   onTestFinished(() => volume.close())
   return {
     volume,
@@ -45,7 +44,7 @@ describePhysicalVolume('a volume with a file of its own', async () => {
     },
     reopen: async () => {
       await volume.close()
-      const again = SqliteVolume.open(path, checksum, opening)
+      const again = SqliteVolume.open(path, opening)
       onTestFinished(() => again.close())
       return again
     },
@@ -53,7 +52,6 @@ describePhysicalVolume('a volume with a file of its own', async () => {
 })
 
 describePhysicalVolume('the volume in the catalog’s file', async () => {
-  const checksum = await createChecksum()
   const path = join(tempFolder(), 'store.varve')
   const { uuid } = identityOf(0)
   const database = SqlDatabase.create(
@@ -61,19 +59,19 @@ describePhysicalVolume('the volume in the catalog’s file', async () => {
     {
       ...opening,
       applicationId: CATALOG_APPLICATION_ID,
-      userVersion: FORMAT_VERSION,
+      userVersion: CATALOG_FORMAT,
       pageBytes: PAGE_BYTES,
       journal: 'wal',
       schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
     },
     (made) => {
-      const { tables } = new HomeVolume(made, checksum, 0, uuid)
+      const { tables } = new HomeVolume(made, 0, uuid)
       tables.initialise(identityOf(0), CONFORMANCE_LAYOUT.createdMs, CONFORMANCE_LAYOUT)
     },
   )
   onTestFinished(() => database.close())
   return {
-    volume: new HomeVolume(database, checksum, 0, uuid),
+    volume: new HomeVolume(database, 0, uuid),
     holdsFrom: 'complete',
     publishing: (body) => database.write(body),
     damage: (eid, part) => damage(database, eid, part),
@@ -81,7 +79,7 @@ describePhysicalVolume('the volume in the catalog’s file', async () => {
       database.close()
       const again = SqlDatabase.open(path, opening)
       onTestFinished(() => again.close())
-      return new HomeVolume(again, checksum, 0, uuid)
+      return new HomeVolume(again, 0, uuid)
     },
   }
 })
@@ -103,7 +101,8 @@ describePhysicalVolume('a volume in memory', async () => {
 test('a store runs on a volume in memory that stands in for a file', async () => {
   const made = await createGroup({ volumes: 2 })
   await made.group.changeLayout((layout) => withVolume(layout, 0, { allocatable: false }))
-  const { layout, checksum } = made.group
+  const { layout } = made.group
+  const checksum = await createChecksum()
   await made.group.close()
   const replaced: Promise<void>[] = []
   const group = await VolumeGroup.open(made.path, {

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Workbench } from '../support.js'
+
+const bench = new Workbench()
+beforeAll(async () => {
+  await bench.init()
+  bench.write('tree/kept', 'kept\n'.repeat(1000))
+  await bench.commit('tree', 'first')
+  await bench.ok('branch', 'side')
+  bench.write('tree/gone', Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * index * 31) >> 3)))
+  await bench.ok('commit', '-q', '--from', 'tree', '-b', 'side', '-m', 'second')
+  await bench.ok('branch', '-d', 'side')
+})
+afterAll(() => bench.remove())
+
+test('says what it would do, condemns nothing while the reflog remembers, and frees with --now', async () => {
+  expect(await bench.ok('gc')).toContain('nothing to collect')
+  const dry = await bench.ok('gc', '-n', '--now')
+  expect(dry).toMatch(/^would condemn \d+ chunks, [\d.]+ KiB raw$/m)
+  expect(dry).toMatch(/^would (drop|rewrite) \d+ extents?/m)
+  expect(await bench.ok('gc', '-n', '--now')).toBe(dry)
+  const done = await bench.ok('gc', '--now')
+  expect(done).toMatch(/^condemned \d+ chunks/m)
+  expect(done).toMatch(/^(dropped|rewrote) \d+ extents?/m)
+  expect(await bench.ok('gc', '--now')).toContain('nothing to collect')
+  expect((await bench.run('verify')).status).toBe(0)
+  expect(await bench.ok('cat', 'main:kept')).toBe('kept\n'.repeat(1000))
+})
+
+test('tells a program all of it', async () => {
+  const report = await bench.json<Record<string, unknown>>('gc', '-n')
+  expect(report).toMatchObject({
+    dryRun: true,
+    live: { chunks: expect.any(Number), bytes: expect.any(Number) },
+    condemned: { chunks: 0, bytes: 0 },
+    waiting: { chunks: 0, bytes: 0 },
+    dropped: { extents: 0, chunks: 0, bytes: 0, storedBytes: 0 },
+    rewritten: { extents: 0, chunks: 0, bytes: 0, storedBytes: 0, newStoredBytes: 0 },
+    heldBy: [],
+    notes: [],
+  })
+})
+
+test('refuses what makes no sense', async () => {
+  expect(await bench.run('gc', 'everything')).toMatchObject({ status: 2 })
+  expect(await bench.run('config', 'set', 'gc-grace', 'soon')).toMatchObject({ status: 2 })
+  expect(await bench.run('config', 'set', 'gc-waste', '0%')).toMatchObject({ status: 2 })
+  expect(await bench.run('gc', '--store', 'nowhere.varve')).toMatchObject({ status: 3 })
+  await bench.ok('config', 'set', 'gc-grace', '48h')
+  expect(await bench.ok('config', 'get', 'gc-grace')).toBe('2d\n')
+})
