@@ -1,7 +1,7 @@
 /** Commits for people, with the branches and tags that point at them. */
 import type { CommitInfo, Repository } from '../src/index.js'
 import type { Context } from './context.js'
-import { agoText, plainLine, plainText, shortId, subjectOf, timeText } from './text.js'
+import { agoText, isoTime, plainLine, plainText, shortId, subjectOf, timeText } from './text.js'
 
 export class CommitPrinter {
   readonly #context: Context
@@ -26,11 +26,13 @@ export class CommitPrinter {
   }
 
   lines(commit: CommitInfo): string[] {
-    const { author, committer } = commit
+    const { author, committer, pruned } = commit
     const lines = [`${this.#context.colors.yellow(`commit ${commit.id}`)}${this.#labelText(commit)}`]
     if (commit.parents.length > 1) lines.push(`Merge:  ${commit.parents.map(shortId).join(' ')}`)
     lines.push(`Author: ${plainLine(author.who)}`, `Date:   ${this.#dateText(author)}`)
     if (committer.who !== author.who) lines.push(`Commit: ${plainLine(committer.who)}, ${this.#dateText(committer)}`)
+    if (pruned)
+      lines.push(`Pruned: ${isoTime(pruned.timeMs).slice(0, 10)}, its files are gone: ${plainLine(pruned.policy)}`)
     lines.push('')
     for (const line of plainText(commit.message).replace(/\n+$/, '').split('\n')) lines.push(`    ${line}`.trimEnd())
     return lines

@@ -10,7 +10,8 @@ Commit    { id, tree: string | null,         // tree: null where there are no fi
             files, sizeBytes: number,        // of the whole tree
             parents: string[],
             author, committer: { who, time },
-            message }
+            message,
+            pruned?: { time, policy } }      // when it lost its files, and by which policy
 Entry     { path, kind: "file" | "directory" | "symlink" | "gitlink",
             executable: boolean, sizeBytes, files: number,
             id: string | null,               // null for what is empty
@@ -48,6 +49,7 @@ export function commitJson(commit: CommitInfo) {
     author: signatureJson(commit.author),
     committer: signatureJson(commit.committer),
     message: commit.message,
+    ...(commit.pruned ? { pruned: { time: isoTime(commit.pruned.timeMs), policy: commit.pruned.policy } } : {}),
   }
 }
 

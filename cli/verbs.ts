@@ -24,6 +24,7 @@ export const VERBS: readonly VerbListing[] = [
   at(STORES, 'init', 'Create a store', () => import('./commands/init.js')),
   at(STORES, 'stats', 'Show how much is stored and how much was saved', () => import('./commands/stats.js')),
   at(STORES, 'gc', 'Give back the space of what nothing needs any more', () => import('./commands/gc.js')),
+  at(STORES, 'prune', 'Thin out history by a retention policy', () => import('./commands/prune.js')),
   at(STORES, 'verify', 'Read everything back and check it', () => import('./commands/verify.js')),
   at(STORES, 'config', "Show or change the store's settings", () => import('./commands/config.js')),
 

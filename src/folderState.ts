@@ -77,7 +77,9 @@ export abstract class FolderState {
 
   /** The tree of a commit; without one, that of the commit it stands at. */
   protected async tree(id: Hash | undefined = this.row.head): Promise<TreeRoot> {
-    return id === undefined ? EMPTY_TREE : readCommit(this.session.store, id)
+    if (id === undefined) return EMPTY_TREE
+    this.session.pruned.requireFiles(id)
+    return readCommit(this.session.store, id)
   }
 
   /** Reads the store, and stores nothing. While a command has the folder to itself, it remembers what it decoded. */
@@ -185,7 +187,10 @@ export abstract class FolderState {
   ): Promise<void> {
     const before = this.row
     const after = { ...before, ...next }
-    await move((tx) => this.session.worktrees.move(tx, before, after))
+    await move((tx) => {
+      if (after.head !== undefined) this.session.pruned.requireFiles(after.head)
+      this.session.worktrees.move(tx, before, after)
+    })
     this.row = after
   }
 

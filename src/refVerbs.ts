@@ -47,7 +47,7 @@ export abstract class RefVerbs {
    * Makes a branch at a revision. Durable when resolved.
    *
    * @param options.force move the branch if it exists
-   * @throws {VarveError} `REF_EXISTS`, `INVALID_REF_NAME`; as `resolve`
+   * @throws {VarveError} `REF_EXISTS`, `INVALID_REF_NAME`, `PRUNED`; as `resolve`
    * @example
    * ```ts
    * await repo.createBranch('drafts', 'main')
@@ -206,6 +206,7 @@ export abstract class RefVerbs {
       // With all their history: nothing else may point at it.
       (epoch) => (epoch === 0 ? undefined : () => idsBelow(this.session, roots, { parents: true })),
       (tx) => {
+        for (const id of roots) this.session.pruned.requireFiles(id)
         require?.(tx)
         this.session.refs.apply(tx, updates, { operation, message, who })
       },

@@ -12,6 +12,7 @@ import type { Hash } from './base/hash.js'
 import { type Randomness, systemRandomness } from './base/random.js'
 import { BranchDraft } from './branchDraft.js'
 import { ChunkStore } from './cas/chunkStore.js'
+import type { Commit } from './format/commit.js'
 import { KIND } from './format/kinds.js'
 import type { HashName, StoreProfile } from './format/profile.js'
 import { makeProfile } from './format/profile.js'
@@ -20,6 +21,7 @@ import { type CommitInfo, describeCommit, readCommit, walkCommits } from './hist
 import type { PathLike } from './history/paths.js'
 import { Snapshot } from './history/snapshot.js'
 import { PROPERTIES, Properties } from './refs/properties.js'
+import { PrunedCommits } from './refs/pruned.js'
 import { splitRef } from './refs/refName.js'
 import { Refs } from './refs/refs.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
@@ -142,6 +144,7 @@ export class Repository extends UpkeepVerbs {
         store: await ChunkStore.open(group, clock, cache),
         refs: new Refs(group.catalog, clock),
         worktrees: new Worktrees(group.catalog),
+        pruned: new PrunedCommits(group.catalog),
         random: options.random ?? systemRandomness,
         properties: new Properties(group.catalog),
         clock,
@@ -198,7 +201,7 @@ export class Repository extends UpkeepVerbs {
   /**
    * The file tree of a commit, for reading.
    *
-   * @throws {VarveError} as `resolve`
+   * @throws {VarveError} as `resolve`; `PRUNED` for a commit that lost its files
    * @example
    * ```ts
    * const snapshot = await repo.at('main~1')
@@ -207,6 +210,7 @@ export class Repository extends UpkeepVerbs {
    */
   async at(rev: string): Promise<Snapshot> {
     const id = await this.resolve(rev)
+    this.session.pruned.requireFiles(id)
     return new Snapshot(this.session.store, id, await readCommit(this.session.store, id))
   }
 
@@ -221,7 +225,8 @@ export class Repository extends UpkeepVerbs {
    * ```
    */
   async commit(rev: string): Promise<CommitInfo> {
-    return (await this.at(rev)).info
+    const id = await this.resolve(rev)
+    return this.described(id, await readCommit(this.session.store, id))
   }
 
   /**
@@ -252,9 +257,10 @@ export class Repository extends UpkeepVerbs {
     for await (const { id, commit } of walkCommits(this.session.store, starts, {
       exclude,
       touching: options.path,
+      pruned: this.session.pruned,
       signal,
     })) {
-      yield describeCommit(id, commit)
+      yield this.described(id, commit)
       if (--left === 0) return
     }
   }
@@ -359,6 +365,12 @@ export class Repository extends UpkeepVerbs {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  private described(id: Hash, commit: Commit): CommitInfo {
+    const pruned = this.session.pruned.get(id)
+    const info = describeCommit(id, commit)
+    return pruned ? { ...info, pruned: { timeMs: pruned.timeMs, policy: pruned.policy } } : info
   }
 
   private revisions(): RevisionContext {

@@ -12,6 +12,7 @@ import type { Commit, Signature } from './format/commit.js'
 import { type CommitInfo, describeCommit, readCommit, writeCommit } from './history/commits.js'
 import { type ReachRoot, reachable } from './history/reach.js'
 import type { Properties } from './refs/properties.js'
+import type { PrunedCommits } from './refs/pruned.js'
 import { branchRef } from './refs/refName.js'
 import type { Refs } from './refs/refs.js'
 import type { Worktrees } from './refs/worktrees.js'
@@ -23,6 +24,7 @@ export interface Session {
   readonly store: ChunkStore
   readonly refs: Refs
   readonly worktrees: Worktrees
+  readonly pruned: PrunedCommits
   readonly properties: Properties
   readonly clock: Clock
   readonly fileSystem: FileSystem
@@ -116,7 +118,8 @@ export async function* idsBelow(
   roots: readonly ReachRoot[],
   options: { readonly parents?: boolean } = {},
 ): AsyncGenerator<Hash> {
-  for await (const { id } of reachable(session.store, roots, { parents: options.parents ?? false })) yield id
+  const { store, pruned } = session
+  for await (const { id } of reachable(store, roots, { parents: options.parents ?? false, pruned })) yield id
 }
 
 /**

@@ -4,6 +4,7 @@ import { parseCompression } from './codec/compressor.js'
 import { parsePercentage } from './refs/properties.js'
 import { describeRef } from './refs/refs.js'
 import { collectGarbage, type GcOptions, type GcReport } from './upkeep/gc.js'
+import { type PruneOptions, type PruneResult, pruneCommits } from './upkeep/prune.js'
 import { type StoreStats, storeStats } from './upkeep/stats.js'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './upkeep/verify.js'
 import { VolumeVerbs } from './volumeVerbs.js'
@@ -21,7 +22,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    const { store, refs, worktrees, properties, group } = this.session
+    const { store, refs, worktrees, properties, pruned, group } = this.session
     // Else every question would end in an error, and be taken for damage.
     group.requireOpen()
     // What a folder stands at without a branch hangs on the folder alone.
@@ -34,8 +35,15 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
     const roots = () => [...refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target })), ...detached()]
     const totals = (): void => group.catalog.checkTotals(group.layout.physicalVolumes.map(({ number }) => number))
     const folders = (): unknown => worktrees.list()
-    const checkRows = [totals, () => refs.reflog(), () => refs.operations(), () => properties.list(), folders]
-    return verifyStore(store, roots, checkRows, options)
+    const checkRows = [
+      totals,
+      () => pruned.list(),
+      () => refs.reflog(),
+      () => refs.operations(),
+      () => properties.list(),
+      folders,
+    ]
+    return verifyStore(store, roots, checkRows, options, pruned)
   }
 
   /**
@@ -47,9 +55,9 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async stats(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<StoreStats> {
-    const { refs, group, store } = this.session
+    const { refs, group, store, pruned } = this.session
     const roots = refs.list().map(({ target }) => target)
-    return storeStats(group, store, roots, options.signal)
+    return storeStats(group, store, roots, pruned, options.signal)
   }
 
   /**
@@ -66,18 +74,41 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async gc(options: GcOptions = {}): Promise<GcReport> {
-    const { store, refs, worktrees, properties, group } = this.session
+    const { store, refs, worktrees, pruned, properties, group } = this.session
     group.requireOpen()
     return collectGarbage(
       {
         store,
         refs,
         worktrees,
+        pruned,
         graceMs: parseDuration(properties.get('gc-grace').value),
         reflogTermMs: parseDuration(properties.get('reflog-keep').value),
         wasteTolerance: parsePercentage('gc-waste', properties.get('gc-waste').value) / 100,
         compression: parseCompression(properties.get('compression').value),
       },
+      options,
+    )
+  }
+
+  /**
+   * Thins out branches: commits that no rule keeps lose their files, and keep object, id, place in history and message. Tips of
+   * branches, what folders stand at and, unless `keepTags` names some, all tagged commits stay. `gc` gives the space back.
+   * Durable when resolved; all of it or nothing.
+   *
+   * @throws {VarveError} `INVALID_ARGUMENT` for a policy that keeps nothing, or a pattern that matches nothing; `REF_CONFLICT` when
+   * refs moved meanwhile; `STORAGE_READ_ONLY`, `CANCELLED`
+   * @example
+   * ```ts
+   * const { branches } = await repo.prune({ keepLast: 10, keepDaily: 30, dryRun: true })
+   * for (const { id, reasons } of branches.flatMap(({ commits }) => commits)) console.log(id, reasons.join(', ') || 'goes')
+   * ```
+   */
+  async prune(options: PruneOptions): Promise<PruneResult> {
+    const { store, refs, worktrees, pruned, group, clock } = this.session
+    group.requireOpen()
+    return pruneCommits(
+      { catalog: group.catalog, reader: store, refs, worktrees, pruned, nowMs: clock.nowMs() },
       options,
     )
   }

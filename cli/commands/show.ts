@@ -1,4 +1,4 @@
-import type { Change, Snapshot } from '../../src/index.js'
+import type { Change, Hash, Repository, Snapshot } from '../../src/index.js'
 import { filesBetween } from '../changedFile.js'
 import { printDifferences, wantsChangedBytes } from '../changeText.js'
 import { CommitPrinter } from '../commitText.js'
@@ -6,7 +6,7 @@ import { addDiffOptions, readDiffStyle } from '../diffOptions.js'
 import { printEntries } from '../entryText.js'
 import { EXIT, UsageError } from '../errors.js'
 import { changeJson, commitJson, entryJson } from '../shapes.js'
-import { counted, sizeText } from '../text.js'
+import { counted, shortId, sizeText } from '../text.js'
 import { splitRevisionPath } from '../values.js'
 import type { Verb } from '../verb.js'
 
@@ -36,7 +36,7 @@ Changes are those against the first parent, printed as by diff. A first commit s
       throw new UsageError('show takes a commit', `varve cat ${rev} prints a file, varve ls ${rev} a folder`)
     const repository = await context.openToRead()
     const commit = await repository.commit(rev)
-    const [parent] = commit.parents
+    const parent = await nearestWithFiles(repository, commit.parents[0])
     const changes = () =>
       repository.diff(parent ?? '', commit.id, {
         changedBytes: wantsChangedBytes(context, style),
@@ -46,6 +46,10 @@ Changes are those against the first parent, printed as by diff. A first commit s
     const entries = async () => (await repository.at(commit.id)).list('')
     if (context.json) {
       const list: unknown[] = []
+      if (commit.pruned) {
+        await context.out.json({ commit: commitJson(commit), changes: null })
+        return EXIT.ok
+      }
       if (parent === undefined) for await (const entry of await entries()) list.push(entryJson(entry))
       else for await (const change of changes()) list.push(changeJson(change))
       await context.out.json({ commit: commitJson(commit), [parent === undefined ? 'entries' : 'changes']: list })
@@ -53,6 +57,11 @@ Changes are those against the first parent, printed as by diff. A first commit s
     }
     const printer = await CommitPrinter.create(context, repository)
     for (const line of printer.lines(commit)) await context.out.line(line)
+    if (commit.pruned) return EXIT.ok
+    if (parent !== commit.parents[0]) {
+      const other = parent === undefined ? 'nothing: no commit before it has its files' : shortId(parent)
+      await context.say(`the files of the commit before were pruned; compared with ${other}`)
+    }
     await context.out.line()
     if (parent === undefined && style.form !== 'patch') {
       const first = await repository.at(commit.id)
@@ -66,6 +75,16 @@ Changes are those against the first parent, printed as by diff. A first commit s
     }
     return EXIT.ok
   },
+}
+
+/** Of a commit and those before it, by first parents. */
+async function nearestWithFiles(repository: Repository, id: Hash | undefined): Promise<Hash | undefined> {
+  for (let at = id; at !== undefined; ) {
+    const { pruned, parents } = await repository.commit(at)
+    if (!pruned) return at
+    at = parents[0]
+  }
+  return undefined
 }
 
 /** What a first commit changed, as a diff has it: files, and folders only where they are empty. */

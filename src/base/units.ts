@@ -5,19 +5,29 @@ export const MIB = 1024 * KIB
 const GIB = 1024 * MIB
 
 const SECOND_MS = 1000
-const MINUTE_MS = 60 * SECOND_MS
-const HOUR_MS = 60 * MINUTE_MS
+export const MINUTE_MS = 60 * SECOND_MS
+export const HOUR_MS = 60 * MINUTE_MS
 export const DAY_MS = 24 * HOUR_MS
 
-const DURATIONS: Readonly<Record<string, number>> = {
-  s: SECOND_MS,
-  min: MINUTE_MS,
-  h: HOUR_MS,
-  d: DAY_MS,
+/**
+ * From the longest to the shortest; a month or year is as long as the longest is: what is kept for a month is kept for no
+ * less than the calendar's.
+ */
+const DURATIONS_MS: Readonly<Record<string, number>> = {
+  y: 366 * DAY_MS,
+  m: 31 * DAY_MS,
   w: 7 * DAY_MS,
-  mo: 30 * DAY_MS,
-  y: 365 * DAY_MS,
+  d: DAY_MS,
+  h: HOUR_MS,
+  min: MINUTE_MS,
+  s: SECOND_MS,
 }
+const DURATION_PATTERN = new RegExp(
+  `^${Object.keys(DURATIONS_MS)
+    .map((unit) => `(?:(\\d{1,9})${unit}(?![a-z]))?`)
+    .join('')}$`,
+  'i',
+)
 
 const SUFFIXES: Readonly<Record<string, number>> = {
   '': 1,
@@ -78,7 +88,8 @@ export function formatSize(bytes: number): string {
 }
 
 /**
- * Milliseconds from `90s`, `30min`, `12h`, `14d`, `2w`, `6mo` (months of 30 days), `1y` (365 days), or `0`.
+ * Milliseconds from `30d`, `12h`, `2w`, `6m` (months, of 31 days), `1y` (366 days), `30min`, `90s`, or several of them from the
+ * longest to the shortest, `1y6m`; or `0`.
  * @throws {VarveError} `INVALID_ARGUMENT`
  * @example
  * ```ts
@@ -86,23 +97,25 @@ export function formatSize(bytes: number): string {
  * ```
  */
 export function parseDuration(text: string): number {
-  const match = /^\s*(\d{1,9})\s*([a-z]*)\s*$/i.exec(text)
-  const count = Number(match?.[1])
-  const unit = (match?.[2] ?? '').toLowerCase()
-  const factor = unit === '' && count === 0 ? 0 : DURATIONS[unit]
-  if (!match || factor === undefined) {
-    throw new VarveError('INVALID_ARGUMENT', `not a duration: ${JSON.stringify(text)}`, {
-      expected: 'a whole number with s, min, h, d, w, mo or y, or 0',
-      actual: text,
-    })
+  const trimmed = text.trim()
+  if (trimmed === '0') return 0
+  const match = trimmed === '' ? null : DURATION_PATTERN.exec(trimmed)
+  let duration = match ? 0 : Number.NaN
+  for (const [index, unitMs] of Object.values(DURATIONS_MS).entries()) {
+    duration += Number(match?.[index + 1] ?? 0) * unitMs
   }
-  return count * factor
+  if (Number.isSafeInteger(duration)) return duration
+  throw new VarveError('INVALID_ARGUMENT', `not a duration: ${JSON.stringify(text)}`, {
+    expected: 'whole numbers with y, m (months), w, d, h, min, s',
+    actual: text,
+    hint: 'Write a duration such as 30d, 12h, 2w, 6m (months), 1y or 1y6m.',
+  })
 }
 
-/** The same back, in the greatest unit that it is a whole number of. */
+/** `14d`: a whole number of the greatest unit up to days. */
 export function formatDuration(durationMs: number): string {
   if (durationMs === 0) return '0'
-  const units = Object.entries(DURATIONS).reverse()
-  const [unit, factor] = units.find(([, ms]) => durationMs % ms === 0 && ms !== 7 * DAY_MS) ?? ['s', SECOND_MS]
-  return `${Math.round(durationMs / factor)}${unit}`
+  const units = ['d', 'h', 'min', 's'].map((unit) => [unit, DURATIONS_MS[unit] ?? 1] as const)
+  const [unit, unitMs] = units.find(([, each]) => durationMs % each === 0) ?? ['ms', 1]
+  return `${durationMs / unitMs}${unit}`
 }

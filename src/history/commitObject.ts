@@ -19,6 +19,8 @@ export interface CommitInfo {
   readonly author: Signature
   readonly committer: Signature
   readonly message: string
+  /** When and by which policy it lost its files; absent for a commit that has them. */
+  readonly pruned?: { readonly timeMs: number; readonly policy: string } | undefined
 }
 
 /**

@@ -26,6 +26,8 @@ export interface WalkOptions {
   readonly exclude?: Iterable<Hash> | undefined
   /** Only commits in which the entry at this path (a file, or a whole directory) is unlike that in every parent. */
   readonly touching?: PathLike | undefined
+  /** Commits that have no files any more: they touch nothing, and others are compared with what came before them. */
+  readonly pruned?: { has(id: Hash): boolean } | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -36,7 +38,7 @@ export async function* walkCommits(
   options: WalkOptions = {},
 ): AsyncGenerator<QueuedCommit> {
   const { stopAt, signal } = options
-  const touches = options.touching === undefined ? undefined : new TouchFilter(reader, options.touching)
+  const touches = options.touching === undefined ? undefined : new TouchFilter(reader, options.touching, options.pruned)
   const exclude = [...(options.exclude ?? [])]
   const inRange = exclude.length > 0 ? await commitsOutside(reader, starts, exclude, signal) : undefined
   const queue = new CommitQueue()
@@ -88,19 +90,36 @@ class TouchFilter {
   constructor(
     private readonly reader: ObjectReader,
     path: PathLike,
+    private readonly pruned: WalkOptions['pruned'],
   ) {
     this.path = parsePath(path)
   }
 
   async passes({ id, commit }: QueuedCommit): Promise<boolean> {
+    if (this.pruned?.has(id)) return false
     const own = await this.entryOf(id, commit)
     this.entries.delete(id)
-    if (commit.parents.length === 0) return own !== undefined && (this.path.length > 0 || own.content.shape !== 0)
-    for (const parent of commit.parents) {
+    const parents = await this.withFiles(commit.parents)
+    if (parents.length === 0) return own !== undefined && (this.path.length > 0 || own.content.shape !== 0)
+    for (const parent of parents) {
       const before = await this.entryOf(parent, await readCommit(this.reader, parent))
       if (sameEntry(own, before)) return false
     }
     return true
+  }
+
+  /** These commits, or the nearest ones before them that have files. */
+  private async withFiles(commits: readonly Hash[]): Promise<Hash[]> {
+    const found = new Set<Hash>()
+    const seen = new Set<Hash>()
+    const pending = [...commits]
+    for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+      if (seen.has(id)) continue
+      seen.add(id)
+      if (this.pruned?.has(id)) pending.push(...(await readCommit(this.reader, id)).parents)
+      else found.add(id)
+    }
+    return [...found]
   }
 
   private async entryOf(id: Hash, commit: Commit): Promise<TreeEntry | undefined> {

@@ -18,6 +18,8 @@ export interface ReachOptions {
   readonly skip?: { has(id: Hash): boolean } | undefined
   /** Takes what is found, and stands for what was found before: that is neither shown nor entered again. Default: an empty one. */
   readonly seen?: FoundIds | undefined
+  /** Commits that have no files any more: of these, nothing but their parents is looked for. */
+  readonly pruned?: { has(id: Hash): boolean } | undefined
   /** Whether parents are entered. Default `false`. */
   readonly parents?: boolean | undefined
   readonly signal?: AbortSignal | undefined
@@ -42,7 +44,7 @@ export async function* reachable(
   roots: Iterable<ReachRoot>,
   options: ReachOptions = {},
 ): AsyncGenerator<Reached> {
-  const { skip, signal, parents = false, seen = new IdSet() } = options
+  const { skip, signal, parents = false, seen = new IdSet(), pruned } = options
   const pending: Link[] = []
   const add = (links: readonly Link[]): void => {
     // Backwards, because the last one is taken first: so neighbours in the store are read in a row.
@@ -64,9 +66,14 @@ export async function* reachable(
     const bytes = await reader.get(kind, id)
     yield { kind, id, length: bytes.length }
     const links = linksOf(link, bytes)
-    add(kind === KIND.commit && !parents ? links.filter((below) => below.kind !== KIND.commit) : links)
+    add(kind === KIND.commit ? links.filter(isFollowed(parents, pruned?.has(id) ?? false)) : links)
     announce(reader, pending)
   }
+}
+
+/** Of the links of a commit. */
+function isFollowed(parents: boolean, isPruned: boolean): (below: Link) => boolean {
+  return ({ kind }) => (kind === KIND.commit ? parents : !isPruned)
 }
 
 const READ_AHEAD_LINKS = 16

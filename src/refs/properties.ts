@@ -53,7 +53,7 @@ export const PROPERTIES = {
   'gc-grace': {
     default: '14d',
     description:
-      'how long what nothing needs any more is kept before gc drops it: 90s, 30min, 12h, 14d, 2w, 6mo, 1y, or 0',
+      'how long what nothing needs any more is kept before gc drops it: a duration such as 12h, 14d, 2w, 6m, 1y, or 0',
     accept: (value) => formatDuration(parseDuration(value)),
   },
   'gc-waste': {

@@ -20,6 +20,7 @@ import { describeKind } from '../cas/chunkStore.js'
 import { type Condemned, condemn, condemnedAt, revive } from '../cas/condemned.js'
 import type { Compression } from '../codec/compressor.js'
 import { reachable } from '../history/reach.js'
+import type { PrunedCommits } from '../refs/pruned.js'
 import type { Refs } from '../refs/refs.js'
 import type { Worktrees } from '../refs/worktrees.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
@@ -75,6 +76,7 @@ export interface GcContext {
   readonly store: ChunkStore
   readonly refs: Refs
   readonly worktrees: Worktrees
+  readonly pruned: PrunedCommits
   readonly graceMs: number
   readonly reflogTermMs: number
   /** The part of an extent's raw bytes that may be dead before it is rewritten, 0 … 1. */
@@ -179,10 +181,10 @@ class Collection {
 
   /** Everything that the roots reach and that was not marked before. @throws as `reachable`, with the root that needs it */
   async #mark(): Promise<void> {
-    const { store, refs, worktrees } = this.#context
+    const { store, refs, worktrees, pruned } = this.#context
     this.#roots = gcRoots(store.group.catalog, refs, worktrees, this.#reflogFrom)
     for (const { name, id } of this.#roots.roots) {
-      const found = reachable(store, [id], { parents: true, seen: this.#live, signal: this.#options.signal })
+      const found = reachable(store, [id], { parents: true, pruned, seen: this.#live, signal: this.#options.signal })
       try {
         for await (const { kind } of found) {
           this.#marked++

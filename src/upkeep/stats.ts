@@ -10,7 +10,7 @@ import type { VolumeGroup } from '../volume/volumeGroup.js'
 
 export interface StoreStats {
   readonly commits: number
-  /** Sum over all commits of the bytes of all their files: what copies of every version would take. */
+  /** Sum over all commits that have their files of the bytes of all their files: what copies of every version would take. */
   readonly logicalBytes: number
   readonly logicalFiles: number
   /** Distinct chunks of file contents. */
@@ -40,14 +40,16 @@ export async function storeStats(
   group: VolumeGroup,
   reader: ObjectReader,
   roots: readonly Hash[],
+  pruned: { has(id: Hash): boolean },
   signal?: AbortSignal,
 ): Promise<StoreStats> {
   let commits = 0
   let logicalBytes = 0
   let logicalFiles = 0
-  for await (const { commit } of walkCommits(reader, roots)) {
+  for await (const { id, commit } of walkCommits(reader, roots)) {
     throwIfCancelled(signal)
     commits++
+    if (pruned.has(id)) continue
     logicalBytes += commit.tree.size
     logicalFiles += commit.files
   }

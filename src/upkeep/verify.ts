@@ -60,14 +60,18 @@ const MAX_PATHS = 20
 const LOOKUP_BATCH = 500
 const NO_FINDING: ReadonlySet<ErrorCode> = new Set(['CANCELLED', 'STORE_LOCKED', 'STORAGE_FULL', 'STORAGE_DENIED'])
 
+const NONE = { has: () => false }
+
+/** @param pruned commits that have no files any more, and need none */
 export async function verifyStore(
   store: ChunkStore,
   roots: () => readonly VerifyRoot[],
   /** Reads every other checked row of the catalog; throws on the first that does not match. */
   checkRows: readonly (() => void)[],
   options: VerifyOptions = {},
+  pruned: { has(id: Hash): boolean } = NONE,
 ): Promise<VerifyReport> {
-  return new Verification(store, options).run(roots, checkRows)
+  return new Verification(store, pruned, options).run(roots, checkRows)
 }
 
 class Verification {
@@ -83,6 +87,7 @@ class Verification {
 
   constructor(
     private readonly store: ChunkStore,
+    private readonly pruned: { has(id: Hash): boolean },
     private readonly options: VerifyOptions,
   ) {}
 
@@ -289,7 +294,7 @@ class Verification {
       if (link.kind === KIND.commit) this.checked.commits++
       if (this.checked.objects % 256 === 0) this.progress(`${describeKind(link.kind)} ${shortHash(link.id)}`)
       try {
-        stack.push(...linksOf(link, await this.store.get(link.kind, link.id)))
+        stack.push(...this.needed(link, linksOf(link, await this.store.get(link.kind, link.id))))
       } catch (error) {
         this.report(error, link.id)
       }
@@ -339,9 +344,14 @@ class Verification {
     return any
   }
 
+  /** Of a commit without files, its parents alone. */
+  private needed({ kind, id }: Link, links: Link[]): Link[] {
+    return kind === KIND.commit && this.pruned.has(id) ? links.filter((below) => below.kind === KIND.commit) : links
+  }
+
   private async linksBelow(link: Link): Promise<Link[]> {
     try {
-      return linksOf(link, await this.store.get(link.kind, link.id))
+      return this.needed(link, linksOf(link, await this.store.get(link.kind, link.id)))
     } catch (error) {
       // Reported when the graph was checked.
       if (isVarveError(error)) return []
