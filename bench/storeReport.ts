@@ -54,7 +54,44 @@ export function storeSection(result: StoreResult, subject: string): string[] {
     '',
     ...result.tools.flatMap(differencesOf),
     ...ratioLines(result, subject),
+    ...droppingLines(result, subject),
   ]
+}
+
+export function forgettingSeconds({ dropping }: StoreRound): number {
+  return dropping?.forgetting.seconds ?? Number.NaN
+}
+
+export function reclaimingSeconds({ dropping }: StoreRound): number {
+  return dropping?.reclaiming.seconds ?? Number.NaN
+}
+
+export function droppingSeconds(round: StoreRound): number {
+  return forgettingSeconds(round) + reclaimingSeconds(round)
+}
+
+/** The tools that can give versions up. */
+export function droppingTools(result: StoreResult): ToolRounds[] {
+  return result.tools.filter(
+    ({ rounds }) => rounds.length > 0 && rounds.every(({ dropping }) => dropping !== undefined),
+  )
+}
+
+function droppingLines(result: StoreResult, subject: string): string[] {
+  const tools = droppingTools(result)
+  if (tools.length === 0) return []
+  const rows = tools.map(({ tool, rounds }): Cell[] => [
+    tool,
+    text(spreadIn(rounds, forgettingSeconds)),
+    text(spreadIn(rounds, reclaimingSeconds)),
+    text(spreadIn(rounds, droppingSeconds)),
+    tool === subject ? undefined : text(toolRatio(result, subject, tool, droppingSeconds)),
+    megabytes(spreadIn(rounds, ({ dropping }) => dropping?.beforeBytes ?? 0)?.median),
+    megabytes(spreadIn(rounds, ({ dropping }) => dropping?.afterBytes ?? 0)?.median),
+    rounds.every(({ dropping }) => dropping?.differences === 0) ? 'yes' : '**no**',
+  ])
+  const head = ['tool', 'forget', 'reclaim', 'both', `${subject} ÷ both`, 'MB before', 'MB after', 'identical']
+  return ['The older half of the versions given up, seconds:', '', ...table(head, rows), '']
 }
 
 function toolRow({ tool, rounds }: ToolRounds, rawBytes: number): Cell[] {

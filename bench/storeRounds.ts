@@ -12,7 +12,7 @@ import { type Comparison, compareTrees } from './compare.js'
 import { type Corpus, type CorpusKind, type CorpusSize, readThrough } from './corpora.js'
 import { type Meter, type Run, together } from './measure.js'
 import { sumOf } from './statistics.js'
-import type { StoreTool } from './tools/tool.js'
+import type { StoreTool, ToolStore } from './tools/tool.js'
 
 export interface StoreRound {
   readonly commits: readonly Run[]
@@ -27,6 +27,18 @@ export interface StoreRound {
   readonly storeBytes: number
   readonly allottedBytes: number
   readonly comparison: Comparison
+  /** The older half of the versions given up, where the tool can do that. */
+  readonly dropping: Dropping | undefined
+}
+
+export interface Dropping {
+  readonly forgetting: Run
+  readonly reclaiming: Run
+  /** As `storeBytes`, before and after. */
+  readonly beforeBytes: number
+  readonly afterBytes: number
+  /** Of the newest version, restored afterwards. */
+  readonly differences: number
 }
 
 export interface ToolRounds {
@@ -100,6 +112,7 @@ async function runOnce(corpus: Corpus, tool: StoreTool, meter: Meter, workFolder
     const startUps = await meter.runAll(Array.from({ length: starts }, () => tool.versionStep))
     const restoring = await meter.runAll(store.restore(last.folder, label, target))
     const comparison = compareTrees(last.folder, store.restoredAt(last.folder, target))
+    const dropping = await dropOlderHalf(corpus, store, last.folder, 'again', target, meter)
     return {
       commits,
       committing: together(commits),
@@ -109,12 +122,37 @@ async function runOnce(corpus: Corpus, tool: StoreTool, meter: Meter, workFolder
       storeBytes,
       allottedBytes,
       comparison,
+      dropping,
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
+async function dropOlderHalf(
+  corpus: Corpus,
+  store: ToolStore,
+  last: string,
+  label: string,
+  target: string,
+  meter: Meter,
+): Promise<Dropping | undefined> {
+  const keep = Math.ceil(corpus.versions.length / 2)
+  const steps = corpus.versions.length < MANY_VERSIONS ? undefined : store.dropOlder?.(keep)
+  if (!steps) return undefined
+  const [beforeBytes] = sizesOf(store.storeFolder)
+  const forgetting = await meter.runAll(steps.forget)
+  const reclaiming = await meter.runAll(steps.reclaim)
+  const [afterBytes] = sizesOf(store.storeFolder)
+  rmSync(target, { recursive: true })
+  mkdirSync(target)
+  await meter.runAll(store.restore(last, label, target))
+  const { differences } = compareTrees(last, store.restoredAt(last, target))
+  return { forgetting, reclaiming, beforeBytes, afterBytes, differences }
+}
+
+/** Of fewer, half is not worth a figure. */
+const MANY_VERSIONS = 4
 const BLOCK_BYTES = 512
 
 function sizesOf(folder: string): [bytes: number, allotted: number] {

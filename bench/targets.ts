@@ -8,8 +8,17 @@ import { EDITS } from './libraryWorkload.js'
 import { numberText, spreadText } from './markdown.js'
 import type { Results } from './results.js'
 import { medianOf, ratioOf, type Spread } from './statistics.js'
-import { committingSeconds, pastStartUpSeconds, restoringSeconds, toolRatio } from './storeReport.js'
-import type { StoreResult } from './storeRounds.js'
+import {
+  committingSeconds,
+  droppingSeconds,
+  droppingTools,
+  forgettingSeconds,
+  pastStartUpSeconds,
+  reclaimingSeconds,
+  restoringSeconds,
+  toolRatio,
+} from './storeReport.js'
+import type { StoreResult, StoreRound } from './storeRounds.js'
 
 const SUBJECT = 'varve'
 /** The corpus that the bound on the store's size was set for: ten releases of TypeScript, 5.0 to 5.9. */
@@ -33,7 +42,35 @@ function storeTargets(result: StoreResult): Target[] {
     ...atMostOne(`${corpus}: all commits no slower than git's, past start-up`, commits),
     ...sizeTarget(result),
     ...restoring,
+    ...droppingTargets(result),
   ]
+}
+
+/** Condemning beside what restic needs to find out and give back; all of it beside the same of restic and borg. */
+function droppingTargets(result: StoreResult): Target[] {
+  const { corpus } = result
+  const secondsOf = (name: string, pick: (round: StoreRound) => number) =>
+    droppingTools(result)
+      .find(({ tool }) => tool === name)
+      ?.rounds.map(pick)
+  const targets: Target[] = []
+  const add = (aim: string, most: number, ratio: Spread | undefined): void => {
+    if (ratio) targets.push({ aim, measured: `${spreadText(ratio)} of its time`, reached: ratio.median <= most })
+  }
+  const [forgotten, all] = [secondsOf(SUBJECT, forgettingSeconds), secondsOf(SUBJECT, droppingSeconds)]
+  if (!forgotten || !all) return []
+  for (const peer of ['restic', 'borg']) {
+    const theirs = secondsOf(peer, droppingSeconds)
+    const reclaimed = peer === 'restic' ? secondsOf(peer, reclaimingSeconds) : theirs
+    if (!theirs || !reclaimed) continue
+    add(
+      `${corpus}: half the versions condemned in at most 0.1 × the time ${peer} gives them up in`,
+      0.1,
+      ratioOf(forgotten, reclaimed),
+    )
+    add(`${corpus}: condemned and their space back in at most 0.5 × ${peer}'s time`, 0.5, ratioOf(all, theirs))
+  }
+  return targets
 }
 
 function atMostOne(aim: string, ratio: Spread | undefined): Target[] {

@@ -19,6 +19,10 @@ export const borg: StoreTool = {
       init: [run(folder, 'init', '--encryption', 'none', store)],
       commit: (source, label) => [run(source, 'create', '--compression', 'zstd,3', `${store}::${label}`, '.')],
       restore: (_source, label, target) => [run(target, 'extract', `${store}::${label}`)],
+      dropOlder: (keep) => ({
+        forget: [run(folder, 'prune', '--keep-last', String(keep + 1), store)],
+        reclaim: [run(folder, 'compact', '--threshold', '0', store)],
+      }),
       restoredAt: (_source, target) => target,
     }
   },

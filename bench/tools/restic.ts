@@ -18,6 +18,11 @@ export const restic: StoreTool = {
       init: [run('init')],
       commit: (source) => [run('backup', source)],
       restore: (_source, _label, target) => [run('restore', 'latest', '--target', target)],
+      // Versions lie in folders of their own here: else it would keep so many of each folder.
+      dropOlder: (keep) => ({
+        forget: [run('forget', '--group-by', 'host', '--keep-last', String(keep + 1))],
+        reclaim: [run('prune', '--max-unused', '0')],
+      }),
       // It restores whole paths, from the root down.
       restoredAt: (source, target) => join(target, source),
     }

@@ -31,6 +31,10 @@ export const varve: StoreTool = {
       init: [run('init')],
       commit: (source, label) => [run('commit', '--from', source, '--branch', 'main', '-m', label)],
       restore: (_source, _label, target) => [run('export', 'main', target)],
+      dropOlder: (keep) => ({
+        forget: [run('prune', '--keep-last', String(keep)), run('gc')],
+        reclaim: [run('gc', '--now')],
+      }),
       restoredAt: (_source, target) => target,
     }
   },

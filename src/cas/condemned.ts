@@ -28,8 +28,8 @@ interface CondemnedRow {
   condemned_ms: number
 }
 
-/** In an open transaction. What is condemned already stays as it is. */
-export function condemn(tx: CatalogTransaction, chunks: readonly CondemnedChunk[], storeMs: number): void {
+/** In an open transaction. What is condemned already stays as it is. @returns gc's epoch from now on */
+export function condemn(tx: CatalogTransaction, chunks: readonly CondemnedChunk[], storeMs: number): number {
   const epoch = tx.advance('gc_epoch', 1) + 1
   for (const { id, chunkId } of chunks) {
     tx.run(
@@ -40,6 +40,7 @@ export function condemn(tx: CatalogTransaction, chunks: readonly CondemnedChunk[
       storeMs,
     )
   }
+  return epoch
 }
 
 export function revive(tx: CatalogTransaction, ids: Iterable<Hash>): void {

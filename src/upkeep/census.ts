@@ -35,8 +35,9 @@ export interface Census {
   readonly live: Amount
   /** Not reachable, and not condemned before this. */
   readonly fresh: Amount
-  /** Condemned, and kept for now. */
+  /** Not reachable, and kept for now. */
   readonly waiting: Amount
+  /** Not reachable, and may go. */
   readonly ripe: Amount
   /** The condemnation that is the next to become ripe, by the store's time. */
   readonly oldestWaitingMs: number | undefined
@@ -44,8 +45,8 @@ export interface Census {
 
 export interface CensusTasks {
   isRipe(condemned: Condemned): boolean
-  /** Told of what is not reachable and not condemned, page by page. */
-  onFresh(chunks: readonly CondemnedChunk[]): Promise<void>
+  /** Told of what is not reachable and not condemned, page by page. @returns whether it may go at once */
+  onFresh(chunks: readonly CondemnedChunk[]): Promise<boolean>
   /** Told of what is condemned and reachable: something revived it in another way than it should have. */
   onLive(ids: readonly Hash[]): Promise<void>
   /** After each page. */
@@ -78,6 +79,7 @@ export async function takeCensus(group: VolumeGroup, live: LiveIds, tasks: Censu
       const [first, last] = [page[0] as ChunkLocation, page.at(-1) as ChunkLocation]
       const condemned = condemnedBetween(group.catalog, first.hash, last.hash)
       const fresh: CondemnedChunk[] = []
+      const freshRows: { readonly tally: ExtentTally; readonly length: number }[] = []
       const alive: Hash[] = []
       for (const { hash: id, eid, length, chunkId } of page) {
         const tally = extents.get(eid)
@@ -101,9 +103,19 @@ export async function takeCensus(group: VolumeGroup, live: LiveIds, tasks: Censu
         } else {
           counts.fresh.add(length)
           fresh.push({ id, chunkId })
+          freshRows.push({ tally, length })
         }
       }
-      if (fresh.length > 0) await tasks.onFresh(fresh)
+      const isRipe = fresh.length > 0 && (await tasks.onFresh(fresh))
+      for (const { tally, length } of freshRows) {
+        if (!isRipe) {
+          counts.waiting.add(length)
+          continue
+        }
+        counts.ripe.add(length)
+        tally.ripe++
+        tally.ripeBytes += length
+      }
       if (alive.length > 0) await tasks.onLive(alive)
       tasks.onPage(page.length)
       page = page.length < PAGE_ROWS ? [] : await volume.chunkRows(last, PAGE_ROWS)

@@ -135,23 +135,21 @@ class Collection {
   async run(): Promise<GcReport> {
     const { store } = this.#context
     const { group } = store
-    const { dryRun = false, now = false } = this.#options
+    const { dryRun = false } = this.#options
     this.#look()
     await this.#mark()
-    const first = await this.#count()
+    const census = await this.#count()
     await this.#requireFound()
-    // What was condemned just now may go at once.
-    const census = now && !dryRun ? await this.#count() : first
     const before = await fileBytes(store)
-    if (dryRun) this.#foresee(census, now)
+    if (dryRun) this.#foresee(census)
     else await this.#collect(census)
     const after = await fileBytes(store)
     const isHolding = ({ kind }: LeaseInfo) => kind === 'writer' || kind === 'reader'
     return {
       dryRun,
       live: census.live,
-      condemned: first.fresh,
-      waiting: dryRun && now ? { chunks: 0, bytes: 0 } : sum(census.waiting, now ? NOTHING : first.fresh),
+      condemned: census.fresh,
+      waiting: census.waiting,
       nextMs: this.#nextMs(census),
       dropped: this.#dropped,
       rewritten: this.#rewritten,
@@ -202,14 +200,13 @@ class Collection {
     return takeCensus(this.#context.store.group, this.#live, {
       isRipe: (condemned) => this.#isRipe(condemned, oldestLease),
       onFresh: async (chunks) => {
-        if (this.#options.dryRun) return
-        await this.#guarded((tx) => {
-          condemn(
-            tx,
-            chunks.filter(({ id }) => !this.#live.has(id)),
-            this.#storeMs,
-          )
-        })
+        const epoch = this.#options.dryRun
+          ? this.#context.store.group.catalog.counter('gc_epoch') + 1
+          : await this.#guarded((tx) => {
+              const dead = chunks.filter(({ id }) => !this.#live.has(id))
+              return condemn(tx, dead, this.#storeMs)
+            })
+        return this.#isRipe({ chunkId: 0, epoch, storeMs: this.#storeMs }, oldestLease)
       },
       onLive: async (ids) => {
         if (!this.#options.dryRun) this.#context.store.group.catalog.write((tx) => revive(tx, ids))
@@ -396,21 +393,16 @@ class Collection {
     }
   }
 
-  #foresee(census: Census, now: boolean): void {
+  #foresee(census: Census): void {
     for (const tally of census.extents.values()) {
-      const { record, deadBytes, ripe, ripeBytes, rows } = tally
+      const { record, ripe, ripeBytes, rows } = tally
       if (rows !== record.chunks) continue
-      const goes = now ? deadBytes : ripeBytes
-      const isEmpty = now ? deadBytes === record.rawBytes : ripe === record.chunks
-      if (isEmpty) {
-        this.#dropped.extents++
-        this.#dropped.bytes += goes
-        this.#dropped.storedBytes += record.storedBytes
-      } else if (goes > 0 && goes >= this.#context.wasteTolerance * record.rawBytes) {
-        this.#rewritten.extents++
-        this.#rewritten.bytes += goes
-        this.#rewritten.storedBytes += record.storedBytes
-      }
+      const changed = ripe === record.chunks ? this.#dropped : this.#isWorthIt(tally) ? this.#rewritten : undefined
+      if (!changed) continue
+      changed.extents++
+      changed.chunks += ripe
+      changed.bytes += ripeBytes
+      changed.storedBytes += record.storedBytes
     }
   }
 
@@ -425,12 +417,6 @@ class Collection {
     throwIfCancelled(this.#options.signal)
     this.#options.onProgress?.({ phase: 'gc', itemsDone, bytesDone: 0, current })
   }
-}
-
-const NOTHING: Amount = { chunks: 0, bytes: 0 }
-
-function sum(a: Amount, b: Amount): Amount {
-  return { chunks: a.chunks + b.chunks, bytes: a.bytes + b.bytes }
 }
 
 /** Sources of one rewrite each; files and objects do not mix, and come in the order in which they were written. */

@@ -13,11 +13,14 @@ import { type Hash, shortHash } from '../base/hash.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { ExtentBuilder, type FullExtent, finishExtent } from '../cas/extentBuilder.js'
 import { theChecksum } from '../codec/checksum.js'
-import { type Compression, decodeFrame, decodeFrameAsync, encodeFrameAsync } from '../codec/compressor.js'
+import { type Compression, decodeFrame, decodeFrameAsync, encodeFrameAsync, type Frame } from '../codec/compressor.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import type { Lease } from '../volume/lease.js'
 import type { ChunkLocation, ExtentClass, StoredExtent } from '../volume/physicalVolume.js'
 import type { PlacedExtent } from '../volume/volumeGroup.js'
+
+/** Frames being compressed at once: enough for the thread pool of a small machine. */
+const COMPRESSING = 3
 
 export interface RewriteOptions {
   /** A writer's, for numbers, and so that nobody takes what is not visible yet for an orphan. */
@@ -108,8 +111,9 @@ async function placed(
 ): Promise<PlacedExtent[]> {
   const placement = store.group.placement()
   const all: PlacedExtent[] = []
-  for (const each of full) {
-    const frame = await encodeFrameAsync(each.raw, compression)
+  const frames = ahead(full, COMPRESSING, ({ raw }) => encodeFrameAsync(raw, compression))
+  for (const [index, each] of full.entries()) {
+    const frame = (await frames(index)) as Frame
     let slot = 0
     const extent = finishExtent(
       each,
@@ -130,6 +134,20 @@ async function placed(
     all.push({ extent, pvs: placement.place(extent.frame.length) })
   }
   return all
+}
+
+/** Starts some tasks before their results are asked for, in order. */
+function ahead<In, Out>(items: readonly In[], count: number, task: (item: In) => Promise<Out>) {
+  const started: Promise<Out>[] = []
+  return (index: number): Promise<Out> | undefined => {
+    for (const item of items.slice(started.length, index + count)) {
+      const running = task(item)
+      // Said where it is awaited; until then it is not unheard of.
+      running.catch(() => undefined)
+      started.push(running)
+    }
+    return started[index]
+  }
 }
 
 async function switchTo(
