@@ -23,9 +23,13 @@ function at(heading: string, name: string, summary: string, load: VerbListing['l
 export const VERBS: readonly VerbListing[] = [
   at(STORES, 'init', 'Create a store', () => import('./commands/init.js')),
   at(STORES, 'stats', 'Show how much is stored and how much was saved', () => import('./commands/stats.js')),
+  at(STORES, 'space', 'Show what takes the space', () => import('./commands/space.js')),
   at(STORES, 'gc', 'Give back the space of what nothing needs any more', () => import('./commands/gc.js')),
   at(STORES, 'prune', 'Thin out history by a retention policy', () => import('./commands/prune.js')),
   at(STORES, 'verify', 'Read everything back and check it', () => import('./commands/verify.js')),
+  at(STORES, 'scrub', 'Check everything bit by bit, and mend it', () => import('./commands/scrub.js')),
+  at(STORES, 'doctor', 'Say what should be done about the store', () => import('./commands/doctor.js')),
+  at(STORES, 'which', 'Show what needs a chunk, an object or an extent', () => import('./commands/which.js')),
   at(STORES, 'config', "Show or change the store's settings", () => import('./commands/config.js')),
 
   at(FOLDERS, 'status', 'Show what changed in the working folder', () => import('./commands/status.js')),

@@ -1,27 +1,92 @@
 /** Care of a store: what is in it, whether it is still true, and what may go. */
+import type { Hash } from './base/hash.js'
 import { parseDuration } from './base/units.js'
 import { parseCompression } from './codec/compressor.js'
+import { foldersHealth } from './folderHealth.js'
+import { walkCommits } from './history/commits.js'
+import type { Snapshot } from './history/snapshot.js'
 import { parsePercentage } from './refs/properties.js'
-import { describeRef } from './refs/refs.js'
+import { branchRef } from './refs/refName.js'
+import { describeRef, refNotFound } from './refs/refs.js'
+import { type DoctorReport, examine } from './upkeep/doctor.js'
+import { type ExplainOptions, type Explanation, explainKeeping } from './upkeep/explain.js'
 import { collectGarbage, type GcOptions, type GcReport } from './upkeep/gc.js'
 import { type PruneOptions, type PruneResult, pruneCommits } from './upkeep/prune.js'
+import { type ScrubOptions, type ScrubReport, scrubStore } from './upkeep/scrub.js'
+import { type ScrubStatus, scrubStatus } from './upkeep/scrubState.js'
+import { type SpaceOwner, type SpaceReport, spaceReport } from './upkeep/space.js'
 import { type StoreStats, storeStats } from './upkeep/stats.js'
-import { type VerifyOptions, type VerifyReport, verifyStore } from './upkeep/verify.js'
+import { type VerifyOptions, type VerifyReport, type VerifySubject, verifyStore } from './upkeep/verify.js'
+import { type UsageContext, type WhichOptions, type WhichResult, whichUse } from './upkeep/which.js'
 import { VolumeVerbs } from './volumeVerbs.js'
 
 export abstract class UpkeepVerbs extends VolumeVerbs {
+  abstract at(rev: string): Promise<Snapshot>
+
   /**
    * Checks everything: files, extents, every chunk's hash, the chunk tables, and all history from every ref.
-   * Damage is reported, not thrown.
+   * Damage is reported, not thrown. Every copy of an extent is read; with `heal`, a damaged one is mended from a sound one.
    *
-   * @throws {VarveError} `CANCELLED`, `STORE_LOCKED`
+   * @throws {VarveError} `INVALID_ARGUMENT`, `CANCELLED`, `STORE_LOCKED`; with `heal` also `STORAGE_READ_ONLY`, `STORAGE_FULL`
    * @example
    * ```ts
    * const report = await repo.verify()
    * if (!report.ok) for (const problem of report.problems) console.log(problem.message, problem.paths)
+   * // One part of the contents each night.
+   * await repo.verify({ subset: { index: 1 + (new Date().getDate() % 7), of: 7 }, heal: true })
    * ```
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return verifyStore(this.verifySubject(), options)
+  }
+
+  /**
+   * Checks what `verify` checks, but for SQLite's own look at each file; slowly if told so, and in a round that goes on where it
+   * was interrupted: by `signal`, or by anything else. Damaged copies of extents are mended from sound ones. Others may write, and
+   * gc may run, meanwhile. What it found is remembered (`scrubStatus`) until a later round finds it gone.
+   *
+   * @throws {VarveError} `INVALID_ARGUMENT`; `STORE_LOCKED` while another is at work; `LEASE_LOST` when another took over;
+   * `STORAGE_READ_ONLY`, `STORAGE_FULL`, `CANCELLED`
+   * @example
+   * ```ts
+   * const { ok, healed } = await repo.scrub({ rateBytes: 50 * 2 ** 20 })
+   * console.log(ok ? `all is sound, ${healed.length} copies were mended` : 'there is damage')
+   * ```
+   */
+  async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
+    return scrubStore({ subject: this.verifySubject(), random: this.session.random }, options)
+  }
+
+  /**
+   * How far a scrub is, what the last one found, and what is known to be damaged.
+   *
+   * @throws {CorruptionError} `CORRUPT_CATALOG`
+   * @example
+   * ```ts
+   * const { last } = await repo.scrubStatus()
+   * console.log(last === undefined ? 'never' : new Date(last.finishedMs))
+   * ```
+   */
+  async scrubStatus(): Promise<ScrubStatus> {
+    return scrubStatus(this.session.group.catalog)
+  }
+
+  /**
+   * What should be done about the store, and how, from cheap looks alone: nothing is read back, nothing changed.
+   *
+   * @example
+   * ```ts
+   * for (const { message, advice } of (await repo.doctor()).findings) console.log(message, advice)
+   * ```
+   */
+  async doctor(): Promise<DoctorReport> {
+    const { session } = this
+    const { group, pruned, clock } = session
+    group.requireOpen()
+    return examine({ group, pruned, clock, folders: () => foldersHealth(session) })
+  }
+
+  private verifySubject(): VerifySubject {
     const { store, refs, worktrees, properties, pruned, group } = this.session
     // Else every question would end in an error, and be taken for damage.
     group.requireOpen()
@@ -43,7 +108,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       () => properties.list(),
       folders,
     ]
-    return verifyStore(store, roots, checkRows, options, pruned)
+    return { store, roots, checkRows, pruned }
   }
 
   /**
@@ -111,5 +176,107 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       { catalog: group.catalog, reader: store, refs, worktrees, pruned, nowMs: clock.nowMs() },
       options,
     )
+  }
+  /**
+   * What needs a chunk or object, or what lies in an extent: branches, tags, folders and reflogs, commits, and files, each version of
+   * one in the newest revision that has it. Also where it lies, and what gc will do with it. Damage on the way is reported, not
+   * thrown. Walks all history.
+   *
+   * @param what an id or a prefix of at least 4 digits, of a chunk, manifest, tree, attributes or commit; or `extent:NUMBER`
+   * @throws {VarveError} `UNKNOWN_REVISION` for what is not in the store, `AMBIGUOUS_REVISION` (`details.candidates`: the ids),
+   * `INVALID_ARGUMENT`, `CANCELLED`, `SNAPSHOT_GONE`
+   * @throws {CorruptionError} `CORRUPT_CATALOG`
+   * @example
+   * ```ts
+   * const { id } = await (await repo.at('main')).stat('readme.txt')
+   * const { files, roots, places } = await repo.which(id ?? '')
+   * console.log(files.map(({ revision, path }) => `${revision}:${path}`), roots.map(({ name }) => name), places[0]?.extent)
+   * ```
+   */
+  async which(what: string, options: WhichOptions = {}): Promise<WhichResult> {
+    return whichUse(this.usageContext(), what, options)
+  }
+
+  /**
+   * Why gc keeps something, or when its space may come back: of a chunk, object or extent, or of all that a file or directory needs,
+   * each chunk and object counted once. Changes nothing. Damage on the way is reported, not thrown.
+   *
+   * @param what as `which` takes it; or `REV:PATH`; or a path of HEAD, unless it looks like an id: then `:PATH`
+   * @throws {VarveError} as `which` and `at`; `PATH_NOT_FOUND`, `NOT_A_DIRECTORY`, `INVALID_PATH`
+   * @throws {CorruptionError} `CORRUPT_CATALOG`; when what leads to the path is damaged
+   * @example
+   * ```ts
+   * const { fates, onlyHere } = await repo.explain('main~1:readme.txt')
+   * for (const { state, bytes, keptBy } of fates) console.log(state, bytes, keptBy.map(({ name }) => name))
+   * console.log(onlyHere?.bytes)
+   * ```
+   */
+  async explain(what: string, options: ExplainOptions = {}): Promise<Explanation> {
+    return explainKeeping({ ...this.usageContext(), at: (rev) => this.at(rev) }, what, options)
+  }
+
+  private usageContext(): UsageContext {
+    const { store, refs, worktrees, pruned, properties, group, clock } = this.session
+    group.requireOpen()
+    return {
+      store,
+      refs,
+      worktrees,
+      pruned,
+      clock,
+      catalog: group.catalog,
+      graceMs: parseDuration(properties.get('gc-grace').value),
+      reflogTermMs: parseDuration(properties.get('reflog-keep').value),
+    }
+  }
+
+  /**
+   * What takes the space of the store: how much each branch and tag needs with its history, or each commit of a branch alone, and
+   * how much of that nothing else does: what would come back without it. Sets of chunks that had to be made for the answer are
+   * kept for the next, if the store can be written to.
+   *
+   * @param options.by `ref` (default) or `commit`
+   * @param options.branch with `commit`: whose commits. Default: the default branch.
+   * @throws {VarveError} `REF_NOT_FOUND`, `CANCELLED`
+   * @throws {CorruptionError} when something that is needed is damaged
+   * @example
+   * ```ts
+   * const { owners } = await repo.space()
+   * for (const { name, unique } of owners) console.log(name, unique.storedBytes)
+   * ```
+   */
+  async space(
+    options: {
+      readonly by?: 'ref' | 'commit'
+      readonly branch?: string | undefined
+      readonly signal?: AbortSignal
+    } = {},
+  ): Promise<SpaceReport> {
+    const { store, refs, worktrees, pruned, properties } = this.session
+    const { signal } = options
+    const history = async (ids: readonly Hash[]): Promise<Hash[]> => {
+      const found: Hash[] = []
+      for await (const { id } of walkCommits(store, ids, { signal })) found.push(id)
+      return found
+    }
+    const heads = worktrees.list().flatMap(({ head }) => head ?? [])
+    if (options.by !== 'commit') {
+      const owners: SpaceOwner[] = []
+      for (const ref of refs.list()) {
+        const { kind, name } = describeRef(ref)
+        owners.push({ name: `${kind} ${name}`, ids: await history([ref.target]) })
+      }
+      return spaceReport(store, pruned, owners, await history(heads), signal)
+    }
+    const name = branchRef(options.branch ?? properties.get('default-branch').value)
+    const branch = refs.get(name)
+    if (!branch) throw refNotFound(name)
+    const own = await history([branch.target])
+    const isOwn = new Set(own)
+    const others = (await history([...refs.list().map(({ target }) => target), ...heads])).filter(
+      (id) => !isOwn.has(id),
+    )
+    const owners = own.map((id) => ({ name: id, ids: [id] }))
+    return spaceReport(store, pruned, owners, others, signal)
   }
 }

@@ -27,7 +27,9 @@ import type { CatalogTransaction } from '../volume/catalog.js'
 import { Lease, type LeaseInfo, listLeases, oldestLeaseEpoch, takeUpkeepLease } from '../volume/lease.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
 import { type Amount, type Census, type ExtentTally, takeCensus } from './census.js'
+import { dropBitmaps } from './commitBitmaps.js'
 import { type GcRoots, gcRoots, rootsStamp } from './gcRoots.js'
+import { writeLastGc } from './lastGc.js'
 import { LiveIds } from './liveIds.js'
 import { lookAtReflog, reflogTerm } from './reflogTerm.js'
 import { rewriteExtents } from './rewrite.js'
@@ -145,7 +147,7 @@ class Collection {
     else await this.#collect(census)
     const after = await fileBytes(store)
     const isHolding = ({ kind }: LeaseInfo) => kind === 'writer' || kind === 'reader'
-    return {
+    const report: GcReport = {
       dryRun,
       live: census.live,
       condemned: census.fresh,
@@ -158,6 +160,8 @@ class Collection {
       heldBy: listLeases(group.catalog).filter(isHolding),
       notes: this.#notes,
     }
+    if (!dryRun) group.catalog.write((tx) => writeLastGc(tx, this.#state, report, store.clock.nowMs()))
+    return report
   }
 
   /** What time it is, and how far back the reflog keeps anything. */
@@ -251,6 +255,8 @@ class Collection {
     const empty = sound.filter(({ record, ripe }) => ripe === record.chunks)
     for (let at = 0; at < empty.length; at += DROP_EXTENTS) await this.#drop(empty.slice(at, at + DROP_EXTENTS))
     await this.#compact(sound.filter((tally) => this.#isWorthIt(tally)))
+    const { store, pruned } = this.#context
+    store.group.catalog.write((tx) => dropBitmaps(tx, (id) => !this.#live.has(id) || pruned.has(id)))
     await this.#giveBack()
   }
 
