@@ -86,8 +86,8 @@ export interface GcContext {
   readonly compression: Compression
 }
 
-/** Extents dropped in one transaction. */
-const DROP_EXTENTS = 200
+/** Chunks of the extents that are dropped in one transaction. */
+const DROP_CHUNKS = 30_000
 /** Raw bytes of the sources of one rewrite. */
 const REWRITE_BYTES = 16 * MIB
 /** Fewer spare bytes are kept for what comes next. */
@@ -253,7 +253,7 @@ class Collection {
     }
     const sound = tallies.filter(({ record, rows }) => rows === record.chunks)
     const empty = sound.filter(({ record, ripe }) => ripe === record.chunks)
-    for (let at = 0; at < empty.length; at += DROP_EXTENTS) await this.#drop(empty.slice(at, at + DROP_EXTENTS))
+    for (const batch of batchesOf(empty, DROP_CHUNKS, ({ record }) => record.chunks)) await this.#drop(batch)
     await this.#compact(sound.filter((tally) => this.#isWorthIt(tally)))
     const { store, pruned } = this.#context
     store.group.catalog.write((tx) => dropBitmaps(tx, (id) => !this.#live.has(id) || pruned.has(id)))
@@ -300,7 +300,7 @@ class Collection {
     const { catalog } = store.group
     const lease = Lease.take(catalog, 'writer', store.clock)
     try {
-      for (const batch of batches(tallies)) {
+      for (const batch of rewrites(tallies)) {
         await this.#rewrite(batch, lease, compression)
         this.#progress('rewriting extents', this.#rewritten.extents)
       }
@@ -426,19 +426,28 @@ class Collection {
 }
 
 /** Sources of one rewrite each; files and objects do not mix, and come in the order in which they were written. */
-function* batches(tallies: readonly ExtentTally[]): Generator<ExtentTally[]> {
-  const sorted = [...tallies].sort((a, b) => a.record.class - b.record.class || a.record.eid - b.record.eid)
-  let batch: ExtentTally[] = []
-  let bytes = 0
-  for (const tally of sorted) {
-    const isOther = batch[0] !== undefined && batch[0].record.class !== tally.record.class
-    if (batch.length > 0 && (isOther || bytes + tally.record.rawBytes > REWRITE_BYTES)) {
+function* rewrites(tallies: readonly ExtentTally[]): Generator<ExtentTally[]> {
+  const byClass = new Map<number, ExtentTally[]>()
+  for (const tally of [...tallies].sort((a, b) => a.record.eid - b.record.eid)) {
+    const same = byClass.get(tally.record.class)
+    if (same) same.push(tally)
+    else byClass.set(tally.record.class, [tally])
+  }
+  for (const same of byClass.values()) yield* batchesOf(same, REWRITE_BYTES, ({ record }) => record.rawBytes)
+}
+
+/** Neighbours together, up to a sum. */
+function* batchesOf<T>(items: readonly T[], most: number, sizeOf: (item: T) => number): Generator<T[]> {
+  let batch: T[] = []
+  let size = 0
+  for (const item of items) {
+    if (batch.length > 0 && size + sizeOf(item) > most) {
       yield batch
       batch = []
-      bytes = 0
+      size = 0
     }
-    batch.push(tally)
-    bytes += tally.record.rawBytes
+    batch.push(item)
+    size += sizeOf(item)
   }
   if (batch.length > 0) yield batch
 }
