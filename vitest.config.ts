@@ -5,9 +5,11 @@ import { defineConfig } from 'vitest/config'
  * those alone that move contents in bulk: the others are about what is on the disk, and not about where it is kept.
  */
 const STORE_SUITES = [
-  ...['volume', 'cas', 'repository', 'refs', 'upkeep', 'transfer', 'cli', 'crash'].map(
+  ...['volume', 'cas', 'repository', 'refs', 'upkeep', 'transfer', 'crash'].map(
     (folder) => `test/${folder}/**/*.test.ts`,
   ),
+  // Of the command line, what says something of volumes.
+  'test/cli/commands/{commit,export,gc,prune,scrub,stats,stores,verify,volumes}.test.ts',
   'test/worktree/{realStore,rsync}.test.ts',
   'test/folder/{workingFolder,links,interrupted,oddTree,model}.test.ts',
 ]

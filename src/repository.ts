@@ -61,6 +61,11 @@ export interface OpenOptions extends EnvironmentOptions {
   readonly readOnly?: boolean | undefined
   /** Open although volumes are missing or refused: for looking at the group, and for rescue. */
   readonly partial?: boolean | undefined
+  /**
+   * For work that frees space (`gc`, `prune`, deleting branches and tags): where the disk of the catalog is full, it gets the room
+   * that a store of 32 MiB or more keeps for that.
+   */
+  readonly frees?: boolean | undefined
 }
 
 export interface LogOptions {
@@ -131,6 +136,7 @@ export class Repository extends UpkeepVerbs {
       ...groupOptions(options),
       readOnly: options.readOnly ?? false,
       partial: options.partial ?? false,
+      frees: options.frees ?? false,
     })
     return Repository.over(group, options)
   }

@@ -234,5 +234,6 @@ export function storeFiles(session: Session): string[] {
     `${location}-wal`,
     `${location}-shm`,
     `${location}-journal`,
+    `${location}-reserve`,
   ])
 }

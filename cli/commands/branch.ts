@@ -109,7 +109,7 @@ async function rename(context: Context, command: VerbCommand): Promise<void> {
 async function remove(context: Context, command: VerbCommand): Promise<void> {
   const [name, tooMuch] = command.args
   if (name === undefined || tooMuch !== undefined) throw new UsageError('deleting needs one name: varve branch -d NAME')
-  const repository = await context.open()
+  const repository = await context.open({ frees: true })
   const was = await targetOf(repository, name)
   await repository.deleteBranch(name)
   if (context.json) await context.out.json({ action: 'deleted', name, target: null, was: was ?? null })

@@ -1,12 +1,15 @@
-import type { GcReport } from '../../src/index.js'
+import type { Explanation, GcReport } from '../../src/index.js'
 import type { Context } from '../context.js'
-import { EXIT } from '../errors.js'
-import { counted, plainText, sizeText, timeText } from '../text.js'
+import { EXIT, UsageError } from '../errors.js'
+import { fateLines, sayUnreadable } from '../fateText.js'
+import { counted, plainLine, plainText, shortId, sizeText, timeText } from '../text.js'
+import { splitRevisionPath } from '../values.js'
 import type { Verb } from '../verb.js'
 
 interface Options {
   readonly dryRun?: boolean
   readonly now?: boolean
+  readonly explain?: string
 }
 
 export const verb: Verb = {
@@ -14,6 +17,7 @@ export const verb: Verb = {
     command
       .option('-n, --dry-run', 'only say what would be done')
       .option('--now', 'without grace: what no branch, tag or folder needs goes at once, and cannot be brought back')
+      .option('--explain <what>', 'only say why something is kept, or when its space may come back')
   },
   about: `
 Gives back the space of what nothing needs any more. Needed is what branches, tags and working folders reach, with all their
@@ -25,10 +29,15 @@ Days are counted by the runs: a clock that leaps adds two at most. Run it daily,
 meanwhile; interrupted, the next run does the rest. If anything that is needed is damaged or missing, nothing is dropped.
 
 --now gives no grace, and what only the reflog remembers goes as well: a deleted branch, or what a branch stood at before it was
-moved, is lost for good. What commands at work in other processes need stays all the same.`,
+moved, is lost for good. What commands at work in other processes need stays all the same.
+
+--explain takes REV:PATH, a path of HEAD, the id of a chunk or object (4 digits of it or more), or extent:NUMBER, and changes
+nothing. Of a file or directory each chunk and object is counted once; REV: is all of a revision. A path that looks like an id is
+written :PATH.`,
   examples: [
     { command: 'varve gc', does: 'drop what was condemned long enough ago, condemn what is not needed now' },
     { command: 'varve gc -n', does: 'what would that be?' },
+    { command: 'varve gc --explain main:big.iso', does: 'why does it take space, and would it without main?' },
     { command: 'varve branch -d old && varve gc --now', does: 'delete a branch, and have its space back at once' },
   ],
   json: `
@@ -39,17 +48,29 @@ moved, is lost for good. What commands at work in other processes need stays all
   rewritten: { extents, chunks, bytes, storedBytes, newStoredBytes: number },   // bytes: what went of them
   wasteBytes, returnedBytes: number,
   heldBy: { id, kind, host, pid, startedMs }[],                            // leases that keep condemned chunks
-  notes: string[] }`,
+  notes: string[] }
+With --explain:
+{ kind: "file" | "directory" | "symlink" | "gitlink" | "chunk" | "manifest" | "tree" | "attributes" | "commit" | "object" | "extent",
+  id?, commit?, path?: string, extent?: number,
+  chunks, bytes: number,
+  fates, unreadable: as of "varve which",
+  onlyHere?: { chunks, bytes: number } }                                   // files: what no other commit needs`,
   statuses: {
-    [EXIT.notFound]: 'no store here',
+    [EXIT.notFound]: 'no store here; no such file, id or extent',
     [EXIT.conflict]: 'another gc is at work',
     [EXIT.damage]: 'something that is needed is damaged or missing; nothing was dropped',
     [EXIT.storage]: true,
   },
+  hints: { PATH_NOT_FOUND: 'a file of another revision is REV:PATH, all of a revision REV:' },
+  completesOption: { explain: 'revision-path' },
 
   async run(context, command) {
-    const { dryRun = false, now = false } = command.opts<Options>()
-    const repository = await (dryRun ? context.openToRead() : context.open())
+    const { dryRun = false, now = false, explain } = command.opts<Options>()
+    if (explain !== undefined) {
+      if (dryRun || now) throw new UsageError('--explain changes nothing: it goes without --now and --dry-run')
+      return explainTo(context, explain)
+    }
+    const repository = await (dryRun ? context.openToRead() : context.open({ frees: true }))
     const report = await repository.gc({ ...context.work, dryRun, now })
     if (context.json) await context.out.json(report)
     else await tell(context, report)
@@ -90,6 +111,36 @@ async function tell(context: Context, report: GcReport): Promise<void> {
   if (isIdle) await context.say('nothing to collect')
   if (isIdle && wasteBytes > 0)
     await context.say(`${sizeText(wasteBytes)} raw are dead in extents not worth rewriting yet`)
+}
+
+async function explainTo(context: Context, what: string): Promise<number> {
+  const repository = await context.openToRead()
+  const found = await repository.explain(askedBy(context, what), { signal: context.signal })
+  if (context.json) await context.out.json(found)
+  else await tellWhy(context, found)
+  return found.unreadable.length > 0 ? EXIT.damage : EXIT.ok
+}
+
+/** As the library takes it: a path alone is meant from where the command is given. */
+function askedBy(context: Context, what: string): string {
+  if (what === '' || /^extent:|^[0-9a-f]{4,64}$/i.test(what)) return what
+  const { revision, path } = splitRevisionPath(what)
+  return path === undefined ? `:${context.pathInTree(what)}` : `${revision}:${path}`
+}
+
+async function tellWhy(context: Context, found: Explanation): Promise<void> {
+  const { kind, id, extent, commit, path, chunks, bytes, fates, onlyHere, unreadable } = found
+  const ofFile = commit === undefined ? undefined : `${shortId(commit)}:${plainLine(path ?? '')}`
+  context.clearProgress()
+  await context.out.line(
+    `${kind} ${ofFile ?? id ?? extent ?? ''}: ${chunks === 0 ? 'nothing is stored for it' : `${counted(chunks, 'chunk')}, ${sizeText(bytes)} raw`}`,
+  )
+  for (const line of fateLines(context, fates)) await context.out.line(line)
+  if (onlyHere !== undefined && onlyHere.chunks > 0) {
+    const only = `${counted(onlyHere.chunks, 'chunk')}, ${sizeText(onlyHere.bytes)}`
+    await context.out.line(`${only}: in no other commit`)
+  }
+  await sayUnreadable(context, unreadable)
 }
 
 function dayText(timeMs: number): string {

@@ -70,7 +70,7 @@ and takes no other's place; nor does one whose clock was set back. In patterns, 
     const options = command.opts<Options>()
     const { parseDuration } = await context.library()
     const { keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly, dryRun = false } = options
-    const repository = await (dryRun ? context.openToRead() : context.open())
+    const repository = await (dryRun ? context.openToRead() : context.open({ frees: true }))
     const result = await repository.prune({
       ...context.work,
       ...{ keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly, dryRun },

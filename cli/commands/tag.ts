@@ -90,7 +90,7 @@ async function create(context: Context, name: string, rev: string, options: Opti
 }
 
 async function remove(context: Context, name: string): Promise<void> {
-  const repository = await context.open()
+  const repository = await context.open({ frees: true })
   const was = await targetOf(repository, name)
   await repository.deleteTag(name)
   if (context.json) await context.out.json({ action: 'deleted', name, target: null, was: was ?? null })

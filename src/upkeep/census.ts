@@ -54,6 +54,8 @@ export interface CensusTasks {
 }
 
 const PAGE_ROWS = 5000
+/** On a full disk: what is condemned together must fit into a short log. */
+const TIGHT_PAGE_ROWS = 500
 
 class Count {
   chunks = 0
@@ -74,8 +76,9 @@ export async function takeCensus(group: VolumeGroup, live: LiveIds, tasks: Censu
   })
   const counts = { live: new Count(), fresh: new Count(), waiting: new Count(), ripe: new Count() }
   let oldestWaitingMs: number | undefined
+  const pageRows = group.isTight ? TIGHT_PAGE_ROWS : PAGE_ROWS
   for (const volume of group.volumes) {
-    for (let page = await volume.chunkRows(undefined, PAGE_ROWS); page.length > 0; ) {
+    for (let page = await volume.chunkRows(undefined, pageRows); page.length > 0; ) {
       const [first, last] = [page[0] as ChunkLocation, page.at(-1) as ChunkLocation]
       const condemned = condemnedBetween(group.catalog, first.hash, last.hash)
       const fresh: CondemnedChunk[] = []
@@ -118,7 +121,7 @@ export async function takeCensus(group: VolumeGroup, live: LiveIds, tasks: Censu
       }
       if (alive.length > 0) await tasks.onLive(alive)
       tasks.onPage(page.length)
-      page = page.length < PAGE_ROWS ? [] : await volume.chunkRows(last, PAGE_ROWS)
+      page = page.length < pageRows ? [] : await volume.chunkRows(last, pageRows)
     }
   }
   return { extents, ...counts, oldestWaitingMs }

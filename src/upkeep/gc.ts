@@ -253,8 +253,15 @@ class Collection {
     }
     const sound = tallies.filter(({ record, rows }) => rows === record.chunks)
     const empty = sound.filter(({ record, ripe }) => ripe === record.chunks)
-    for (const batch of batchesOf(empty, DROP_CHUNKS, ({ record }) => record.chunks)) await this.#drop(batch)
-    await this.#compact(sound.filter((tally) => this.#isWorthIt(tally)))
+    const { isTight } = this.#context.store.group
+    const most = isTight ? 1 : DROP_CHUNKS
+    for (const batch of batchesOf(empty, most, ({ record }) => record.chunks)) {
+      await this.#drop(batch)
+      if (isTight) await this.#giveBack()
+    }
+    const worthIt = sound.filter((tally) => this.#isWorthIt(tally))
+    if (!isTight) await this.#compact(worthIt)
+    else if (worthIt.length > 0) this.#notes.push(`${worthIt.length} extents were not rewritten: the disk was full`)
     const { store, pruned } = this.#context
     store.group.catalog.write((tx) => dropBitmaps(tx, (id) => !this.#live.has(id) || pruned.has(id)))
     await this.#giveBack()

@@ -19,6 +19,7 @@ import { statOf } from './files.js'
 const COLLECTING_ABORTS = Number(process.versions.node.split('.')[0]) >= 24
 /** 4 MiB at 4 KiB a page. */
 const GIVE_BACK_PAGES = 1024
+const SHORT_LOG_PAGES = 32
 /** 32 MiB at 4 KiB a page. */
 const CHECKPOINT_PAGES = 8192
 const keptForEver: unknown[] = []
@@ -46,6 +47,7 @@ export interface CreateDatabaseOptions extends OpenDatabaseOptions {
 }
 
 export class SqlDatabase {
+  private isLogShort = false
   private readonly statements = new Map<string, BetterSqlite3.Statement>()
 
   private constructor(
@@ -158,6 +160,13 @@ export class SqlDatabase {
     })
   }
 
+  /** For a disk with next to no room: the write-ahead log is emptied after every few pages. */
+  keepLogShort(): void {
+    this.isLogShort = true
+    this.set('wal_autocheckpoint', SHORT_LOG_PAGES)
+    this.set('journal_size_limit', 0)
+  }
+
   /** SQLite's own structural check; an empty list when all is well. */
   integrityProblems(): string[] {
     return this.guard(() => {
@@ -209,10 +218,11 @@ export class SqlDatabase {
    */
   async giveBack(bytes: number): Promise<void> {
     const pageBytes = this.guard(() => this.pragma('page_size') as number)
-    for (let left = Math.ceil(bytes / pageBytes); left > 0; left -= GIVE_BACK_PAGES) {
+    const step = this.isLogShort ? SHORT_LOG_PAGES : GIVE_BACK_PAGES
+    for (let left = Math.ceil(bytes / pageBytes); left > 0; left -= step) {
       const before = this.spareBytes()
       if (before === 0) break
-      this.guard(() => this.handle.exec(`PRAGMA incremental_vacuum(${Math.min(left, GIVE_BACK_PAGES)})`))
+      this.guard(() => this.handle.exec(`PRAGMA incremental_vacuum(${Math.min(left, step)})`))
       if (this.spareBytes() === before) break
       await nextTurn()
     }

@@ -30,6 +30,7 @@ import { allReservations, type IsAlive, isProcessAlive } from './lease.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement, volumeFull } from './placement.js'
+import { keepReserve, releaseReserve } from './reserve.js'
 import { CATALOG_APPLICATION_ID, CATALOG_FORMAT, CATALOG_SCHEMA, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
 import { SqlDatabase } from './sqlite.js'
 import { HomeVolume, requireFormat, SqliteVolume } from './sqliteVolume.js'
@@ -46,6 +47,8 @@ export interface OpenGroupOptions extends GroupEnvironment {
   readonly readOnly?: boolean
   /** Open although volumes are missing or refused: for looking at the layout, and for rescue. */
   readonly partial?: boolean
+  /** For work that frees space: on a full disk it gets the room that is kept for that, and works in small steps. */
+  readonly frees?: boolean
   /** Wraps each volume as it is opened: for simulations and fault injection. */
   readonly wrapVolume?: (volume: PhysicalVolume) => PhysicalVolume
 }
@@ -72,6 +75,8 @@ export class VolumeGroup {
     private readonly database: SqlDatabase,
     private readonly options: OpenGroupOptions,
     layout: VolumeGroupLayout,
+    /** Whether the catalog's disk had next to no room when it was opened to free some: then work in small steps. */
+    readonly isTight = false,
   ) {
     this.currentLayout = layout
     this.members.set(0, options.wrapVolume?.(home) ?? home)
@@ -109,10 +114,15 @@ export class VolumeGroup {
    *   `PV_DUPLICATE`, `CATALOG_STALE`, `CATALOG_MISSING`, `CORRUPT`
    */
   static async open(path: string, options: OpenGroupOptions): Promise<VolumeGroup> {
+    // First of all: not even who it is can be asked on a full disk.
+    const wasTight = options.frees === true && releaseReserve(resolve(path))
     const identity = identifyFile(path, options)
     const catalogPath = identity.role === 'catalog' ? resolve(path) : catalogOf(identity)
+    const isTight = wasTight || (options.frees === true && releaseReserve(catalogPath))
+    if (!options.readOnly && !isTight) keepReserve(catalogPath)
     const database = SqlDatabase.open(catalogPath, options)
     try {
+      if (isTight) database.keepLogShort()
       requireFormat(database, CATALOG_APPLICATION_ID)
       database.setJournal('wal')
       const catalog = new Catalog(database)
@@ -127,7 +137,7 @@ export class VolumeGroup {
         })
       }
       const home = new HomeVolume(database, 0, state.uuid)
-      const group = new VolumeGroup(catalog, home, database, options, layout)
+      const group = new VolumeGroup(catalog, home, database, options, layout, isTight)
       try {
         await group.openMembers(layout)
         await group.rememberCatalogPath(catalogPath)

@@ -2,7 +2,9 @@
 import { commitUntilKilled } from './commit.js'
 import { damageAndLook } from './damage.js'
 import { extendUntilKilled } from './extend.js'
+import { freeSpace } from './freeSpace.js'
 import { fillDisk } from './fullDisk.js'
+import { commitBeside, gcUntilKilled } from './gc.js'
 import { holdLock } from './hold.js'
 import { raceFreely, raceInSteps } from './race.js'
 import { switchUntilKilled } from './switch.js'
@@ -10,12 +12,15 @@ import { switchUntilKilled } from './switch.js'
 const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
   commit: commitUntilKilled,
   extend: extendUntilKilled,
+  gc: gcUntilKilled,
+  'commit-beside': commitBeside,
   hold: holdLock,
   'race-in-steps': raceInSteps,
   'race-freely': raceFreely,
   switch: switchUntilKilled,
   damage: damageAndLook,
   'full-disk': fillDisk,
+  'free-space': freeSpace,
 }
 
 const [verb = '', ...args] = process.argv.slice(2)

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 export interface SmallDisk {
   readonly kind: 'mounted' | 'limited'
   /** What runs a program with the disk at `folder`. */
-  through(folder: string): readonly string[]
+  through(folder: string, mebibytes?: number): readonly string[]
 }
 
 export const SMALL_DISK_MIB = 8
@@ -15,7 +15,7 @@ export const SMALL_DISK_MIB = 8
 /** Of util-linux: sets limits of running processes. */
 export const PRLIMIT = 'prlimit'
 
-const MOUNT = `mount -t tmpfs -o size=${SMALL_DISK_MIB}m tmpfs "$0" && exec "$@"`
+const mount = (mebibytes: number) => `mount -t tmpfs -o size=${mebibytes}m tmpfs "$0" && exec "$@"`
 
 export function findSmallDisk(): SmallDisk {
   // As root; as somebody who may be root in a name space of their own.
@@ -23,7 +23,10 @@ export function findSmallDisk(): SmallDisk {
     ['unshare', '-m'],
     ['unshare', '-r', '-m'],
   ]) {
-    const through = (folder: string): string[] => [...unshare, 'sh', '-c', MOUNT, folder]
+    const through = (folder: string, mebibytes = SMALL_DISK_MIB): string[] => [
+      ...unshare,
+      ...['sh', '-c', mount(mebibytes), folder],
+    ]
     const [command, ...args] = [...through('/mnt'), 'true']
     if (spawnSync(command as string, args).status === 0) return { kind: 'mounted', through }
   }
