@@ -132,9 +132,8 @@ async function tellWhy(context: Context, found: Explanation): Promise<void> {
   const { kind, id, extent, commit, path, chunks, bytes, fates, onlyHere, unreadable } = found
   const ofFile = commit === undefined ? undefined : `${shortId(commit)}:${plainLine(path ?? '')}`
   context.clearProgress()
-  await context.out.line(
-    `${kind} ${ofFile ?? id ?? extent ?? ''}: ${chunks === 0 ? 'nothing is stored for it' : `${counted(chunks, 'chunk')}, ${sizeText(bytes)} raw`}`,
-  )
+  const size = chunks === 0 ? 'nothing is stored for it' : `${counted(chunks, 'chunk')}, ${sizeText(bytes)} raw`
+  await context.out.line(`${kind} ${ofFile ?? id ?? extent ?? ''}, ${size}`)
   for (const line of fateLines(context, fates)) await context.out.line(line)
   if (onlyHere !== undefined && onlyHere.chunks > 0) {
     const only = `${counted(onlyHere.chunks, 'chunk')}, ${sizeText(onlyHere.bytes)}`

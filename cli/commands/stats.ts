@@ -1,10 +1,11 @@
-import type { StoreStats } from '../../src/index.js'
+import type { ScrubStatus, StoreStats } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT } from '../errors.js'
 import { printColumns } from '../output.js'
 import { volumeJson } from '../shapes.js'
 import { counted, countText, percentText, plainLine, sizeText } from '../text.js'
 import type { Verb } from '../verb.js'
+import { lastScrubText } from '../verifyText.js'
 
 export const verb: Verb = {
   about: `
@@ -19,23 +20,31 @@ they replaced. Directories, commits and the like are counted as objects.`,
 { commits, logicalFiles, logicalBytes, chunks, uniqueBytes, objects, objectBytes, extents,
   storedBytes, fileBytes: number,          // fileBytes: all files of the store as they lie on disk
   savedBy: { dedupBytes, compressionBytes, basesBytes: number },
-  volumes: Volume[] }`,
+  volumes: Volume[],
+  lastScrub: { startedMs, finishedMs, healed, problems: number } | null }`,
   statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
 
   async run(context) {
     const repository = await context.openToRead()
     const stats = await repository.stats({ signal: context.signal })
+    const scrub = await repository.scrubStatus()
     if (context.json) {
       const { perVolume, ...rest } = stats
-      await context.out.json({ ...rest, volumes: perVolume.map(volumeJson) })
+      await context.out.json({ ...rest, volumes: perVolume.map(volumeJson), lastScrub: scrubJson(scrub) })
     } else {
-      await printStats(context, stats)
+      await printStats(context, stats, scrub)
     }
     return EXIT.ok
   },
 }
 
-async function printStats(context: Context, stats: StoreStats): Promise<void> {
+function scrubJson({ last }: ScrubStatus) {
+  if (!last) return null
+  const { startedMs, finishedMs, healed, problems } = last
+  return { startedMs, finishedMs, healed, problems }
+}
+
+async function printStats(context: Context, stats: StoreStats, { last }: ScrubStatus): Promise<void> {
   const { logicalBytes, uniqueBytes, objectBytes, storedBytes, savedBy } = stats
   const row = (name: string, bytes: number, note: string) => [name, sizeText(bytes), note]
   await printColumns(
@@ -68,6 +77,8 @@ async function printStats(context: Context, stats: StoreStats): Promise<void> {
       row('  bases', savedBy.basesBytes, ''),
     ],
   )
+  await context.out.line()
+  await context.out.line(`last scrub ${last ? lastScrubText(last, context.nowMs) : 'never'}`)
   if (stats.perVolume.length > 1) {
     const { bold } = context.colors
     await context.out.line()

@@ -19,7 +19,7 @@ export interface Link {
   readonly level?: number
   /** The bytes of file contents at or below it, where the entry says so. */
   readonly sizeBytes?: number
-  /** Entries of a tree: the entry's name. */
+  /** Entries of a tree, or of attributes: the entry's name. */
   readonly name?: ByteName
 }
 
@@ -88,14 +88,14 @@ function attributesLinks(link: Link, bytes: Uint8Array): Link[] {
   const node = decodeAttributesNode(bytes)
   requireSame(link, 'level', link.level, node.level)
   if ('entries' in node) {
-    return node.entries.flatMap(({ below }) => contentLinks(KIND.attributes, below)).map(withoutSize)
+    return node.entries.flatMap(({ name, below }) => contentLinks(KIND.attributes, below, name)).map(withoutSize)
   }
   return node.children.map(({ id }): Link => ({ kind: KIND.attributes, id, level: node.level - 1 }))
 }
 
 /** Attribute sequences hold no file bytes: their contents' sizes say nothing. */
-function withoutSize({ kind, id, level }: Link): Link {
-  return level === undefined ? { kind, id } : { kind, id, level }
+function withoutSize({ sizeBytes: _, ...link }: Link): Link {
+  return link
 }
 
 function requireSame(link: Link, what: string, expected: number | undefined, actual: number): void {

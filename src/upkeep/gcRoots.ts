@@ -13,6 +13,11 @@ export interface GcRoot {
   /** For people: a branch, a tag, a folder, the reflog of one. */
   readonly name: string
   readonly id: Hash
+  readonly kind: 'branch' | 'tag' | 'head' | 'reflog'
+  /** The branch or tag, or where the folder is. */
+  readonly of: string
+  /** Of the reflog: the number of the entry. */
+  readonly entry?: number
 }
 
 export interface GcRoots {
@@ -25,14 +30,21 @@ export interface GcRoots {
  * @throws {CorruptionError} `CORRUPT_CATALOG`: then nobody knows what must stay */
 export function gcRoots(catalog: Catalog, refs: Refs, worktrees: Worktrees, reflogFrom: number): GcRoots {
   return catalog.snapshot((tx) => {
-    const roots: GcRoot[] = refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target }))
+    const roots: GcRoot[] = refs.list().map((ref) => {
+      const { name, kind, target: id } = describeRef(ref)
+      return { name, id, kind, of: name }
+    })
     for (const { path, head } of worktrees.list()) {
-      if (head !== undefined) roots.push({ name: `HEAD of ${path}`, id: head })
+      if (head !== undefined) roots.push({ name: `HEAD of ${path}`, id: head, kind: 'head', of: path })
     }
     const entries = refs.reflog()
     // Numbered from 1 without gaps, the newest first here.
-    for (const { ref, old, new: after } of entries.slice(0, Math.max(0, entries.length - reflogFrom + 1))) {
-      for (const id of [old, after]) if (id !== undefined) roots.push({ name: `reflog of ${ref}`, id })
+    const kept = entries.slice(0, Math.max(0, entries.length - reflogFrom + 1))
+    for (const [index, { ref, old, new: after }] of kept.entries()) {
+      const entry = entries.length - index
+      for (const id of [old, after]) {
+        if (id !== undefined) roots.push({ name: `reflog of ${ref}`, id, kind: 'reflog', of: ref, entry })
+      }
     }
     return { roots, stamp: rootsStamp(tx) }
   })

@@ -20,7 +20,7 @@ const TIGHT_BYTES = 4 * MIB
 /** So many times its length must be free when it is made. */
 const ROOM_FACTOR = 16
 
-export function reserveOf(catalogPath: string): string {
+function reserveOf(catalogPath: string): string {
   return `${catalogPath}-reserve`
 }
 

@@ -31,6 +31,7 @@ test('counts and measures', async () => {
     volumes: expect.arrayContaining([
       expect.objectContaining({ number: 0, path: expect.any(String), extents: NUMBER, problem: null }),
     ]),
+    lastScrub: null,
   })
   expect(stats.uniqueBytes).toBeLessThanOrEqual(56_001)
 })

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { renameSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { VolumeGroup } from '../../../src/volume/volumeGroup.js'
+import { groupOptions } from '../../support/groups.js'
+import { flipContent } from '../damage.js'
 import { VOLUMES, Workbench } from '../support.js'
 
 let bench: Workbench
@@ -17,24 +20,8 @@ const CONTENT = Buffer.concat(
   Array.from({ length: 100 }, (_, index) => createHash('sha256').update(`${index}`).digest()),
 )
 
-/** Flips a bit of the content where it is stored. */
 function damage(): void {
-  const files = ['.varve/store.varve', '.varve/store.varve-wal', '.varve/volume-1', '.varve/volume-2']
-  for (const file of files) {
-    let bytes: Buffer
-    try {
-      bytes = readFileSync(bench.path(file))
-    } catch {
-      continue
-    }
-    const at = bytes.indexOf(CONTENT.subarray(1000, 1020))
-    if (at < 0) continue
-    const handle = openSync(bench.path(file), 'r+')
-    writeSync(handle, Buffer.from([bytes[at]! ^ 1]), 0, 1, at)
-    closeSync(handle)
-    return
-  }
-  throw new Error('the content is nowhere')
+  flipContent(bench, CONTENT.subarray(1000, 1020))
 }
 
 test('says what it checked', async () => {
@@ -52,6 +39,7 @@ test('says what it checked', async () => {
       bytes: expect.any(Number),
     },
     problems: [],
+    healed: [],
     notes: [],
   })
   expect(await bench.json('verify', '--quick')).toMatchObject({ ok: true })
@@ -79,4 +67,62 @@ test('a damaged file is not given out', async () => {
   expect(run.status).toBe(5)
   expect(CONTENT.subarray(0, run.bytes.length).equals(run.bytes)).toBe(true)
   expect((await bench.run('export', 'main', 'out')).status).toBe(5)
+})
+
+test('parts of the contents find the damage between them', async () => {
+  damage()
+  const statuses = []
+  for (const part of ['1/3', '2/3', '3/3']) statuses.push((await bench.run('verify', '--subset', part)).status)
+  expect(statuses.sort()).toEqual([0, 0, 5])
+})
+
+test.each([
+  ['--subset', '0/3'],
+  ['--subset', '4/3'],
+  ['--subset', 'x'],
+  ['--subset', '1/0'],
+  ['--subset', '1'],
+  ['--quick', '--heal'],
+  ['--quick', '--subset', '1/2'],
+  ['everything'],
+])('refuses %s %s', async (...options) => {
+  const { status, err } = await bench.run('verify', ...options.filter((word) => word !== undefined))
+  expect(status).toBe(2)
+  expect(err).not.toBe('')
+})
+
+test('a store that misses a volume is not verified, and not healed', async () => {
+  await bench.ok('vg', 'extend', bench.path('more.pv'))
+  renameSync(bench.path('more.pv'), bench.path('away'))
+  await bench.fails(5, 'PV_MISSING', 'verify')
+  await bench.fails(5, 'PV_MISSING', 'verify', '--heal')
+})
+
+test('of two copies the damaged one is said to be mendable, and mended with a status of its own', async () => {
+  await bench.ok('vg', 'extend', bench.path('mirror.pv'))
+  const group = await VolumeGroup.open(bench.path('.varve/store.varve'), groupOptions)
+  await group.changeLayout((layout) => ({
+    ...layout,
+    logicalVolumes: layout.logicalVolumes.map((volume) => ({ ...volume, type: 'mirrored' as const, copies: 2 })),
+  }))
+  await group.close()
+  const fresh = Buffer.from(CONTENT).reverse()
+  bench.write('tree/precious.txt', fresh)
+  await bench.commit('tree', 'second')
+  flipContent(bench, fresh.subarray(1000, 1020))
+
+  const found = await bench.run('verify')
+  expect(found.status).toBe(5)
+  expect(found.out).toMatch(/^CORRUPT_EXTENT .*; another copy is sound$/m)
+  const healed = await bench.run('verify', '--heal')
+  expect(healed.status).toBe(1)
+  expect(healed.out).toMatch(/^mended {2}extent \d+ in volume [0-9a-f-]{36}$/m)
+  expect(healed.out).toMatch(/^1 damaged copy was mended from sound ones; all is sound now\n$/m)
+  expect(await bench.json('verify', '--heal')).toMatchObject({ ok: true, healed: [] })
+
+  flipContent(bench, fresh.subarray(1000, 1020))
+  const scrubbed = await bench.run('scrub', '--json')
+  expect(scrubbed.status).toBe(1)
+  expect(JSON.parse(scrubbed.out)).toMatchObject({ ok: true, healed: [{ extent: expect.any(Number) }], problems: [] })
+  expect(await bench.ok('stats')).toContain('last scrub just now: no problems, 1 copy mended\n')
 })

@@ -1,0 +1,37 @@
+/** How the working folders are that a store knows: there, and whole, or left in the middle of a switch. */
+import { hostname } from 'node:os'
+import { isVarveError } from './base/errors.js'
+import { filesOf, placeIfAllowed } from './folderPlace.js'
+import type { Session } from './session.js'
+import type { FolderHealth } from './upkeep/doctor.js'
+import { isProcessAlive } from './volume/lease.js'
+import type { FolderFiles, LockOwner } from './worktree/folderFiles.js'
+
+/** Looks at a few files of each, and not at what is in it. */
+export function foldersHealth({ worktrees, fileSystem, random }: Session): FolderHealth[] {
+  return worktrees.list().map(({ id, path }): FolderHealth => {
+    try {
+      if (placeIfAllowed(fileSystem, path, random)?.id !== id) return { path, state: 'gone' }
+      const files = filesOf(fileSystem, path, random)
+      const isLeft = files.read('switch') !== undefined && !isAtWork(files)
+      return { path, state: isLeft ? 'interrupted' : 'fine' }
+    } catch (error) {
+      if (!isVarveError(error)) throw error
+      return { path, state: 'unreadable', why: error.message }
+    }
+  })
+}
+
+/** Whether a process has the folder to itself: then its switch goes on. */
+function isAtWork(files: FolderFiles): boolean {
+  const bytes = files.read('lock')
+  if (!bytes) return false
+  try {
+    const { pid, host } = JSON.parse(bytes.toString('utf8')) as Partial<LockOwner>
+    // Of another machine nobody knows.
+    return host !== hostname() || (typeof pid === 'number' && isProcessAlive(pid))
+  } catch (error) {
+    if (error instanceof SyntaxError) return false
+    throw error
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The graph: from every ref through all history, every object decodes to what its entry said of it and every chunk has a place.
+ */
+import { VarveError } from '../base/errors.js'
+import { type Hash, shortHash } from '../base/hash.js'
+import { type ChunkStore, describeKind } from '../cas/chunkStore.js'
+import { condemnedIds } from '../cas/condemned.js'
+import { KIND } from '../format/kinds.js'
+import { type Link, linksOf } from '../history/links.js'
+import type { Findings } from './findings.js'
+import { LiveIds } from './liveIds.js'
+
+/** A ref's name for people, and where it points. */
+export interface VerifyRoot {
+  readonly name: string
+  readonly id: Hash
+}
+
+/** Commits that have no files any more, and need none. */
+export type PrunedIds = { has(id: Hash): boolean }
+
+const LOOKUP_BATCH = 500
+const OBJECTS_A_STEP = 256
+
+export async function checkGraph(
+  store: ChunkStore,
+  tips: readonly VerifyRoot[],
+  pruned: PrunedIds,
+  findings: Findings,
+): Promise<void> {
+  const seen = new LiveIds()
+  const stack: Link[] = tips.map(({ id }) => ({ kind: KIND.commit, id }))
+  let chunks: Link[] = []
+  const flush = async (): Promise<void> => {
+    const batch = chunks
+    chunks = []
+    await checkPlaces(store, batch, findings)
+  }
+  for (let link = stack.pop(); link; link = stack.pop()) {
+    if (!seen.add(link.id)) continue
+    if (link.kind === KIND.chunk) {
+      chunks.push(link)
+      if (chunks.length === LOOKUP_BATCH) await flush()
+      continue
+    }
+    const { checked } = findings
+    checked.objects++
+    if (link.kind === KIND.commit) checked.commits++
+    if (checked.objects % OBJECTS_A_STEP === 0) {
+      await findings.progress(`${describeKind(link.kind)} ${shortHash(link.id)}`)
+    }
+    try {
+      stack.push(...neededLinks(link, linksOf(link, await store.get(link.kind, link.id)), pruned))
+    } catch (error) {
+      findings.report(error, link.id)
+    }
+  }
+  await flush()
+  findings.attempt(() => noteCondemned(store, seen, findings))
+}
+
+async function checkPlaces(store: ChunkStore, links: readonly Link[], findings: Findings): Promise<void> {
+  try {
+    const found = await store.find(links.map(({ id }) => id))
+    // Looked for again: while they were looked up, gc may have moved them.
+    const missed = links.filter(({ id }) => !found.has(id)).map(({ id }) => id)
+    const foundLater = missed.length > 0 ? await store.find(missed) : found
+    for (const { id, sizeBytes } of links) {
+      const length = (found.get(id) ?? foundLater.get(id))?.length
+      if (length === undefined || length !== sizeBytes) {
+        const says = length === undefined ? 'is in no volume' : `has ${length} bytes instead of ${sizeBytes}`
+        findings.report(new VarveError('MISSING_CHUNK', `chunk ${shortHash(id)} ${says}`), id)
+      }
+    }
+  } catch (error) {
+    findings.report(error)
+  }
+}
+
+function noteCondemned({ group }: ChunkStore, needed: LiveIds, findings: Findings): void {
+  let count = 0
+  for (const id of condemnedIds(group.catalog)) if (needed.has(id)) count++
+  if (count > 0) findings.notes.push(`${count} chunks and objects are condemned and needed: gc takes that back`)
+}
+
+/** Of a commit without files, its parents alone. */
+function neededLinks({ kind, id }: Link, links: Link[], pruned: PrunedIds): Link[] {
+  return kind === KIND.commit && pruned.has(id) ? links.filter((below) => below.kind === KIND.commit) : links
+}
