@@ -1,5 +1,5 @@
 /**
- * `npm run torture`: what `npm test` does a few times, hundreds of times. Kills commits and switches with SIGKILL, flips bits, and with
+ * `npm run torture`: what `npm test` does a few times, hundreds of times. Kills commits, switches and gc with SIGKILL, flips bits, and with
  * `--rules` switches off each safety rule to see its test fail. Ends with status 1 when anything was not as promised,
  * and then keeps the stores of that run.
  */
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { buildStage, type Stage } from '../test/crash/support/actor.js'
 import { Chance } from '../test/crash/support/chance.js'
 import { chosenFlips, cuts, makeSubject, randomFlips, tryDamage } from '../test/crash/support/damage.js'
+import { killGcs } from '../test/crash/support/gcKills.js'
 import { killCommits, killExtends } from '../test/crash/support/kills.js'
 import { SWITCHED_OFF, switchOff } from '../test/crash/support/rules.js'
 import { killSwitches } from '../test/crash/support/switches.js'
@@ -27,6 +28,8 @@ const { values: options } = parseArgs({
 /** Of adding a volume, which is quick and leaves many files. */
 const EXTEND_SHARE = 0.1
 const SWITCH_SHARE = 0.5
+/** Stores that are tidied grow slowly; it is looking through all history that takes long. */
+const GC_FRESH_EVERY = 12
 const BIG_EVERY = 20
 const FRESH_EVERY = 40
 const SHOW_EVERY = 25
@@ -76,6 +79,30 @@ async function tortureByKills(stage: Stage, pvs: number, folder: string): Promis
   problems.push(...report.problems, ...extended.problems, ...switched.problems)
 }
 
+async function tortureGc(stage: Stage, pvs: number, folder: string): Promise<void> {
+  if (kills === 0) return
+  const report = await killGcs({
+    stage,
+    folder,
+    pvs,
+    seed,
+    kills,
+    freshEvery: GC_FRESH_EVERY,
+    onRound: (round, { acknowledged }) => {
+      if ((round + 1) % SHOW_EVERY === 0) print(`  ${round + 1} kills, ${acknowledged} steps acknowledged`)
+    },
+  })
+  print(
+    `${pvs} PV: ${report.kills} kills while tidying: ${report.acknowledged} acknowledged steps and ${report.beside} commits ` +
+      `of others all there, ${report.wholeUntold} whole that nobody was told of, ${report.leftLeases} leases and ` +
+      `${report.sweptExtents} extents left behind and swept, ${report.secondRuns} gc runs more than one, ` +
+      `${report.problems.length} problems`,
+  )
+  const moments = [...report.moments].sort((a, b) => b[1] - a[1]).map(([moment, count]) => `${moment} ${count}`)
+  print(`  killed in: ${moments.join(', ')}`)
+  problems.push(...report.problems)
+}
+
 async function tortureByDamage(stage: Stage, pvs: number, folder: string): Promise<void> {
   if (flips === 0) return
   const subject = await makeSubject(folder, pvs, seed)
@@ -114,6 +141,7 @@ try {
     const groupFolder = join(folder, String(pvs))
     mkdirSync(groupFolder)
     await tortureByKills(stage, pvs, groupFolder)
+    await tortureGc(stage, pvs, groupFolder)
     await tortureByDamage(stage, pvs, groupFolder)
   }
 } finally {

@@ -90,6 +90,7 @@ export interface GcContext {
 const DROP_CHUNKS = 30_000
 /** Raw bytes of the sources of one rewrite. */
 const REWRITE_BYTES = 16 * MIB
+const REWRITE_ATTEMPTS = 3
 /** Fewer spare bytes are kept for what comes next. */
 const SPARE_BYTES = 64 * KIB
 
@@ -317,43 +318,50 @@ class Collection {
   }
 
   async #rewrite(batch: readonly ExtentTally[], lease: Lease, compression: Compression): Promise<void> {
+    const what = batch.length === 1 ? 'one extent was' : `${batch.length} extents were`
+    try {
+      for (let attempt = 1; attempt <= REWRITE_ATTEMPTS; attempt++) {
+        if (await this.#rewriteOnce(batch, lease, compression)) return
+        // A branch moved meanwhile, as it does where somebody always commits.
+        await this.#mark()
+      }
+      this.#notes.push(`${what} left for the next run: something changed whenever they were rewritten`)
+    } catch (error) {
+      if (!isVarveError(error, 'CORRUPT_EXTENT', 'VG_FULL', 'STORAGE_FULL')) throw error
+      this.#notes.push(`${what} not rewritten: ${error.message}`)
+    }
+  }
+
+  /** @returns whether it was done */
+  async #rewriteOnce(batch: readonly ExtentTally[], lease: Lease, compression: Compression): Promise<boolean> {
     const { store } = this.#context
     const { catalog } = store.group
     const eids = batch.map(({ record }) => record.eid)
     let chunks = 0
     const oldestLease = oldestLeaseEpoch(catalog)
-    try {
-      const { isDone, newStoredBytes } = await rewriteExtents(store, eids, {
-        lease,
-        compression,
-        keeps: ({ hash, chunkId }) => {
-          const state = this.#live.has(hash) ? undefined : condemnedAt(catalog, hash)
-          return !(state?.chunkId === chunkId && this.#isRipe(state, oldestLease))
-        },
-        allows: (tx, dropped) => {
-          if (rootsStamp(tx) !== this.#roots.stamp || !this.#allows(tx, dropped)) return false
-          this.#forget(tx, dropped)
-          chunks = dropped.length
-          return true
-        },
-      })
-      if (!isDone) {
-        this.#notes.push(
-          `${eids.length} extents were left for the next run: something changed while they were rewritten`,
-        )
-        return
-      }
-      this.#rewritten.extents += eids.length
-      this.#rewritten.chunks += chunks
-      this.#rewritten.newStoredBytes += newStoredBytes
-      for (const { record, ripeBytes } of batch) {
-        this.#rewritten.bytes += ripeBytes
-        this.#rewritten.storedBytes += record.storedBytes
-      }
-    } catch (error) {
-      if (!isVarveError(error, 'CORRUPT_EXTENT', 'VG_FULL', 'STORAGE_FULL')) throw error
-      this.#notes.push(`${eids.length} extents were not rewritten: ${error.message}`)
+    const { isDone, newStoredBytes } = await rewriteExtents(store, eids, {
+      lease,
+      compression,
+      keeps: ({ hash, chunkId }) => {
+        const state = this.#live.has(hash) ? undefined : condemnedAt(catalog, hash)
+        return !(state?.chunkId === chunkId && this.#isRipe(state, oldestLease))
+      },
+      allows: (tx, dropped) => {
+        if (rootsStamp(tx) !== this.#roots.stamp || !this.#allows(tx, dropped)) return false
+        this.#forget(tx, dropped)
+        chunks = dropped.length
+        return true
+      },
+    })
+    if (!isDone) return false
+    this.#rewritten.extents += eids.length
+    this.#rewritten.chunks += chunks
+    this.#rewritten.newStoredBytes += newStoredBytes
+    for (const { record, ripeBytes } of batch) {
+      this.#rewritten.bytes += ripeBytes
+      this.#rewritten.storedBytes += record.storedBytes
     }
+    return true
   }
 
   /** Whether all of this may go, by what the catalog says now. */

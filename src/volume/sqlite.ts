@@ -54,6 +54,7 @@ export class SqlDatabase {
     readonly path: string,
     private readonly handle: BetterSqlite3.Database,
     readonly readOnly: boolean,
+    private readonly lockTimeoutMs: number,
   ) {}
 
   /**
@@ -264,7 +265,24 @@ export class SqlDatabase {
     try {
       return body()
     } catch (error) {
+      // Inside a transaction the whole of it is done again, by the call that began it.
+      if (!this.readOnly || this.handle.inTransaction || !isHalfDone(error)) throw mapSqliteError(error, this.path)
+      this.rollBackForOthers()
+    }
+    try {
+      return body()
+    } catch (error) {
       throw mapSqliteError(error, this.path)
+    }
+  }
+
+  /** What a killed process left half done can be undone by those alone who may write: then by them, at once. */
+  private rollBackForOthers(): void {
+    const writer = SqlDatabase.connect(this.path, { lockTimeoutMs: this.lockTimeoutMs, fileMustExist: true })
+    try {
+      writer.guard(() => writer.pragma('schema_version'))
+    } finally {
+      writer.close()
     }
   }
 
@@ -276,7 +294,7 @@ export class SqlDatabase {
         readonly,
         timeout: options.lockTimeoutMs,
       })
-      return new SqlDatabase(path, handle, readonly)
+      return new SqlDatabase(path, handle, readonly, options.lockTimeoutMs)
     } catch (error) {
       throw mapSqliteError(error, path)
     }
@@ -347,6 +365,11 @@ function mapSqliteError(error: unknown, path: string): unknown {
     return new CorruptionError('CORRUPT', `${path} is damaged: ${says} (${code})`, { path, cause })
   }
   return new VarveError('STORAGE_IO', `working on ${path} failed: ${says} (${code})`, { path, cause })
+}
+
+function isHalfDone(error: unknown): boolean {
+  const code = sqliteCode(error instanceof VarveError ? error.cause : error)
+  return code === 'SQLITE_READONLY_ROLLBACK' || code === 'SQLITE_READONLY_RECOVERY'
 }
 
 function sqliteCode(error: unknown): string | undefined {

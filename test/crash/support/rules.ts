@@ -25,6 +25,8 @@ export interface SwitchedOff {
 const WRITER = 'test/cas/storeWriter.test.ts'
 const READS = 'test/crash/reads.test.ts'
 const EXPORTS = 'test/worktree/exportSafety.test.ts'
+const GC = 'test/upkeep/gc.test.ts'
+const GC_RACES = 'test/upkeep/gcRaces.test.ts'
 
 export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
@@ -116,6 +118,99 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     find: 'if (!found.has(id)) {',
     replace: 'if (id === undefined) {',
     test: { file: WRITER, name: 'what is taken over from elsewhere is revived, and refused when it is gone', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'roots are not compared again when condemning and dropping',
+    file: 'src/upkeep/gc.ts',
+    find: 'rootsStamp(tx) === this.#roots.stamp ? { value: body(tx) } : undefined',
+    replace: '({ value: body(tx) })',
+    test: { file: GC_RACES, name: 'a branch that is made after the marking keeps all it reaches', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'what working folders stand at is not marked',
+    file: 'src/upkeep/gcRoots.ts',
+    find: 'if (head !== undefined) roots.push',
+    replace: 'if (head === null) roots.push',
+    test: { file: GC, name: 'all history of branches and tags, and what a detached folder stands at', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'what was condemned after a lease began is dropped',
+    file: 'src/upkeep/gc.ts',
+    find: 'if (oldestLease !== undefined && epoch > oldestLease) return false',
+    replace: '',
+    test: { file: GC, name: 'S-5: what is condemned after a lease began stays as long as that lives', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'no grace is given',
+    file: 'src/upkeep/gc.ts',
+    find: 'return this.#options.now === true || ',
+    replace: 'return this.#storeMs >= 0 || ',
+    test: { file: GC, name: 'kept for the grace period, then dropped', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'a clock that leaps is believed',
+    file: 'src/upkeep/storeClock.ts',
+    find: 'Math.min(Math.max(nowMs - before.seenMs, 0), STEP_MS_MAX)',
+    replace: 'Math.max(nowMs - before.seenMs, 0)',
+    test: { file: GC, name: 'S-5: a clock that leaps by years brings nothing to its end', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'gc goes on although marking failed',
+    file: 'src/upkeep/gc.ts',
+    find: 'throw withRoot(error, name)',
+    replace: 'withRoot(error, name)',
+    test: { file: GC_RACES, name: 'S-5: when marking fails, nothing is condemned and nothing is dropped', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'gc goes on although something that is needed is missing',
+    file: 'src/upkeep/gc.ts',
+    find: 'await this.#requireFound()\n',
+    replace: '\n',
+    test: { file: GC, name: 'when a chunk that is needed is in no chunk table', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'what was stored anew is taken for what was condemned',
+    file: 'src/upkeep/gc.ts',
+    find: 'return state?.chunkId === chunkId && this.#isRipe(state, oldestLease)',
+    replace: 'return state !== undefined && this.#isRipe(state, oldestLease)',
+    test: {
+      file: GC_RACES,
+      name: 'S-5: what was stored anew under another number is not condemned by the old one',
+      pvs: 1,
+    },
+  },
+  {
+    rule: 'S-5',
+    what: 'an extent whose chunk table lost rows is worked on',
+    file: 'src/upkeep/gc.ts',
+    find: 'const sound = tallies.filter(({ record, rows }) => rows === record.chunks)',
+    replace: 'const sound = tallies',
+    test: { file: GC_RACES, name: 'S-5: an extent whose chunk table lost rows is left alone', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'a volume drops an extent before the catalog forgets it',
+    file: 'src/upkeep/gc.ts',
+    find: 'const retired = await this.#guarded((tx) => {',
+    replace:
+      'for (const { record, pv } of going) await group.volume(pv)?.remove([record.eid])\n    const retired = await this.#guarded((tx) => {',
+    test: { file: GC_RACES, name: 'S-5: the catalog forgets an extent before a volume drops it', pvs: 3 },
+  },
+  {
+    rule: 'S-5',
+    what: 'what writers are about to publish is dropped as left over',
+    file: 'src/volume/volumeGroup.ts',
+    find: '!this.catalog.hasCopy(eid, member.number) && !isReserved(eid)',
+    replace: '!this.catalog.hasCopy(eid, member.number) && !isReserved(-eid)',
+    test: { file: GC_RACES, name: 'S-5: what a writer has staged and not published yet stays', pvs: 3 },
   },
   {
     rule: 'S-6',
