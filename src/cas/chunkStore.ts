@@ -134,9 +134,12 @@ export class ChunkStore implements ObjectReader {
     const found: Hash[] = []
     let damage: CorruptionError | undefined
     for (const { hash: id, eid } of (await this.find([...ids])).values()) {
-      if (this.group.catalog.extent(eid)?.class !== EXTENT_CLASS.object) continue
+      // Of one that gc moved meanwhile nothing is known here; `get` looks where its chunks lie now.
+      const extent = this.group.catalog.extent(eid)
+      if (extent && extent.class !== EXTENT_CLASS.object) continue
       // Read, not believed: a damaged row of a chunk table can name an id that nothing has.
       const bytes = await this.get(kind, id).catch((error: unknown) => {
+        if (isVarveError(error, 'SNAPSHOT_GONE')) return undefined
         if (!(error instanceof CorruptionError)) throw error
         // Of another kind, or not what the row says: not found. But what cannot be read may be what is looked for.
         if (error.code !== 'CORRUPT_CHUNK') damage ??= error

@@ -203,11 +203,19 @@ export class VolumeGroup {
    * Where visible copies of these chunks lie. A hash may come back several times (duplicates, copies) or not at all.
    */
   async lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
-    const found = await this.lookupMembers(hashes)
-    // What is not here may lie on a volume that another process added.
-    const hits = new Set(found.map(({ hash }) => hash))
-    if (hashes.every((hash) => hits.has(hash)) || !(await this.refresh())) return found
-    return this.lookupMembers(hashes)
+    for (;;) {
+      const epoch = this.gcEpoch()
+      const found = await this.lookupMembers(hashes)
+      const hits = new Set(found.map(({ hash }) => hash))
+      if (hashes.every((hash) => hits.has(hash))) return found
+      // What is not here may lie on a volume that another process added, or gc moved it while it was looked for.
+      if (!(await this.refresh()) && this.gcEpoch() === epoch) return found
+    }
+  }
+
+  /** Unchecked: a damaged counter must not keep anything from being read. */
+  private gcEpoch(): number | undefined {
+    return this.catalog.get<{ value: number }>("SELECT value FROM counter WHERE name = 'gc_epoch'")?.value
   }
 
   private async lookupMembers(hashes: readonly Hash[]): Promise<ChunkLocation[]> {

@@ -4,10 +4,11 @@ import { type Hash, hashToBytes } from '../../src/base/hash.js'
 import { DAY_MS } from '../../src/base/units.js'
 import { condemnedAt } from '../../src/cas/condemned.js'
 import type { Repository } from '../../src/repository.js'
+import { idsBelow } from '../../src/session.js'
 import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
 import { pseudoRandom } from '../codec/inputs.js'
 import { VOLUMES } from '../support/groups.js'
-import { commitFiles, createRepository, openRepository } from '../support/repositories.js'
+import { collect, commitFiles, createRepository, openRepository } from '../support/repositories.js'
 
 const bytes = (seed: number, length = 200_000): Buffer => pseudoRandom(length, seed)
 
@@ -193,6 +194,27 @@ test('S-5: what a writer has staged and not published yet stays', async () => {
     expect((await (await fresh.at('main')).read(path)).equals(content)).toBe(true)
   }
   expect((await fresh.verify()).problems).toEqual([])
+})
+
+test('what gc moves while it is looked for is found where it lies then', async () => {
+  const { repo, path } = await createRepository()
+  await commitFiles(repo, { a: bytes(1), b: bytes(2) }, 'both', 'side')
+  const tip = (await commitFiles(repo, { a: bytes(1) }, 'one')) as Hash
+  await repo.deleteBranch('side')
+  const other = await openRepository(path)
+  const live = await collect(idsBelow(other.parts, [tip]))
+  let rewritten = 0
+  for (const volume of other.parts.group.volumes) {
+    const lookup = volume.lookup.bind(volume)
+    volume.lookup = async (ids) => {
+      const rows = await lookup(ids)
+      if (rows.length > 0 && rewritten === 0) rewritten = (await repo.gc({ now: true })).rewritten.extents
+      return rows
+    }
+  }
+  const found = await other.parts.store.find(live)
+  expect(rewritten).toBeGreaterThan(0)
+  expect(live.filter((id) => !found.has(id))).toEqual([])
 })
 
 function sqlOf(volume: PhysicalVolume): { run(sql: string, ...values: unknown[]): void } {

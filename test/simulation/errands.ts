@@ -1,0 +1,180 @@
+/** What actors of the simulation do: each errand is something that somebody does with a store, through its public verbs. */
+import { type ErrorCode, isVarveError } from '../../src/base/errors.js'
+import type { Hash } from '../../src/base/hash.js'
+import { DAY_MS } from '../../src/base/units.js'
+import { makeReachable } from '../../src/cas/makeReachable.js'
+import type { Repository } from '../../src/repository.js'
+import { idsBelow } from '../../src/session.js'
+import type { Lease } from '../../src/volume/lease.js'
+import type { Chance } from '../crash/support/chance.js'
+import { noise } from '../crash/support/chance.js'
+import type { Actor, World } from './world.js'
+
+const BRANCHES = ['main', 'a', 'b', 'c'] as const
+const FILES = ['f', 'g', 'd/h', 'd/i'] as const
+/** Contents that many commits share. */
+const SHARED = Array.from({ length: 10 }, (_, index) => noise(`shared ${index}`, index % 3 === 0 ? 900 : 200))
+
+/** What is in the commits that somebody was told of. */
+export type Known = Map<string, ReadonlyMap<string, Buffer>>
+
+export interface Errand {
+  readonly world: World
+  readonly actor: Actor
+  readonly chance: Chance
+  readonly known: Known
+  /** Opens the store again, if it likes. */
+  readonly repository: () => Promise<Repository>
+}
+
+export type Run = (errand: Errand) => Promise<void>
+
+/** Edits on a branch, committed. */
+export const commit: Run = async (errand) => {
+  const { world, actor, chance, known, repository } = errand
+  const repo = await repository()
+  const branch = chance.pick(BRANCHES)
+  const draft = await repo.draft(branch)
+  const { base } = draft
+  let copies = false
+  try {
+    const files = new Map(base === undefined ? [] : known.get(base))
+    const isKnown = base === undefined || known.has(base)
+    for (let left = chance.between(1, 3); left > 0; left--) {
+      const path = chance.pick(FILES)
+      const content = contentFor(errand)
+      await draft.write(path, content)
+      files.set(path, content)
+    }
+    const source = chance.next() < 0.3 ? pickKnown(errand) : undefined
+    const copied = source && [...(known.get(source) ?? [])][0]
+    if (source && copied) {
+      copies = true
+      await draft.copy(copied[0], 'copied', source)
+      files.set('copied', copied[1])
+    }
+    if (chance.next() < 0.4) actor.asleepUntil = world.turns.given + chance.pick([20, 60, 150])
+    await world.wait(actor, 'before its commit')
+    const made = await draft.commit({ message: `${world.turns.given}`, author: 'A <a@b>', retry: 0 })
+    if (isKnown) known.set(made.id, files)
+  } catch (error) {
+    await draft.abandon()
+    // Of what nobody keeps from going, some may be gone.
+    const isFree = copies || (base !== undefined && !world.expectations.isRoot(base))
+    const gone: readonly ErrorCode[] = isFree ? GONE : []
+    if (!isVarveError(error, 'REF_CONFLICT', 'NOTHING_TO_COMMIT', 'STORE_LOCKED', ...gone)) throw error
+  }
+}
+
+const GONE: readonly ErrorCode[] = ['UNKNOWN_REVISION', 'MISSING_CHUNK', 'SNAPSHOT_GONE']
+
+/** Branches and tags come and go; some are brought back by the id of what they were. */
+export const moveRefs: Run = async (errand) => {
+  const { world, actor, chance, repository } = errand
+  const repo = await repository()
+  const way = chance.below(10)
+  await passing(async () => {
+    const branch = chance.pick(BRANCHES.slice(1))
+    const id = pickKnown(errand)
+    if (way < 4) await repo.deleteBranch(branch)
+    else if (way < 8 && id) await repo.createBranch(branch, id, { force: chance.next() < 0.5 })
+    else if (way < 9 && id) await repo.createTag(`t${chance.below(2)}`, id, { force: true })
+    else await repo.deleteTag(`t${chance.below(2)}`)
+  }, ['REF_CONFLICT', 'REF_EXISTS', 'REF_NOT_FOUND', 'STORE_LOCKED', ...GONE])
+  await world.wait(actor, 'after its move')
+}
+
+/** A folder without a branch goes to some commit, or is given up. */
+export const moveFolder: Run = async (errand) => {
+  const { chance, repository } = errand
+  const repo = await repository()
+  const { worktrees, store, group } = repo.parts
+  const id = pickKnown(errand) as Hash | undefined
+  const row = { id: 'folder', path: '/folder', branch: undefined, head: undefined }
+  if (!id || chance.next() < 0.3) {
+    group.catalog.write((tx) => worktrees.remove(tx, row.id))
+    return
+  }
+  await passing(async () => {
+    await repo.resolve(id)
+    await makeReachable(
+      store,
+      (epoch) => (epoch === 0 ? undefined : () => idsBelow(repo.parts, [id], { parents: true })),
+      (tx) => {
+        const before = worktrees.get(row.id, tx)
+        if (before) worktrees.move(tx, before, { ...before, head: id })
+        else worktrees.add(tx, { ...row, head: id })
+      },
+    )
+  }, ['REF_CONFLICT', 'STORE_LOCKED', ...GONE])
+}
+
+/** Reads all of a branch, with a lease or without. */
+export const read: Run = async ({ world, actor, chance, known, repository }) => {
+  const repo = await repository()
+  const { store, group } = repo.parts
+  const lease: Lease | undefined = chance.next() < 0.7 ? store.takeReaderLease() : undefined
+  const target = repo.parts.refs.get(`heads/${chance.pick(BRANCHES)}`)?.target
+  try {
+    if (target) {
+      await world.wait(actor, 'before it reads')
+      const snapshot = await repo.at(target)
+      for (const [path, content] of known.get(target) ?? []) {
+        if (!(await snapshot.read(path)).equals(content)) throw new Error(`${path} of ${target} has other bytes`)
+      }
+    }
+  } catch (error) {
+    // What nobody keeps from going may be gone.
+    const mayFail = !lease && target !== undefined && !world.expectations.isRoot(target)
+    if (!mayFail || !isVarveError(error, 'SNAPSHOT_GONE', 'UNKNOWN_REVISION')) throw error
+  } finally {
+    if (lease) group.catalog.write((tx) => lease.release(tx))
+  }
+}
+
+export const collectGarbage: Run = async ({ world, actor, chance, repository }) => {
+  for (let left = chance.between(1, 2); left > 0; left--) {
+    const repo = await repository()
+    actor.isImpatient = chance.next() < 0.4
+    actor.isCollecting = true
+    await passing(() => repo.gc({ now: actor.isImpatient }), ['STORE_LOCKED'])
+    actor.isCollecting = false
+    await world.wait(actor, 'between two runs')
+    if (chance.next() < 0.7) world.nowMs += chance.between(0, 3) * DAY_MS
+  }
+}
+
+/** Clocks are set, by people and by batteries that ran out. */
+export const leap: Run = async ({ world, actor, chance }) => {
+  for (let left = chance.between(1, 4); left > 0; left--) {
+    await world.wait(actor, 'before the clock leaps')
+    world.nowMs += chance.pick([1, 2, 5, 20, 3650, -1, -3650, 0.5]) * DAY_MS
+  }
+}
+
+/** A commit that somebody was told of: rather one that nothing needs any more. */
+function pickKnown({ chance, known, world }: Errand): string | undefined {
+  const ids = [...known.keys()]
+  if (ids.length === 0) return undefined
+  const endangered = ids.filter((id) => !world.expectations.isRoot(id as Hash))
+  return chance.pick(endangered.length > 0 && chance.next() < 0.7 ? endangered : ids)
+}
+
+/** New, or as another commit has it: rather one that nothing needs any more. */
+function contentFor(errand: Errand): Buffer {
+  const { world, actor, chance, known } = errand
+  const way = chance.next()
+  const id = way < 0.5 ? pickKnown(errand) : undefined
+  const contents = id === undefined ? [] : [...(known.get(id)?.values() ?? [])]
+  if (contents.length > 0) return chance.pick(contents)
+  return way < 0.75 ? chance.pick(SHARED) : noise(`${actor.name} ${world.turns.given}`, chance.pick([150, 700]))
+}
+
+/** What may be in the way is no failure. */
+async function passing(body: () => Promise<unknown>, codes: readonly ErrorCode[]): Promise<void> {
+  try {
+    await body()
+  } catch (error) {
+    if (!isVarveError(error, ...codes)) throw error
+  }
+}
