@@ -28,6 +28,7 @@ export const VERBS: readonly VerbListing[] = [
   at(STORES, 'prune', 'Thin out history by a retention policy', () => import('./commands/prune.js')),
   at(STORES, 'verify', 'Read everything back and check it', () => import('./commands/verify.js')),
   at(STORES, 'scrub', 'Check everything bit by bit, and mend it', () => import('./commands/scrub.js')),
+  at(STORES, 'seal', 'Prepare the store for media that can only be read', () => import('./commands/seal.js')),
   at(STORES, 'doctor', 'Say what should be done about the store', () => import('./commands/doctor.js')),
   at(STORES, 'which', 'Show what needs a chunk, an object or an extent', () => import('./commands/which.js')),
   at(STORES, 'config', "Show or change the store's settings", () => import('./commands/config.js')),

@@ -1,4 +1,5 @@
 /** Care of a store: what is in it, whether it is still true, and what may go. */
+import { VarveError } from './base/errors.js'
 import type { Hash } from './base/hash.js'
 import { parseDuration } from './base/units.js'
 import { parseCompression } from './codec/compressor.js'
@@ -278,5 +279,23 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
     )
     const owners = own.map((id) => ({ name: id, ids: [id] }))
     return spaceReport(store, pruned, owners, others, signal)
+  }
+
+  /**
+   * Prepares the store for media that can only be read: afterwards it opens with `readOnly` where not even the files of a
+   * write-ahead log can be made beside it. Copy it there once it is closed. The next opening for writing ends that.
+   *
+   * @throws {VarveError} `STORE_LOCKED` while others have it open, `STORAGE_READ_ONLY`
+   * @example
+   * ```ts
+   * await repo.seal()
+   * ```
+   */
+  async seal(): Promise<void> {
+    const { group } = this.session
+    if (group.readOnly) {
+      throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', { path: group.catalog.path })
+    }
+    group.seal()
   }
 }

@@ -129,6 +129,21 @@ export class SqlDatabase {
     })
   }
 
+  /**
+   * Lets it be read where nothing can be written: what a write-ahead log holds goes into the file, and readers need no files
+   * beside it any more. `setJournal` ends that. @throws {VarveError} `STORE_LOCKED` while others have it open
+   */
+  seal(): void {
+    this.guard(() => {
+      this.set('journal_mode', 'truncate')
+      if (this.pragma('journal_mode') === 'truncate') return
+      throw new VarveError('STORE_LOCKED', `${this.path} is open elsewhere, and cannot be sealed now`, {
+        path: this.path,
+        hint: 'Run the command again when other commands have ended.',
+      })
+    })
+  }
+
   private setDurability(): void {
     this.set('synchronous', 'FULL')
     this.set('fullfsync', 'ON')

@@ -472,6 +472,11 @@ export class VolumeGroup {
     }
   }
 
+  /** Until it is opened for writing again: see `SqlDatabase.seal`. Other volumes are readable as they are. */
+  seal(): void {
+    this.database.seal()
+  }
+
   async close(): Promise<void> {
     await this.closeMembers()
     this.database.close()
