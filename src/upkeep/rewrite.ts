@@ -52,10 +52,11 @@ export async function rewriteExtents(
 ): Promise<RewriteResult> {
   const full: FullExtent[] = []
   const builders = new Map<ExtentClass, ExtentBuilder>()
-  const chunkIds = new Map<Hash, number>()
+  const written = new Set<Hash>()
   const dropped: ChunkLocation[] = []
   const sources: StoredExtent[] = []
   const rows = await rowsOf(store, eids)
+  const chunkIds = lowestNumbers(rows, options)
   for (const eid of eids) {
     const extent = await store.group.readExtent(eid)
     // Gone meanwhile.
@@ -72,8 +73,8 @@ export async function rewriteExtents(
       // What is kept is known by the row, and what is written by the bytes: they must be one.
       if (!row || store.hasher.id(kind, bytes) !== row.hash) throw notAsTold(eid, slot, row?.hash)
       if (!options.keeps(row)) dropped.push(row)
-      else if (!chunkIds.has(row.hash)) {
-        chunkIds.set(row.hash, row.chunkId)
+      else if (!written.has(row.hash)) {
+        written.add(row.hash)
         const filled = builder.add(kind, row.hash, bytes)
         if (filled) full.push(filled)
       }
@@ -84,6 +85,20 @@ export async function rewriteExtents(
     if (filled) full.push(filled)
   }
   return switchTo(store, sources, await placed(store, full, chunkIds, options), dropped, options)
+}
+
+/** Of what is kept: a chunk that is in several of the extents is written once, under its lowest number. */
+function lowestNumbers(
+  rows: ReadonlyMap<number, ReadonlyMap<number, ChunkLocation>>,
+  { keeps }: RewriteOptions,
+): Map<Hash, number> {
+  const lowest = new Map<Hash, number>()
+  for (const bySlot of rows.values()) {
+    for (const row of bySlot.values()) {
+      if (keeps(row)) lowest.set(row.hash, Math.min(row.chunkId, lowest.get(row.hash) ?? row.chunkId))
+    }
+  }
+  return lowest
 }
 
 /** By extent and slot, from one volume each. */
