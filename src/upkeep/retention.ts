@@ -136,7 +136,7 @@ interface Counted {
  * for await (const { id, committer } of repo.log({ from: 'main' })) {
  *   commits.push({ id, ...committer, tags: [], isTip: commits.length === 0 })
  * }
- * for (const { id, reasons } of planRetention(commits, { keepLast: 3, keepDaily: 7 }, Date.now())) {
+ * for (const { id, reasons } of planRetention(commits, { keepLast: 3, keepDaily: 7 }, Date.UTC(2026, 10, 26))) {
  *   console.log(shortHash(id), reasons.length > 0 ? `stays: ${reasons.join(', ')}` : 'goes')
  * }
  * ```

@@ -4,8 +4,8 @@
  *
  * Without it, not even the index of a write-ahead log can be made on a full disk, and nothing could be deleted any more.
  */
-import { randomBytes } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
+import type { Randomness } from '../base/random.js'
 import { MIB } from '../base/units.js'
 import { diskSpace } from './diskSpace.js'
 import { statOf } from './files.js'
@@ -25,7 +25,7 @@ function reserveOf(catalogPath: string): string {
 }
 
 /** Makes it, if the store is large enough and there is plenty of room. It is no promise: what fails is left for later. */
-export function keepReserve(catalogPath: string): void {
+export function keepReserve(catalogPath: string, random: Randomness): void {
   const path = reserveOf(catalogPath)
   const storeBytes = statOf(catalogPath)?.size ?? 0
   if (storeBytes < STORE_BYTES_MIN || statOf(path)) return
@@ -33,7 +33,7 @@ export function keepReserve(catalogPath: string): void {
   if ((freeBytes(catalogPath) ?? 0) < ROOM_FACTOR * bytes) return
   try {
     // Noise: what file systems compress would hold no room.
-    writeFileSync(path, randomBytes(bytes), { flag: 'wx', mode: 0o600 })
+    writeFileSync(path, random.bytes(bytes), { flag: 'wx', mode: 0o600 })
   } catch {
     rmSync(path, { force: true })
   }

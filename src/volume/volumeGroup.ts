@@ -7,10 +7,9 @@
  */
 import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Clock } from '../base/clock.js'
 import { isVarveError, VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
-import { newUuid, type Randomness } from '../base/random.js'
+import { newUuid } from '../base/random.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
@@ -25,42 +24,25 @@ import {
   refuseUsedFile,
   sharesVolumes,
 } from './groupFiles.js'
+import type { OpenGroupOptions } from './groupOptions.js'
 import { wrongCopy } from './heal.js'
-import { allReservations, type IsAlive, isProcessAlive } from './lease.js'
+import { isProcessAlive } from './lease.js'
+import { lookupVisible } from './lookup.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement, volumeFull } from './placement.js'
 import { keepReserve, releaseReserve } from './reserve.js'
+import { dropOrphans, type RetiredExtents, retireExtents } from './retire.js'
 import { CATALOG_APPLICATION_ID, CATALOG_FORMAT, CATALOG_SCHEMA, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
 import { SqlDatabase } from './sqlite.js'
 import { HomeVolume, requireFormat, SqliteVolume } from './sqliteVolume.js'
 import { sweepDeadWriters } from './sweep.js'
-
-export interface GroupEnvironment {
-  readonly clock: Clock
-  readonly random: Randomness
-  readonly lockTimeoutMs: number
-  readonly isAlive?: IsAlive
-}
-
-export interface OpenGroupOptions extends GroupEnvironment {
-  readonly readOnly?: boolean
-  /** Open although volumes are missing or refused: for looking at the layout, and for rescue. */
-  readonly partial?: boolean
-  /** For work that frees space: on a full disk it gets the room that is kept for that, and works in small steps. */
-  readonly frees?: boolean
-  /** Wraps each volume as it is opened: for simulations and fault injection. */
-  readonly wrapVolume?: (volume: PhysicalVolume) => PhysicalVolume
-}
 
 /** An extent on its way, and the volumes it was placed on. */
 export interface PlacedExtent {
   readonly extent: NewExtent
   readonly pvs: readonly number[]
 }
-
-/** By volume: extents that no catalog row names any more. */
-export type RetiredExtents = ReadonlyMap<number, readonly number[]>
 
 export class VolumeGroup {
   private readonly members = new Map<number, PhysicalVolume>()
@@ -119,7 +101,7 @@ export class VolumeGroup {
     const identity = identifyFile(path, options)
     const catalogPath = identity.role === 'catalog' ? resolve(path) : catalogOf(identity)
     const isTight = wasTight || (options.frees === true && releaseReserve(catalogPath))
-    if (!options.readOnly && !isTight) keepReserve(catalogPath)
+    if (!options.readOnly && !isTight) keepReserve(catalogPath, options.random)
     const database = SqlDatabase.open(catalogPath, options)
     try {
       if (isTight) database.keepLogShort()
@@ -202,34 +184,13 @@ export class VolumeGroup {
   /**
    * Where visible copies of these chunks lie. A hash may come back several times (duplicates, copies) or not at all.
    */
-  async lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
-    for (;;) {
-      const epoch = this.gcEpoch()
-      const found = await this.lookupMembers(hashes)
-      const hits = new Set(found.map(({ hash }) => hash))
-      if (hashes.every((hash) => hits.has(hash))) return found
-      // What is not here may lie on a volume that another process added, or gc moved it while it was looked for.
-      if (!(await this.refresh()) && this.gcEpoch() === epoch) return found
-    }
-  }
-
-  /** Unchecked: a damaged counter must not keep anything from being read. */
-  private gcEpoch(): number | undefined {
-    return this.catalog.get<{ value: number }>("SELECT value FROM counter WHERE name = 'gc_epoch'")?.value
-  }
-
-  private async lookupMembers(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
-    const found: ChunkLocation[] = []
-    for (const member of this.members.values()) {
-      // Neighbours lie in few extents: each is asked for once.
-      const visible = new Map<number, boolean>()
-      for (const location of await member.lookup(hashes)) {
-        const known = visible.get(location.eid) ?? this.catalog.hasCopy(location.eid, location.pv)
-        visible.set(location.eid, known)
-        if (known) found.push(location)
-      }
-    }
-    return found
+  lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
+    return lookupVisible(
+      this.catalog,
+      () => this.members.values(),
+      hashes,
+      () => this.refresh(),
+    )
   }
 
   /**
@@ -422,18 +383,11 @@ export class VolumeGroup {
   }
 
   /**
-   * Takes extents out of sight, inside the catalog's transaction, and with them what lies in the catalog's own file.
+   * Takes extents out of sight, inside the catalog's transaction.
    * @returns what the other volumes still hold, for `dropRetired` once the transaction is durable
    */
   retire(eids: readonly number[]): RetiredExtents {
-    const byVolume = new Map<number, number[]>()
-    for (const eid of eids) {
-      for (const pv of this.catalog.removeExtent(eid)) byVolume.set(pv, [...(byVolume.get(pv) ?? []), eid])
-    }
-    const home = byVolume.get(0) ?? []
-    if (home.length > 0) this.home.removeNow(home)
-    byVolume.delete(0)
-    return byVolume
+    return retireExtents(this.catalog, this.home, eids)
   }
 
   /** Killed before its end, `dropOrphans` does the rest. */
@@ -441,26 +395,9 @@ export class VolumeGroup {
     for (const [pv, eids] of retired) await this.requireVolume(pv).remove(eids)
   }
 
-  /**
-   * Drops what volumes hold, no catalog row names, and nobody is about to publish: left by a process that was killed while it
-   * removed extents. @returns extents dropped
-   */
-  async dropOrphans(): Promise<number> {
-    let dropped = 0
-    for (const member of this.members.values()) {
-      // Listed first: what a writer brings after this is not in the list, and one that was at work then has either published
-      // it or still has its reservation.
-      const held = await member.list(0, Number.MAX_SAFE_INTEGER)
-      const orphans = this.catalog.snapshot((tx) => {
-        const reserved = allReservations(tx)
-        const isReserved = (eid: number) =>
-          reserved.some(({ firstEid, count }) => eid >= firstEid && eid < firstEid + count)
-        return held.filter((eid) => !this.catalog.hasCopy(eid, member.number) && !isReserved(eid))
-      })
-      if (orphans.length > 0) await member.remove(orphans)
-      dropped += orphans.length
-    }
-    return dropped
+  /** See `dropOrphans`. @returns extents dropped */
+  dropOrphans(): Promise<number> {
+    return dropOrphans(this.catalog, this.volumes)
   }
 
   /** Drops extents that were staged and never became visible. */

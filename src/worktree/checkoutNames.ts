@@ -3,7 +3,7 @@
  * folder takes for one, and what no tree may reach: the files of stores, and a repository of Git that the folder's commit
  * knows nothing of.
  */
-import type { FileSystem } from '../base/filesystem.js'
+import type { FileStat, FileSystem } from '../base/filesystem.js'
 import { type ByteName, joinNames, ROOT_NAME } from '../base/names.js'
 import type { ObjectReader } from '../cas/objects.js'
 import { readWhole } from '../history/contentRead.js'
@@ -14,6 +14,7 @@ import { lastSegment, parentOf } from './bytePath.js'
 import { leadsWithin } from './checkout.js'
 import { diskPathOf } from './diskPath.js'
 import { clashReason, type Problem, refuseClashes, refuseUnsafe, unsafeTargetReason } from './exportChecks.js'
+import { errorCodeOf } from './faults.js'
 import { foldedName, isGitName, type NameRules, unsafeNameReason } from './pathSafety.js'
 import { StoreFiles } from './storeFiles.js'
 
@@ -93,11 +94,21 @@ export class CheckoutNames {
   }
 
   #storeNamesIn(directory: ByteName): ReadonlySet<ByteName> {
-    const folder = this.#fs.lstat(diskPathOf(this.#root, directory === ROOT_NAME ? '.' : directory))
+    const folder = this.#lookAt(directory)
     const names = folder ? this.#storeFiles.namesIn(folder) : NO_NAMES
     // Asked last, since it is a look for each directory on the way, and the store's own folder is one.
     const isReached = names.size > 0 && leadsWithin(this.#fs, this.#root, joinNames(directory, SOMETHING))
     return isReached ? names : NO_NAMES
+  }
+
+  #lookAt(directory: ByteName): FileStat | undefined {
+    try {
+      return this.#fs.lstat(diskPathOf(this.#root, directory === ROOT_NAME ? '.' : directory))
+    } catch (error) {
+      // What is too long for a path is told where it is to be written; the store's files do not lie there.
+      if (errorCodeOf(error) !== 'ENAMETOOLONG') throw error
+      return undefined
+    }
   }
 
   async #outOfReachReason(path: ByteName): Promise<string | undefined> {

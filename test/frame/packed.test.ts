@@ -71,7 +71,7 @@ describe('the packed package', () => {
       ]),
     )
     const expected =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|cli\/varve\.cjs|docs\/[^/]+\.md|dist\/src\/.+\.(js|d\.ts)|dist\/cli\/((main|start)\.cjs|LICENSES\.txt)|dist\/man\/[a-z-]+\.[17])$/
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|cli\/varve\.cjs|docs\/[^/]+\.md|dist\/src\/.+\.(js|d\.ts)|dist\/cli\/((library|main|start)\.cjs|LICENSES\.txt)|dist\/man\/[a-z-]+\.[17])$/
     expect(files.filter((file) => !expected.test(file))).toEqual([])
     const texts = files.map((file) => ({ file, text: readFileSync(join(project, 'node_modules/varve', file), 'utf8') }))
     expect(texts.filter(({ text }) => text.includes(PROJECT)).map(({ file }) => file)).toEqual([])

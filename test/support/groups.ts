@@ -8,7 +8,8 @@ import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { StoreWriter } from '../../src/cas/storeWriter.js'
 import { makeProfile, type ProfileOptions } from '../../src/format/profile.js'
 import type { PlacedRecord } from '../../src/volume/catalog.js'
-import { type OpenGroupOptions, VolumeGroup } from '../../src/volume/volumeGroup.js'
+import type { OpenGroupOptions } from '../../src/volume/groupOptions.js'
+import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { tempFolder } from './tempFolder.js'
 
 export const VOLUMES = Number(process.env.VARVE_TEST_PVS ?? '1')

@@ -1,63 +1,14 @@
-/** Reverse mapping and explanations of gc: who needs a chunk, where it lies, what becomes of it. */
-import { createRequire } from 'node:module'
+/** Reverse mapping: who needs a chunk, where it lies, what becomes of it. */
 import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import type { Clock } from '../../src/base/clock.js'
 import type { Hash } from '../../src/base/hash.js'
 import { DAY_MS } from '../../src/base/units.js'
 import { KIND } from '../../src/format/kinds.js'
 import { readCommit } from '../../src/history/commits.js'
-import { type Link, linksOf } from '../../src/history/links.js'
-import type { Repository } from '../../src/repository.js'
+import { linksOf } from '../../src/history/links.js'
 import { Lease } from '../../src/volume/lease.js'
-import { pseudoRandom } from '../codec/inputs.js'
-import { commitFiles, createRepository, openRepository } from '../support/repositories.js'
-
-const Database = createRequire(import.meta.url)('better-sqlite3') as typeof import('better-sqlite3')
-const GRACE_DAYS = 14
-
-async function newStore() {
-  let nowMs = Date.UTC(2026, 0, 1)
-  const clock: Clock = { nowMs: () => nowMs, zoneMinutes: () => 0 }
-  const store = await createRepository({ clock })
-  const pass = (days: number): void => {
-    nowMs += days * DAY_MS
-  }
-  return { ...store, clock, pass, now: () => nowMs }
-}
-
-const bytes = (seed: number, length = 200_000): Buffer => pseudoRandom(length, seed)
-
-async function idOf(repo: Repository, rev: string, path: string): Promise<Hash> {
-  return (await (await repo.at(rev)).stat(path)).id as Hash
-}
-
-/** The chunks of a file that is long enough to have a manifest. */
-async function chunksOf(repo: Repository, rev: string, path: string): Promise<Hash[]> {
-  const chunks: Hash[] = []
-  for (let links = [{ kind: KIND.manifest, id: await idOf(repo, rev, path) } as Link]; links.length > 0; ) {
-    const [link, ...rest] = links as [Link, ...Link[]]
-    if (link.kind === KIND.chunk) chunks.push(link.id)
-    const below = link.kind === KIND.chunk ? [] : linksOf(link, await repo.parts.store.get(link.kind, link.id))
-    links = [...below, ...rest]
-  }
-  return chunks
-}
-
-const shown = (files: readonly { revision: string; path: string }[]) =>
-  files.map(({ revision, path }) => `${revision}:${path}`)
-
-async function damage(repo: Repository, extent: number): Promise<Repository> {
-  const { path, parts } = repo
-  const files = parts.group.volumes.map(({ location }) => location)
-  await repo.close()
-  for (const file of files) {
-    const database = new Database(file)
-    database.prepare('UPDATE payload SET frame = zeroblob(length(frame)) WHERE eid = ?').run(extent)
-    database.close()
-  }
-  return openRepository(path)
-}
+import { commitFiles, openRepository } from '../support/repositories.js'
+import { bytes, chunksOf, Database, damage, GRACE_DAYS, idOf, newStore, shown } from './usageStores.js'
 
 describe('which', () => {
   test('names files by the newest revision that has them, and everything that needs them', async () => {
@@ -412,116 +363,5 @@ describe('what becomes of it', () => {
     expect(found.fates).toMatchObject([{ state: 'kept', keptBy: [{ kind: 'head', name: '/srv/site' }] }])
     expect(found.roots[0]).toMatchObject({ kind: 'head', name: '/srv/site', commit: head, isDirect: true })
     expect(shown(found.files)).toEqual([`${head}:gone`])
-  })
-})
-
-describe('explain', () => {
-  test('says of each part of a file what keeps it, and what no other commit needs', async () => {
-    const { repo, pass } = await newStore()
-    const first = await commitFiles(repo, { 'd/a': bytes(1) }, 'first')
-    await repo.createTag('v1', 'main')
-    pass(1)
-    const second = await commitFiles(repo, { 'd/a': Buffer.concat([bytes(1), bytes(2)]) }, 'second', 'main')
-    await repo.createBranch('side', 'v1')
-    const why = await repo.explain('main:d/a')
-    expect(why).toMatchObject({ kind: 'file', commit: second, path: 'd/a', unreadable: [] })
-    const [most, ...others] = why.fates
-    const names = (fate: typeof most) => fate?.keptBy.map(({ kind, name }) => `${kind} ${name}`)
-    expect(why.fates.map(names)).toEqual(
-      expect.arrayContaining([['branch main'], ['branch main', 'branch side', 'tag v1']]),
-    )
-    expect(others).toHaveLength(1)
-    expect(why.bytes).toBe(why.fates.reduce((sum, fate) => sum + fate.bytes, 0))
-    expect(why.chunks).toBe(why.fates.reduce((sum, fate) => sum + fate.chunks, 0))
-    expect(why.onlyHere).toEqual({
-      chunks: why.fates.find((fate) => fate.keptBy.length === 1)?.chunks,
-      bytes: why.fates.find((fate) => fate.keptBy.length === 1)?.bytes,
-    })
-    expect(why.onlyHere?.bytes).toBeGreaterThan(190_000)
-    // The first version's manifest is its own; its last chunk was cut anew.
-    expect((await repo.explain('v1:d/a')).onlyHere?.bytes).toBeLessThan(100_000)
-    expect(await repo.explain(`${first}:d/a`)).toEqual(await repo.explain('v1:d/a'))
-  })
-
-  test('takes directories, symlinks, empty files, ids and extents', async () => {
-    const { repo } = await newStore()
-    const draft = await repo.draft('main')
-    await draft.write('d/a', 'a')
-    await draft.write('d/b', 'b')
-    await draft.write('d/again', 'a')
-    await draft.write('empty', '')
-    await draft.commit({ message: 'first', author: 'Test <test@example.org>' })
-    // Two chunks and a tree: equal files are one chunk.
-    expect(await repo.explain('main:d')).toMatchObject({
-      kind: 'directory',
-      path: 'd',
-      chunks: 3,
-      onlyHere: { chunks: 3 },
-    })
-    expect(await repo.explain('d')).toEqual(await repo.explain('HEAD:d'))
-    expect(await repo.explain(':')).toMatchObject({ kind: 'directory', path: '', chunks: 4 })
-    expect(await repo.explain('empty')).toMatchObject({ kind: 'file', chunks: 0, bytes: 0, fates: [] })
-    const id = await idOf(repo, 'main', 'd/a')
-    expect(await repo.explain(id)).toMatchObject({ kind: 'chunk', id, chunks: 1, bytes: 1, fates: [{ state: 'kept' }] })
-    const extent = (await repo.which(id)).places[0]?.extent
-    expect(await repo.explain(`extent:${extent}`)).toMatchObject({ kind: 'extent', extent, fates: [{ state: 'kept' }] })
-  })
-
-  test('of a commit that nothing needs any more, says when its files may go', async () => {
-    const { repo, now } = await newStore()
-    await commitFiles(repo, { a: 'shared' })
-    const gone = await commitFiles(repo, { a: 'shared', b: bytes(3, 3000) }, 'gone', 'side')
-    await repo.deleteBranch('side')
-    await repo.config.set('reflog-keep', '0')
-    // The first run writes down what the reflog has, and finds all of it expired.
-    await repo.gc()
-    const why = await repo.explain(`${gone}:`)
-    expect(why.fates.map(({ state }) => state).sort()).toEqual(['condemned', 'kept'])
-    expect(why.fates.find(({ state }) => state === 'condemned')?.freeMs).toBe(now() + GRACE_DAYS * DAY_MS)
-    expect(why.onlyHere).toEqual({ chunks: 0, bytes: 0 })
-  })
-
-  test('counts what is not condemned yet, and reads a store that cannot be written', async () => {
-    const { repo, path, now, clock } = await newStore()
-    await commitFiles(repo, { b: 'b' })
-    await commitFiles(repo, { a: 'a' }, 'a', 'side')
-    await repo.close()
-    const readOnly = await openRepository(path, { readOnly: true, clock })
-    expect((await readOnly.explain('side:a')).fates).toMatchObject([{ state: 'kept' }])
-    const id = await idOf(readOnly, 'side', 'a')
-    expect((await readOnly.which(id)).files).toHaveLength(1)
-    await readOnly.close()
-    const writing = await openRepository(path, { clock })
-    await writing.deleteBranch('side')
-    // As if the reflog had forgotten it after the last gc.
-    const { group } = writing.parts
-    group.catalog.upgrade()
-    const { UpkeepState } = await import('../../src/upkeep/upkeepState.js')
-    group.catalog.write((tx) => new UpkeepState(group.catalog).write(tx, 'reflog', { from: 100, looks: [] }))
-    expect((await writing.which(id)).fates).toMatchObject([
-      { state: 'unneeded', freeMs: now() + GRACE_DAYS * DAY_MS, chunks: 1 },
-    ])
-  })
-
-  test('refuses what is not there', async () => {
-    const { repo } = await newStore()
-    await commitFiles(repo, { 'd/a': 'a' })
-    const cases: [string, string][] = [
-      ['nowhere', 'PATH_NOT_FOUND'],
-      ['main:nowhere', 'PATH_NOT_FOUND'],
-      ['main:d/a/b', 'NOT_A_DIRECTORY'],
-      ['none:d', 'UNKNOWN_REVISION'],
-      ['main:d/', 'INVALID_PATH'],
-      ['abcdef', 'UNKNOWN_REVISION'],
-      ['extent:77777', 'UNKNOWN_REVISION'],
-      ['extent:x', 'INVALID_ARGUMENT'],
-      ['', 'INVALID_ARGUMENT'],
-      ['main..main:a', 'INVALID_ARGUMENT'],
-    ]
-    for (const [what, code] of cases) await expect(repo.explain(what), what).rejects.toMatchObject({ code })
-    const old = await commitFiles(repo, { 'd/a': 'b' })
-    await commitFiles(repo, { 'd/a': 'c' })
-    await repo.prune({ keepLast: 1 })
-    await expect(repo.explain(`${old}:d/a`)).rejects.toMatchObject({ code: 'PRUNED' })
   })
 })

@@ -207,9 +207,9 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
     rule: 'S-5',
     what: 'what writers are about to publish is dropped as left over',
-    file: 'src/volume/volumeGroup.ts',
-    find: '!this.catalog.hasCopy(eid, member.number) && !isReserved(eid)',
-    replace: '!this.catalog.hasCopy(eid, member.number) && !isReserved(-eid)',
+    file: 'src/volume/retire.ts',
+    find: '!catalog.hasCopy(eid, volume.number) && !isReserved(eid)',
+    replace: '!catalog.hasCopy(eid, volume.number) && !isReserved(-eid)',
     test: { file: GC_RACES, name: 'S-5: what a writer has staged and not published yet stays', pvs: 3 },
   },
   {

@@ -60,8 +60,11 @@ export async function killSwitches({ stage, folder, kills, seed, pvs }: SwitchKi
         if (now[path] !== text) problems.push(`${about}: what was not committed in ${path} is lost`)
       }
       const allowed = told.interrupted ? BRANCHES.map((branch) => trees[branch]) : [trees[on]]
+      // One whose place was being taken.
+      let mayBeMissing = told.interrupted ? 1 : 0
       for (const path of new Set([...Object.keys(now), ...allowed.flatMap((tree) => Object.keys(tree ?? {}))])) {
         if (path in mine || allowed.some((tree) => tree?.[path] === now[path])) continue
+        if (now[path] === undefined && mayBeMissing-- > 0) continue
         problems.push(`${about}: ${path} is as no branch has it (${told.interrupted ? 'interrupted' : `on ${on}`})`)
       }
       const changed = told.changes.map(({ path }) => path).filter((path) => !(path in mine))
