@@ -260,7 +260,8 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       for await (const { id } of walkCommits(store, ids, { signal })) found.push(id)
       return found
     }
-    const heads = worktrees.list().flatMap(({ head }) => head ?? [])
+    // A folder on a branch needs nothing that the branch does not.
+    const heads = worktrees.list().flatMap(({ branch, head }) => (branch === undefined ? (head ?? []) : []))
     if (options.by !== 'commit') {
       const owners: SpaceOwner[] = []
       for (const ref of refs.list()) {

@@ -122,6 +122,10 @@ describe('space', () => {
     await repo.createTag('v1', 'main')
     await commitFiles(repo, { own: pseudoRandom(100_000, 2) }, 'own')
     await commitFiles(repo, { other: pseudoRandom(300_000, 3) }, 'other', 'side')
+    const { worktrees, group } = repo.parts
+    const head = (await repo.commit('side')).id
+    // A folder on a branch takes nothing from it.
+    worktrees.add(group.catalog, { id: 'a', path: '/on-side', branch: 'heads/side', head })
     const report = await repo.space()
     const of = (name: string) => report.owners.find((owner) => owner.name === name)
     expect(report.owners.map(({ name }) => name)).toEqual(['branch main', 'branch side', 'tag v1'])
@@ -130,6 +134,7 @@ describe('space', () => {
     expect(of('tag v1')?.unique.rawBytes).toBe(0)
     expect(Math.abs((of('branch side')?.all.rawBytes ?? 0) - 500_000)).toBeLessThan(4000)
     // What comes back is what was said to be unique.
+    worktrees.remove(group.catalog, 'a')
     await repo.deleteBranch('side')
     const { condemned } = await repo.gc({ dryRun: true, now: true })
     expect(condemned.bytes).toBe(of('branch side')?.unique.rawBytes)
