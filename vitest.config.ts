@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /**
@@ -7,23 +8,41 @@ import { defineConfig } from 'vitest/config'
 const STORE_SUITES = [
   ...['volume', 'cas', 'repository', 'transfer', 'crash'].map((folder) => `test/${folder}/**/*.test.ts`),
   // Of upkeep, what reads or moves extents; refs lie in the catalog alone.
-  'test/upkeep/{commitBitmaps,gc,gcRaces,prune,rewrite,scrub,verify,which}.test.ts',
+  'test/upkeep/{commitBitmaps,erase,eraseRefusals,gc,gcRaces,prune,rewrite,scrub,verify,which}.test.ts',
   // Of the command line, what says something of volumes.
   'test/cli/commands/{commit,export,gc,prune,scrub,stats,stores,verify,volumes}.test.ts',
   'test/worktree/{realStore,rsync}.test.ts',
   'test/folder/{workingFolder,links,interrupted,oddTree,model}.test.ts',
 ]
 
+/** Among them, and yet the same on any number of volumes. */
+const ONCE_SUITES = ['test/crash/{hotJournal,rulesOff,freeSpace}.test.ts']
+/** Schedules of a store in memory: no store of files is made, and nothing but the processor is waited for. */
+const SIMULATION = 'test/simulation/**/*.test.ts'
+/**
+ * Many short pieces of work, of which each collects and compiles little: threads that do so beside it cost more than they save.
+ */
+const ONE_THREAD = ['--single-threaded', '--sparkplug', '--max-semi-space-size=16']
+
 export default defineConfig({
   test: {
     pool: 'forks',
+    // Vitest leaves one processor to itself, and does next to nothing with it.
+    maxWorkers: availableParallelism(),
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Commands that tests build lie in folders of the moment: not each may leave its compiled self behind.
     env: { NODE_DISABLE_COMPILE_CACHE: '1' },
     projects: [
-      { extends: true, test: { name: 'one-pv', include: ['test/**/*.test.ts'], env: { VARVE_TEST_PVS: '1' } } },
-      { extends: true, test: { name: 'three-pv', include: STORE_SUITES, env: { VARVE_TEST_PVS: '3' } } },
+      {
+        extends: true,
+        test: { name: 'one-pv', include: ['test/**/*.test.ts'], exclude: [SIMULATION], env: { VARVE_TEST_PVS: '1' } },
+      },
+      {
+        extends: true,
+        test: { name: 'three-pv', include: STORE_SUITES, exclude: ONCE_SUITES, env: { VARVE_TEST_PVS: '3' } },
+      },
+      { extends: true, test: { name: 'simulation', include: [SIMULATION], execArgv: ONE_THREAD } },
     ],
   },
 })

@@ -22,6 +22,7 @@ const DEFAULT_ROUNDS = 3
 
 export const USAGE = `
 npm run bench -- [--corpus DIR…] [--tree DIR] [--rounds N] [--only SCENARIO,…] [--peers NAME,…] [--work DIR] [--out FILE]
+npm run bench -- upkeep [OPTION…]    what the care of a store takes (\`upkeep --help\`)
 
   --corpus DIR…   what to commit: a folder whose subfolders are versions (trees), or whose files are versions
                   (images), in the order of their names; may be given several times (default: small ones are made)
@@ -52,9 +53,7 @@ export function readOptions(args: readonly string[], peers: readonly string[]): 
   // More folders may follow the one after --corpus.
   const corpora = [...(values.corpus ?? []), ...positionals]
   if (values.corpus === undefined && positionals.length > 0) throw new Error(`not understood: ${positionals.join(' ')}`)
-  const rounds = Number(values.rounds ?? DEFAULT_ROUNDS)
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds takes a number from 1 on, not ${values.rounds}`)
+  const rounds = roundsIn(values.rounds, DEFAULT_ROUNDS)
   return {
     corpora,
     tree: values.tree,
@@ -67,7 +66,15 @@ export function readOptions(args: readonly string[], peers: readonly string[]): 
   }
 }
 
-function chosen<Name extends string>(list: string, known: readonly Name[], option: string): Name[] {
+/** @throws {Error} as `readOptions` */
+export function roundsIn(text: string | undefined, otherwise: number): number {
+  const rounds = Number(text ?? otherwise)
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a number from 1 on, not ${text}`)
+  return rounds
+}
+
+/** @throws {Error} as `readOptions` */
+export function chosen<Name extends string>(list: string, known: readonly Name[], option: string): Name[] {
   const names = list.split(',').filter((name) => name !== '')
   return names.map((name) => {
     const found = known.find((candidate) => candidate === name)

@@ -20,6 +20,7 @@ import { runStoreRounds, type StoreResult } from './storeRounds.js'
 import { PEERS, SUBJECT } from './tools/all.js'
 import { folderGit, folderVarve } from './tools/folderTool.js'
 import type { StoreTool } from './tools/tool.js'
+import { upkeep } from './upkeep.js'
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`)
@@ -104,6 +105,8 @@ function subjectFailed({ stores, folder, library, absent }: Results): boolean {
 }
 
 async function main(): Promise<number> {
+  const [first, ...rest] = process.argv.slice(2)
+  if (first === 'upkeep') return upkeep(rest)
   let options: BenchOptions
   try {
     options = readOptions(

@@ -12,8 +12,9 @@ import { Chance } from '../test/crash/support/chance.js'
 import { chosenFlips, cuts, makeSubject, randomFlips, tryDamage } from '../test/crash/support/damage.js'
 import { killGcs } from '../test/crash/support/gcKills.js'
 import { killCommits, killExtends } from '../test/crash/support/kills.js'
-import { SWITCHED_OFF, switchOff } from '../test/crash/support/rules.js'
+import { SWITCHED_OFF } from '../test/crash/support/rules.js'
 import { killSwitches } from '../test/crash/support/switches.js'
+import { switchOff } from '../test/crash/support/switchOff.js'
 
 const { values: options } = parseArgs({
   options: {

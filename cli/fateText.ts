@@ -8,6 +8,7 @@ const KEEPERS_SHOWN = 8
 /** `branch main`, `HEAD of /srv/site`, `reflog of main, until 2027-02-03` */
 export function keeperText({ kind, name, untilMs }: Keeper): string {
   if (kind === 'head') return `HEAD of ${plainLine(name)}`
+  if (kind === 'replacement') return `replacement of ${shortId(name)}`
   if (kind !== 'reflog') return `${kind} ${plainLine(name)}`
   return `reflog of ${plainLine(name)}${untilMs === undefined ? '' : `, until ${dayText(untilMs)}`}`
 }

@@ -2,6 +2,7 @@
  * The world as the command line sees it: two outputs, the environment, a clock, a signal that says "stop", a pager to be
  * started. All of it is handed to `main`, so that tests run verbs in their own process.
  */
+import { homedir } from 'node:os'
 import type { Writable } from 'node:stream'
 
 export interface Sink {
@@ -33,6 +34,8 @@ export interface Io {
   nowMs(): number
   /** @returns `undefined` where there is no such program. */
   startPager(command: PagerCommand): Promise<Pager | undefined>
+  /** Starts varve once more, in a process that outlives this one and says nothing. That it cannot be started is no error. */
+  startInBackground(args: readonly string[]): Promise<void>
 }
 
 export interface PagerCommand {
@@ -64,6 +67,7 @@ export function processIo(signal: AbortSignal): Io {
     signal,
     nowMs: () => Date.now(),
     startPager: startProgram,
+    startInBackground: startItself,
   }
 }
 
@@ -124,6 +128,27 @@ async function startProgram({ command, env }: PagerCommand): Promise<Pager | und
       }),
     end: () => child.stdin.end(),
     ended,
+  }
+}
+
+async function startItself(args: readonly string[]): Promise<void> {
+  const { spawn } = await import('node:child_process')
+  const [, script = ''] = process.argv
+  // A debugger would be waited for.
+  const execArgv = process.execArgv.filter((option) => !option.startsWith('--inspect'))
+  try {
+    const child = spawn(process.execPath, [...execArgv, script, ...args], {
+      detached: true,
+      stdio: 'ignore',
+      windowsHide: true,
+      // Not the folder at hand, which somebody may want to remove meanwhile.
+      cwd: homedir(),
+    })
+    child.on('error', () => undefined)
+    child.unref()
+  } catch (error) {
+    // No memory, no permission: what had been asked for is done all the same.
+    if (!(error instanceof Error && 'code' in error)) throw error
   }
 }
 

@@ -22,6 +22,9 @@ const PHASE_WORDS: Readonly<Record<Progress['phase'], string>> = {
   verify: 'verifying',
   read: 'reading',
   gc: 'collecting',
+  erase: 'erasing',
+  defragment: 'putting in order',
+  move: 'moving',
 }
 
 export class ProgressLine {

@@ -132,3 +132,13 @@ export function indexOutsideBraces(text: string, wanted: string): number | undef
   }
   return undefined
 }
+
+/** Bytes a second. */
+export function parseRate(text: string): number {
+  try {
+    return parsePositiveSize(text.replace(/\/s$/, ''))
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error
+    throw new InvalidArgumentError('It must be bytes a second, as in 512K, 50M or 1GB.')
+  }
+}

@@ -22,6 +22,18 @@ export function foldersHealth({ worktrees, fileSystem, random }: Session): Folde
   })
 }
 
+/** Has folders read their files again. Of one that cannot be reached it is left: it holds names and ids, and no contents. */
+export function forgetStatCaches(session: Session): void {
+  for (const { path, state } of foldersHealth(session)) {
+    if (state !== 'fine') continue
+    try {
+      filesOf(session.fileSystem, path, session.random).remove('stat-cache')
+    } catch (error) {
+      if (!isVarveError(error)) throw error
+    }
+  }
+}
+
 /** Whether a process has the folder to itself: then its switch goes on. */
 function isAtWork(files: FolderFiles): boolean {
   const bytes = files.read('lock')

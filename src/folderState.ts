@@ -170,9 +170,16 @@ export abstract class FolderState {
     }
   }
 
+  /** What the cache is about: this store's contents, as they are answered now. A replacement makes them others. */
+  private get cacheOwner(): string {
+    const { group, replacements } = this.session
+    const { stamp } = replacements
+    return stamp === 0 ? group.layout.vg : `${group.layout.vg} ${stamp}`
+  }
+
   protected cache(): StatCache {
     try {
-      return StatCache.decode(this.files.read('stat-cache'), this.session.group.layout.vg)
+      return StatCache.decode(this.files.read('stat-cache'), this.cacheOwner)
     } catch (error) {
       // It only saves time: without it, files are read.
       if (!(error instanceof VarveError)) throw error
@@ -254,7 +261,7 @@ export abstract class FolderState {
   }
 
   protected newCache(): StatCacheBuilder {
-    return new StatCacheBuilder(this.session.group.layout.vg, () => this.files.clock())
+    return new StatCacheBuilder(this.cacheOwner, () => this.files.clock())
   }
 
   /** @param tree what was found was compared with; `undefined`: not all of it with one */
@@ -265,7 +272,7 @@ export abstract class FolderState {
   /** What is known of the folder stays known when it was brought from one tree to another. */
   protected carryCache(from: TreeRoot, to: TreeRoot, commit: Hash, differing: Iterable<ByteName>): void {
     const cache = this.cache()
-    if (cache.isAbout(from)) this.writeCache(() => cache.carriedTo(to, differing, this.session.group.layout.vg, commit))
+    if (cache.isAbout(from)) this.writeCache(() => cache.carriedTo(to, differing, this.cacheOwner, commit))
   }
 
   private writeCache(encode: () => Buffer): void {

@@ -20,15 +20,16 @@ import { type Change, type DiffOptions, diffRoots } from './history/changes.js'
 import { type CommitInfo, describeCommit, readCommit, walkCommits } from './history/commits.js'
 import type { PathLike } from './history/paths.js'
 import { Snapshot } from './history/snapshot.js'
+import { RedactVerbs } from './redactVerbs.js'
 import { PROPERTIES, Properties } from './refs/properties.js'
 import { PrunedCommits } from './refs/pruned.js'
 import { splitRef } from './refs/refName.js'
 import { Refs } from './refs/refs.js'
+import { Replacements } from './refs/replacements.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
 import { type WorktreeRow, Worktrees } from './refs/worktrees.js'
-import type { Session } from './session.js'
+import { filesLost, requireFiles, type Session } from './session.js'
 import { type CommitFromOptions, type CommitFromResult, commitFrom, storeFiles } from './treeCommit.js'
-import { UpkeepVerbs } from './upkeepVerbs.js'
 import type { Lease } from './volume/lease.js'
 import { VolumeGroup } from './volume/volumeGroup.js'
 import { type ExportedTree, type ExportTreeOptions, exportTree } from './worktree/exportTree.js'
@@ -82,7 +83,7 @@ export interface LogOptions {
 const LOCK_TIMEOUT_MS = 10_000
 
 /** A store opened for use: made by `Repository.create`, opened by `Repository.open`. */
-export class Repository extends UpkeepVerbs {
+export class Repository extends RedactVerbs {
   /**
    * Makes a store of one file and opens it. Durable when resolved.
    *
@@ -145,12 +146,14 @@ export class Repository extends UpkeepVerbs {
     const clock = options.clock ?? systemClock
     try {
       const cache = options.cacheBytes === undefined ? {} : { extentCacheBytes: options.cacheBytes }
+      const replacements = new Replacements(group.catalog)
       return new Repository({
         group,
-        store: await ChunkStore.open(group, clock, cache),
+        store: await ChunkStore.open(group, clock, { ...cache, replaced: () => replacements.ends }),
         refs: new Refs(group.catalog, clock),
         worktrees: new Worktrees(group.catalog),
         pruned: new PrunedCommits(group.catalog),
+        replacements,
         random: options.random ?? systemRandomness,
         properties: new Properties(group.catalog),
         clock,
@@ -216,7 +219,7 @@ export class Repository extends UpkeepVerbs {
    */
   async at(rev: string): Promise<Snapshot> {
     const id = await this.resolve(rev)
-    this.session.pruned.requireFiles(id)
+    requireFiles(this.session, id)
     return new Snapshot(this.session.store, id, await readCommit(this.session.store, id))
   }
 
@@ -263,7 +266,7 @@ export class Repository extends UpkeepVerbs {
     for await (const { id, commit } of walkCommits(this.session.store, starts, {
       exclude,
       touching: options.path,
-      pruned: this.session.pruned,
+      pruned: filesLost(this.session),
       signal,
     })) {
       yield this.described(id, commit)
@@ -374,7 +377,8 @@ export class Repository extends UpkeepVerbs {
   }
 
   private described(id: Hash, commit: Commit): CommitInfo {
-    const pruned = this.session.pruned.get(id)
+    const { pruned: lost, replacements } = this.session
+    const pruned = lost.get(replacements.resolve(id))
     const info = describeCommit(id, commit)
     return pruned ? { ...info, pruned: { timeMs: pruned.timeMs, policy: pruned.policy } } : info
   }
@@ -390,7 +394,11 @@ export class Repository extends UpkeepVerbs {
       clock,
       head: splitRef(standsAt?.branch ?? '')?.name ?? properties.get('default-branch').value,
       headId: standsAt?.head,
-      findByPrefix: (prefix) => store.findByPrefix(KIND.commit, prefix),
+      findByPrefix: async (prefix) => [
+        ...(await store.findByPrefix(KIND.commit, prefix)),
+        ...(await this.successors(prefix)),
+      ],
+      successorOf: (id) => this.successorOf(id),
     }
   }
 }

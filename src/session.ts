@@ -15,6 +15,7 @@ import type { Properties } from './refs/properties.js'
 import type { PrunedCommits } from './refs/pruned.js'
 import { branchRef } from './refs/refName.js'
 import type { Refs } from './refs/refs.js'
+import type { Replacements } from './refs/replacements.js'
 import type { Worktrees } from './refs/worktrees.js'
 import type { CatalogTransaction } from './volume/catalog.js'
 import type { VolumeGroup } from './volume/volumeGroup.js'
@@ -25,6 +26,7 @@ export interface Session {
   readonly refs: Refs
   readonly worktrees: Worktrees
   readonly pruned: PrunedCommits
+  readonly replacements: Replacements
   readonly properties: Properties
   readonly clock: Clock
   readonly fileSystem: FileSystem
@@ -61,6 +63,16 @@ function defaultAuthor(): string {
     if (error instanceof Error && 'syscall' in error) return `unknown@${hostname()}`
     throw error
   }
+}
+
+/** Whether readers find no files at a commit: it was pruned, or what took its place. */
+export function filesLost({ pruned, replacements }: Session): { has(id: Hash): boolean } {
+  return { has: (id) => pruned.has(replacements.resolve(id)) }
+}
+
+/** @throws {VarveError} `PRUNED` when readers find no files at a commit */
+export function requireFiles({ pruned, replacements }: Session, id: Hash): void {
+  pruned.requireFiles(replacements.resolve(id))
 }
 
 /** Where a branch stands: `undefined` before its first commit. */
@@ -119,7 +131,7 @@ export async function* idsBelow(
   options: { readonly parents?: boolean } = {},
 ): AsyncGenerator<Hash> {
   const { store, pruned } = session
-  for await (const { id } of reachable(store, roots, { parents: options.parents ?? false, pruned })) yield id
+  for await (const { id } of reachable(store.originals, roots, { parents: options.parents ?? false, pruned })) yield id
 }
 
 /**

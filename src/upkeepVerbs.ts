@@ -9,10 +9,14 @@ import type { Snapshot } from './history/snapshot.js'
 import { parsePercentage } from './refs/properties.js'
 import { branchRef } from './refs/refName.js'
 import { describeRef, refNotFound } from './refs/refs.js'
+import { type DefragmentOptions, type DefragmentReport, defragment } from './upkeep/defragment.js'
 import { type DoctorReport, examine } from './upkeep/doctor.js'
 import { type ExplainOptions, type Explanation, explainKeeping } from './upkeep/explain.js'
-import { collectGarbage, type GcOptions, type GcReport } from './upkeep/gc.js'
+import { collectGarbage } from './upkeep/gc.js'
+import type { GcOptions, GcReport } from './upkeep/gcReport.js'
+import { isGcDue } from './upkeep/lastGc.js'
 import { type PruneOptions, type PruneResult, pruneCommits } from './upkeep/prune.js'
+import { commitsInPlace } from './upkeep/replace.js'
 import { type ScrubOptions, type ScrubReport, scrubStore } from './upkeep/scrub.js'
 import { type ScrubStatus, scrubStatus } from './upkeep/scrubState.js'
 import { type SpaceOwner, type SpaceReport, spaceReport } from './upkeep/space.js'
@@ -26,14 +30,16 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
 
   /**
    * Checks everything: files, extents, every chunk's hash, the chunk tables, and all history from every ref.
-   * Damage is reported, not thrown. Every copy of an extent is read; with `heal`, a damaged one is mended from a sound one.
+   * Damage is reported, not thrown. Every copy of an extent is read; with `heal`, a damaged one is mended from a sound one. With
+   * `checksums`, stored bytes are compared with their checksums, and no more; with `quick`, everything but contents is checked.
    *
    * @throws {VarveError} `INVALID_ARGUMENT`, `CANCELLED`, `STORE_LOCKED`; with `heal` also `STORAGE_READ_ONLY`, `STORAGE_FULL`
    * @example
    * ```ts
    * const report = await repo.verify()
    * if (!report.ok) for (const problem of report.problems) console.log(problem.message, problem.paths)
-   * // One part of the contents each night: on the third of seven,
+   * // Each night what a disk may have lost, and one part of the contents as a whole: on the third of seven,
+   * await repo.verify({ checksums: true })
    * await repo.verify({ subset: { index: 3, of: 7 }, heal: true })
    * ```
    */
@@ -88,7 +94,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
   }
 
   private verifySubject(): VerifySubject {
-    const { store, refs, worktrees, properties, pruned, group } = this.session
+    const { store, refs, worktrees, properties, pruned, replacements, group } = this.session
     // Else every question would end in an error, and be taken for damage.
     group.requireOpen()
     // What a folder stands at without a branch hangs on the folder alone.
@@ -109,7 +115,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       () => properties.list(),
       folders,
     ]
-    return { store, roots, checkRows, pruned }
+    return { store: store.originals, roots, checkRows, pruned, replacements: () => replacements.list() }
   }
 
   /**
@@ -123,7 +129,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
   async stats(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<StoreStats> {
     const { refs, group, store, pruned } = this.session
     const roots = refs.list().map(({ target }) => target)
-    return storeStats(group, store, roots, pruned, options.signal)
+    return storeStats(group, store.originals, roots, pruned, options.signal)
   }
 
   /**
@@ -144,7 +150,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
     group.requireOpen()
     return collectGarbage(
       {
-        store,
+        store: store.originals,
         refs,
         worktrees,
         pruned,
@@ -155,6 +161,41 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       },
       options,
     )
+  }
+
+  /**
+   * Whether gc may have something to do and did not run for a day: to be asked after commits, or on a timer, by programs that run
+   * it themselves. A store of the first format, which gc would upgrade, never is.
+   *
+   * @throws {CorruptionError} `CORRUPT_CATALOG`
+   * @example
+   * ```ts
+   * if (await repo.isGcDue()) await repo.gc({ rateBytes: 16 * 2 ** 20 })
+   * ```
+   */
+  async isGcDue(): Promise<boolean> {
+    const { group, clock } = this.session
+    return isGcDue(group.catalog, clock.nowMs())
+  }
+
+  /**
+   * Rewrites the extents that hold a commit's files, where these lie in many pieces, in the order of the files: reading them all
+   * is quicker afterwards. Others may read and commit meanwhile; interrupted, what was done stays. Needs room for 64 MiB.
+   *
+   * @throws {VarveError} as `at`; `STORE_LOCKED` while gc is at work, `VG_FULL`, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `CANCELLED`
+   * @throws {CorruptionError} when a tree or a manifest of the commit is damaged; damaged contents are left alone and noted
+   * @example
+   * ```ts
+   * const { piecesBefore, piecesAfter } = await repo.defragment({ revision: 'main', dryRun: true })
+   * console.log(piecesBefore, piecesAfter)
+   * ```
+   */
+  async defragment(options: DefragmentOptions = {}): Promise<DefragmentReport> {
+    const { store, group, properties } = this.session
+    group.requireOpen()
+    const { root } = await this.at(options.revision ?? 'HEAD')
+    const compression = parseCompression(properties.get('compression').value)
+    return defragment({ store, compression }, root.tree, options)
   }
 
   /**
@@ -171,10 +212,14 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async prune(options: PruneOptions): Promise<PruneResult> {
-    const { store, refs, worktrees, pruned, group, clock } = this.session
+    const { store, refs, worktrees, pruned, replacements, group, clock } = this.session
     group.requireOpen()
     return pruneCommits(
-      { catalog: group.catalog, reader: store, refs, worktrees, pruned, nowMs: clock.nowMs() },
+      {
+        ...{ catalog: group.catalog, reader: store.originals, refs, worktrees, pruned, replacements },
+        nowMs: clock.nowMs(),
+        isThere: async (id) => (await store.kindOf(id)) !== undefined,
+      },
       options,
     )
   }
@@ -213,14 +258,17 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async explain(what: string, options: ExplainOptions = {}): Promise<Explanation> {
-    return explainKeeping({ ...this.usageContext(), at: (rev) => this.at(rev) }, what, options)
+    // What a reader would see there.
+    const at = async (rev: string): Promise<Snapshot> =>
+      this.at(this.session.replacements.resolve(await this.resolve(rev)))
+    return explainKeeping({ ...this.usageContext(), at }, what, options)
   }
 
   private usageContext(): UsageContext {
     const { store, refs, worktrees, pruned, properties, group, clock } = this.session
     group.requireOpen()
     return {
-      store,
+      store: store.originals,
       refs,
       worktrees,
       pruned,
@@ -238,7 +286,9 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    *
    * @param options.by `ref` (default) or `commit`
    * @param options.branch with `commit`: whose commits. Default: the default branch.
-   * @throws {VarveError} `REF_NOT_FOUND`, `CANCELLED`
+   * @param options.revisions instead: these commits alone, without their history. Unique is then what the others of them have not:
+   *   of two, in what they differ.
+   * @throws {VarveError} `REF_NOT_FOUND`, `CANCELLED`; of revisions, as `resolve`
    * @throws {CorruptionError} when something that is needed is damaged
    * @example
    * ```ts
@@ -248,20 +298,28 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    */
   async space(
     options: {
-      readonly by?: 'ref' | 'commit'
+      readonly by?: 'ref' | 'commit' | undefined
       readonly branch?: string | undefined
-      readonly signal?: AbortSignal
+      readonly revisions?: readonly string[] | undefined
+      readonly signal?: AbortSignal | undefined
     } = {},
   ): Promise<SpaceReport> {
-    const { store, refs, worktrees, pruned, properties } = this.session
+    const { refs, worktrees, pruned, properties, replacements } = this.session
+    const store = this.session.store.originals
     const { signal } = options
     const history = async (ids: readonly Hash[]): Promise<Hash[]> => {
       const found: Hash[] = []
       for await (const { id } of walkCommits(store, ids, { signal })) found.push(id)
       return found
     }
+    if (options.revisions) {
+      const owners: SpaceOwner[] = []
+      for (const name of options.revisions) owners.push({ name, ids: [await this.resolve(name)] })
+      return spaceReport(store, pruned, owners, [], signal)
+    }
     // A folder on a branch needs nothing that the branch does not.
     const heads = worktrees.list().flatMap(({ branch, head }) => (branch === undefined ? (head ?? []) : []))
+    heads.push(...(await commitsInPlace(store, replacements.list())))
     if (options.by !== 'commit') {
       const owners: SpaceOwner[] = []
       for (const ref of refs.list()) {

@@ -3,6 +3,7 @@ import { VarveError } from './base/errors.js'
 import { KIB } from './base/units.js'
 import { type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
 import { RefVerbs } from './refVerbs.js'
+import { type MoveCopiesOptions, type MoveCopiesReport, moveCopies } from './upkeep/moveCopies.js'
 import type { CatalogTransaction } from './volume/catalog.js'
 import {
   type ExtentMapEntry,
@@ -132,6 +133,36 @@ export abstract class VolumeVerbs extends RefVerbs {
       })
     }
     await group.changeLayout((layout) => withVolume(layout, number, change))
+  }
+
+  /**
+   * Moves what a volume holds to others, extent by extent, while others read and commit: a copy is brought there, durable, named
+   * by the catalog, and dropped here. Make the volume not allocatable first, or new extents may come to it meanwhile. Interrupted
+   * or killed, the next run does the rest.
+   *
+   * @param name number, UUID or path
+   * @param options.to such names of the volumes that may take it. Default: all others that are allocatable.
+   * @throws {VarveError} `PV_NOT_FOUND`, `PV_MISSING`, `INVALID_ARGUMENT`; `VG_FULL` when it does not fit, before anything is moved;
+   * `STORE_LOCKED` while gc is at work, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `LEASE_LOST`, `CANCELLED`
+   * @example
+   * ```ts
+   * await repo.extendVolumeGroup(`${dir}/larger.varve`)
+   * const { moved } = await repo.movePhysicalVolume('0', { dryRun: true })
+   * for (const { pv, extents, storedBytes } of moved) console.log(pv, extents, storedBytes)
+   * ```
+   */
+  async movePhysicalVolume(
+    name: string,
+    options: Omit<MoveCopiesOptions, 'to'> & { readonly to?: readonly string[] | undefined } = {},
+  ): Promise<MoveCopiesReport> {
+    const { group, store } = this.session
+    const { number } = findVolume(group, name)
+    const to = options.to?.map((other) => findVolume(group, other).number)
+    if (to?.includes(number)) {
+      throw new VarveError('INVALID_ARGUMENT', `volume ${number} cannot be moved to itself`, { actual: name })
+    }
+    group.requireOpen()
+    return moveCopies(store, number, { ...options, to })
   }
 
   /**

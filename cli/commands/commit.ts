@@ -1,4 +1,5 @@
 import type { CommitFromResult, Repository } from '../../src/index.js'
+import { startGcIfDue } from '../autoGc.js'
 import type { VerbCommand } from '../command.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
@@ -109,6 +110,7 @@ visible in the store before all of it is safely written. If nothing changed sinc
     })
     if (context.json) await context.out.json(resultJson(result))
     else await sayResult(context, repository, options.message, result)
+    if (result.commit) await startGcIfDue(context, repository)
     return EXIT.ok
   },
 }
@@ -146,6 +148,7 @@ async function commitFolder(
   })
   if (context.json) await context.out.json(resultJson(result))
   else await sayResult(context, folder.repository, options.message, result)
+  if (result.commit) await startGcIfDue(context, folder.repository)
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -15,7 +15,7 @@ gone or in the middle of a switch. Nothing is read back (that is "varve scrub" a
   ],
   json: `
 { ok: boolean,                                         // whether nothing is to be done
-  findings: { topic: "damage" | "volume-missing" | "scrub-due" | "gc-due" | "lease" | "volume-full" | "disk-full" |
+  findings: { topic: "damage" | "erasure" | "volume-missing" | "scrub-due" | "gc-due" | "lease" | "volume-full" | "disk-full" |
                      "format" | "one-copy" | "folder",
               message, advice, path? }[] }`,
   statuses: {

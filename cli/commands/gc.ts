@@ -1,14 +1,17 @@
+import { constants, setPriority } from 'node:os'
 import type { Explanation, GcReport } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { fateLines, sayUnreadable } from '../fateText.js'
 import { counted, plainLine, plainText, shortId, sizeText, timeText } from '../text.js'
-import { splitRevisionPath } from '../values.js'
+import { parseRate, splitRevisionPath } from '../values.js'
 import type { Verb } from '../verb.js'
 
 interface Options {
   readonly dryRun?: boolean
   readonly now?: boolean
+  readonly auto?: boolean
+  readonly rate?: number
   readonly explain?: string
 }
 
@@ -17,6 +20,8 @@ export const verb: Verb = {
     command
       .option('-n, --dry-run', 'only say what would be done')
       .option('--now', 'without grace: what no branch, tag or folder needs goes at once, and cannot be brought back')
+      .option('--auto', 'only if it did not run for a day and may have something to do; leave processor time to others')
+      .option('--rate <size>', 'read and write so many bytes a second at most, as in 16M', parseRate)
       .option('--explain <what>', 'only say why something is kept, or when its space may come back')
   },
   about: `
@@ -25,8 +30,10 @@ history, and what they pointed at within the last 90 days, as the reflog has it 
 be needed is condemned: it stays readable for 14 days more (property gc-grace), and is kept if something needs it again.
 Then a later run drops it, rewrites the extents of which a fifth is dead (property gc-waste), and makes the files shorter.
 
-Days are counted by the runs: a clock that leaps adds two at most. Run it daily, or at least weekly. Others may read and commit
-meanwhile; interrupted, the next run does the rest. If anything that is needed is damaged or missing, nothing is dropped.
+Commits start "varve gc --auto" in the background when it is time (property gc-auto); where nobody commits, run it daily, or at
+least weekly: days are counted by the runs, and a clock that leaps adds two at most. Others may read and commit meanwhile;
+interrupted, the next run does the rest. What is found not to be needed is told by sets that are kept of what histories need;
+before anything is dropped, all history is walked. If anything that is needed is damaged or missing, nothing is dropped.
 
 --now gives no grace, and what only the reflog remembers goes as well: a deleted branch, or what a branch stood at before it was
 moved, is lost for good. What commands at work in other processes need stays all the same.
@@ -36,6 +43,7 @@ nothing. Of a file or directory each chunk and object is counted once; REV: is a
 written :PATH.`,
   examples: [
     { command: 'varve gc', does: 'drop what was condemned long enough ago, condemn what is not needed now' },
+    { command: 'varve gc --auto --rate 20M', does: 'nightly, without being noticed' },
     { command: 'varve gc -n', does: 'what would that be?' },
     { command: 'varve gc --explain main:big.iso', does: 'why does it take space, and would it without main?' },
     { command: 'varve branch -d old && varve gc --now', does: 'delete a branch, and have its space back at once' },
@@ -65,17 +73,35 @@ With --explain:
   completesOption: { explain: 'revision-path' },
 
   async run(context, command) {
-    const { dryRun = false, now = false, explain } = command.opts<Options>()
+    const { dryRun = false, now = false, auto = false, rate, explain } = command.opts<Options>()
     if (explain !== undefined) {
-      if (dryRun || now) throw new UsageError('--explain changes nothing: it goes without --now and --dry-run')
+      if (dryRun || now || auto || rate !== undefined) {
+        throw new UsageError('--explain changes nothing: it goes without --now, --dry-run, --auto and --rate')
+      }
       return explainTo(context, explain)
     }
+    if (auto && (now || dryRun))
+      throw new UsageError('--auto gives grace and asks nobody: it goes without --now and --dry-run')
     const repository = await (dryRun ? context.openToRead() : context.open({ frees: true }))
-    const report = await repository.gc({ ...context.work, dryRun, now })
+    if (auto && !(await repository.isGcDue())) {
+      await context.say('gc is not due: it ran within a day, or has nothing to do')
+      return EXIT.ok
+    }
+    if (auto) giveWay()
+    const report = await repository.gc({ ...context.work, dryRun, now, rateBytes: rate })
     if (context.json) await context.out.json(report)
     else await tell(context, report)
     return EXIT.ok
   },
+}
+
+/** Who works at the machine comes first. Where that cannot be said, it is no reason to stop. */
+function giveWay(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error
+  }
 }
 
 async function tell(context: Context, report: GcReport): Promise<void> {

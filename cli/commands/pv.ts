@@ -1,10 +1,10 @@
-import type { ExtentMapEntry, PhysicalVolumeInfo, Repository } from '../../src/index.js'
+import type { ExtentMapEntry, MoveCopiesReport, PhysicalVolumeInfo, Repository } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { printColumns } from '../output.js'
 import { volumeJson } from '../shapes.js'
-import { countText, percentText, sizeText } from '../text.js'
-import { parseCapacity, parseYesOrNo } from '../values.js'
+import { counted, countText, percentText, plainText, sizeText } from '../text.js'
+import { parseCapacity, parseRate, parseYesOrNo } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { printVolumes } from '../volumeText.js'
 
@@ -126,11 +126,76 @@ const change: Verb = {
   },
 }
 
+const move: Verb = {
+  define(command) {
+    command
+      .argument('<pv>', 'number, uuid or path')
+      .argument('[to...]', 'where to (default: all others that take new extents)')
+      .option('-n, --dry-run', 'only say what would be moved')
+      .option('--rate <size>', 'read and write so many bytes a second at most, as in 16M', parseRate)
+  },
+  about: `
+Each extent is brought to another volume, synced, named there by the catalog, and then dropped here; others read and commit
+meanwhile. Interrupted or killed, the next run does the rest. New extents may still come to the volume: "varve pv change PV
+--allocatable n" keeps them away. An extent that is damaged stays where it is, and is told of.`,
+  examples: [
+    { command: 'varve pv change 1 --allocatable n && varve pv move 1', does: 'empty volume 1' },
+    {
+      command: 'varve pv move 0 2 3 --rate 50M',
+      does: 'bring what volume 0 holds to 2 and 3, and leave the disk to others',
+    },
+    { command: 'varve pv move -n 1', does: 'how much is it, and where would it go?' },
+  ],
+  json: `
+{ dryRun: boolean,
+  moved: { pv, extents, storedBytes: number }[],       // by where it went
+  leftExtents: number, notes: string[] }`,
+  statuses: {
+    [EXIT.notFound]: 'no such volume, or no store here',
+    [EXIT.conflict]: 'gc is at work',
+    [EXIT.damage]: true,
+    [EXIT.storage]: 'no room on the other volumes; nothing was moved',
+  },
+  completes: ['pv', 'pv'],
+
+  async run(context, command) {
+    const { dryRun = false, rate } = command.opts<{ readonly dryRun?: boolean; readonly rate?: number }>()
+    const [wanted = '', ...others] = command.args
+    const repository = await (dryRun ? context.openToRead() : context.open())
+    const { uuid, number } = await findVolume(context, repository, wanted)
+    const to: string[] = []
+    for (const other of others) to.push((await findVolume(context, repository, other)).uuid)
+    const report = await repository.movePhysicalVolume(uuid, {
+      ...context.work,
+      to: to.length > 0 ? to : undefined,
+      dryRun,
+      rateBytes: rate,
+    })
+    if (context.json) await context.out.json(report)
+    else await tellMoved(context, number, report)
+    return EXIT.ok
+  },
+}
+
+async function tellMoved(context: Context, from: number, report: MoveCopiesReport): Promise<void> {
+  const { dryRun, moved, leftExtents, notes } = report
+  context.clearProgress()
+  for (const { pv, extents, storedBytes } of moved) {
+    const what = `${counted(extents, 'extent')}, ${sizeText(storedBytes)} stored`
+    await context.out.line(`${dryRun ? 'would move' : 'moved'} ${what} to volume ${pv}`)
+  }
+  for (const note of notes) await context.warn(plainText(note))
+  if (dryRun) return
+  if (leftExtents === 0) await context.say(`volume ${from} is empty`)
+  else await context.say(`${counted(leftExtents, 'extent')} left on volume ${from}`)
+}
+
 export const verb: VerbGroup = {
   about: 'A physical volume is one file of the store; "varve vg extend FILE" adds one.',
   default: 'list',
   subverbs: {
     list: { summary: 'List physical volumes or their extents', verb: list },
     change: { summary: 'Change what a volume may take', verb: change },
+    move: { summary: 'Move what a volume holds to others', verb: move },
   },
 }

@@ -1,9 +1,8 @@
-import { InvalidArgumentError } from 'commander'
 import type { ScrubStatus } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { agoText, counted, durationText, sizeText } from '../text.js'
-import { parsePositiveSize } from '../values.js'
+import { parseRate } from '../values.js'
 import type { Verb } from '../verb.js'
 import { lastScrubText, PROBLEM_SHAPE, printProblems, printVerified, verifiedStatus } from '../verifyText.js'
 
@@ -12,15 +11,6 @@ interface Options {
   readonly heal: boolean
   readonly restart?: boolean
   readonly status?: boolean
-}
-
-function parseRate(text: string): number {
-  try {
-    return parsePositiveSize(text.replace(/\/s$/, ''))
-  } catch (error) {
-    if (!(error instanceof InvalidArgumentError)) throw error
-    throw new InvalidArgumentError('It must be bytes a second, as in 512K, 50M or 1GB.')
-  }
 }
 
 export const verb: Verb = {

@@ -22,7 +22,7 @@ export const verb: Verb = {
   },
   about: `
 For a chunk or an object (manifest, tree, attributes, commit), or for all that lies in an extent: which branches, tags, working
-folders and reflogs need it, which commits, and which files; where it lies; and whether gc keeps it. Ids come from
+folders, reflogs and replacements need it, which commits, and which files; where it lies; and whether gc keeps it. Ids come from
 "varve ls --json", "varve log", "varve verify" and from errors.
 
 A version of a file is listed once, by the newest revision that has it: many older commits may have it as well. All history is
@@ -40,7 +40,7 @@ walked, but nothing is read twice. What is damaged on the way is named, and may 
            keptBy: { kind, name, untilMs?: number }[],                 // the reflog alone has an end
            condemnedMs?, freeMs?: number,                              // estimates; freeMs: the earliest
            heldBy: { id, kind, host, pid, startedMs }[] }[],           // leases
-  roots: { kind: "branch" | "tag" | "head" | "reflog", name, commit: string, untilMs?: number,
+  roots: { kind: "branch" | "tag" | "head" | "reflog" | "replacement", name, commit: string, untilMs?: number,
            isDirect: boolean }[],                                      // false: a commit before it needs it
   commits: string[], commitCount: number,                              // newest first; as many as files at most
   files: { revision, commit, path: string }[], isCut: boolean,         // isCut: there are more

@@ -2,7 +2,7 @@ import { VarveError } from './errors.js'
 
 /** One report of long work. Counts only grow within a phase. */
 export interface Progress {
-  readonly phase: 'scan' | 'store' | 'publish' | 'export' | 'verify' | 'read' | 'gc'
+  readonly phase: 'scan' | 'store' | 'publish' | 'export' | 'verify' | 'read' | 'gc' | 'erase' | 'defragment' | 'move'
   readonly itemsDone: number
   /** `undefined` while unknown. */
   readonly itemsTotal?: number | undefined

@@ -4,6 +4,7 @@
  * Guarantees (safety rule 6): every buffer handed out was hashed and compared with its id in this call or, for
  * objects, when it entered the object cache. On a mismatch the location is looked up once more and every other copy
  * is tried; one that is sound is put in the place of those that are not, else the error names chunk, extent and volume.
+ * Who asks for what was replaced gets, and has checked, what took its place; `originals` shows what is really there.
  */
 import type { Clock } from '../base/clock.js'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
@@ -27,6 +28,8 @@ export interface ChunkStoreOptions {
   readonly extentCacheBytes?: number
   /** Objects kept, in bytes. Default 16 MiB. */
   readonly objectCacheBytes?: number
+  /** By which ids others are answered, at this moment. Asked for each read. Default: none are. */
+  readonly replaced?: () => ReadonlyMap<Hash, Hash>
 }
 
 /** Extents being loaded at a time, the thread pool's share. */
@@ -45,29 +48,44 @@ const MAX_LOCATIONS = 20_000
 export class ChunkStore implements ObjectReader {
   private readonly extents: ExtentCache
   readonly objects: ObjectCache
-  private readonly locations = new Map<Hash, ChunkLocation>()
+  /** The same store for whoever must see what is really there: every id is answered by what has it. */
+  readonly originals: ChunkStore
+  private readonly locations: Map<Hash, ChunkLocation>
   private readonly openedAtEpoch: number | undefined
+  private readonly replaced: ChunkStoreOptions['replaced']
 
+  /** @param originals shares its caches; without it, replacements do not count */
   private constructor(
     readonly group: VolumeGroup,
     readonly hasher: Hasher,
     readonly clock: Clock,
     options: ChunkStoreOptions,
+    originals?: ChunkStore,
   ) {
-    this.extents = new ExtentCache(options.extentCacheBytes ?? 16 * MIB, (eid) => this.loadExtent(eid))
-    this.objects = new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
-    this.openedAtEpoch = epochOf(group)
+    this.extents =
+      originals?.extents ?? new ExtentCache(options.extentCacheBytes ?? 16 * MIB, (eid) => this.loadExtent(eid))
+    this.objects = originals?.objects ?? new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
+    this.locations = originals?.locations ?? new Map()
+    this.openedAtEpoch = originals?.openedAtEpoch ?? epochOf(group)
+    this.replaced = originals && options.replaced
+    this.originals = originals ?? this
   }
 
   static async open(group: VolumeGroup, clock: Clock, options: ChunkStoreOptions = {}): Promise<ChunkStore> {
-    return new ChunkStore(group, await createHasher(group.layout.profile.hash), clock, options)
+    const hasher = await createHasher(group.layout.profile.hash)
+    return new ChunkStore(group, hasher, clock, options, new ChunkStore(group, hasher, clock, options))
   }
 
   get profile(): StoreProfile {
     return this.group.layout.profile
   }
 
-  async get(kind: Kind, id: Hash): Promise<Buffer> {
+  async get(kind: Kind, asked: Hash): Promise<Buffer> {
+    const id = this.replaced?.().get(asked) ?? asked
+    return this.getOriginal(kind, id)
+  }
+
+  private async getOriginal(kind: Kind, id: Hash): Promise<Buffer> {
     const atHand = this.atHand(kind, id)
     if (atHand) return atHand
     const remembered = this.locations.get(id)
@@ -83,7 +101,7 @@ export class ChunkStore implements ObjectReader {
     kind: Kind,
     batches: AsyncIterable<readonly Hash[]> | Iterable<readonly Hash[]>,
   ): AsyncIterable<readonly Buffer[]> {
-    const coming = new ComingIds(batches)
+    const coming = new ComingIds(this.replaced ? answering(batches, this.replaced) : batches)
     try {
       while (await coming.fill()) {
         await this.loadAhead(coming)
@@ -103,15 +121,16 @@ export class ChunkStore implements ObjectReader {
   }
 
   readAhead(kind: Kind, ids: readonly Hash[]): void {
+    // Failures show when the ids are read.
+    this.startReading(kind, ids).catch(() => undefined)
+  }
+
+  private async startReading(kind: Kind, asked: readonly Hash[]): Promise<void> {
+    const ids = this.replaced ? answersTo(asked, this.replaced) : asked
     const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.get(kind, id))
     if (unknown.length === 0) return
-    // Failures show when the id is read.
-    void this.locate(unknown).then(
-      () => {
-        for (const id of unknown) if (this.extents.loads < MAX_LOADS) this.startLoad(id)
-      },
-      () => undefined,
-    )
+    await this.locate(unknown)
+    for (const id of unknown) if (this.extents.loads < MAX_LOADS) this.startLoad(id)
   }
 
   /** The ids among `ids` that the store has, each with one visible place. */
@@ -138,7 +157,7 @@ export class ChunkStore implements ObjectReader {
       const extent = this.group.catalog.extent(eid)
       if (extent && extent.class !== EXTENT_CLASS.object) continue
       // Read, not believed: a damaged row of a chunk table can name an id that nothing has.
-      const bytes = await this.get(kind, id).catch((error: unknown) => {
+      const bytes = await this.getOriginal(kind, id).catch((error: unknown) => {
         if (isVarveError(error, 'SNAPSHOT_GONE')) return undefined
         if (!(error instanceof CorruptionError)) throw error
         // Of another kind, or not what the row says: not found. But what cannot be read may be what is looked for.
@@ -149,6 +168,28 @@ export class ChunkStore implements ObjectReader {
     }
     if (damage && found.length === 0) throw damage
     return found.sort()
+  }
+
+  /** As what it is stored: its slot tells. `undefined` for what is in no volume. @throws {CorruptionError} `CORRUPT_EXTENT` */
+  async kindOf(id: Hash): Promise<Kind | undefined> {
+    const failures: unknown[] = []
+    // Twice, as every read.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      for (const { eid, slot } of await this.group.lookup([id])) {
+        // Only chunks lie in these, readable or not.
+        if (this.group.catalog.extent(eid)?.class === EXTENT_CLASS.data) return KIND.chunk
+        try {
+          const kind = (await this.extents.get(eid))?.slots[slot]?.kind
+          if (kind !== undefined) return kind
+        } catch (error) {
+          if (!isVarveError(error)) throw error
+          failures.push(error)
+          this.extents.drop(eid)
+        }
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+    return undefined
   }
 
   /** A reader's lease: while it lives, gc leaves alone what is reachable now. */
@@ -193,7 +234,7 @@ export class ChunkStore implements ObjectReader {
   private getMissed(kind: Kind, id: Hash, coming: ComingIds): Promise<Buffer> {
     const location = this.locations.get(id)
     if (!location || !this.extents.has(location.eid)) coming.miss()
-    return this.get(kind, id)
+    return this.getOriginal(kind, id)
   }
 
   /** Failures show when the id is read. @returns whether there was anything to load */
@@ -310,6 +351,20 @@ export class ChunkStore implements ObjectReader {
       if (!isVarveError(error)) throw error
     }
   }
+}
+
+type Replaced = NonNullable<ChunkStoreOptions['replaced']>
+
+function answersTo(asked: readonly Hash[], replaced: Replaced): readonly Hash[] {
+  const answers = replaced()
+  return answers.size === 0 ? asked : asked.map((id) => answers.get(id) ?? id)
+}
+
+async function* answering(
+  batches: AsyncIterable<readonly Hash[]> | Iterable<readonly Hash[]>,
+  replaced: Replaced,
+): AsyncGenerator<readonly Hash[]> {
+  for await (const asked of batches) yield answersTo(asked, replaced)
 }
 
 /** A damaged counter must not keep the store from being opened, verified and read. */

@@ -47,6 +47,11 @@ export function revive(tx: CatalogTransaction, ids: Iterable<Hash>): void {
   for (const id of ids) tx.run('DELETE FROM condemned WHERE hash = ?', hashToBytes(id))
 }
 
+/** For whoever drops at once all that is not reachable. */
+export function forgetCondemned(tx: CatalogTransaction): void {
+  tx.run('DELETE FROM condemned')
+}
+
 export function condemnedAt(tx: CatalogTransaction, id: Hash): Condemned | undefined {
   const row = tx.get<CondemnedRow>('SELECT * FROM condemned WHERE hash = ?', hashToBytes(id))
   return row && stateOf(row)

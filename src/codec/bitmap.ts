@@ -6,7 +6,10 @@
  */
 import { PlainBitmap } from './plainBitmap.js'
 
-/** A set of integers from 0 to 2^32 - 1. */
+/** The greatest id that a set holds. Numbers of chunks are 64 bits long in SQL. */
+export const BITMAP_ID_MAX = 2 ** 32 - 1
+
+/** A set of integers from 0 to `BITMAP_ID_MAX`. */
 export interface Bitmap {
   /** How many ids are in it. */
   readonly size: number

@@ -10,8 +10,8 @@ import { KIND, type Kind } from '../format/kinds.js'
 import type { AdoptedContent } from './draftOverlay.js'
 import { contentLinks, type Link, linksOf } from './links.js'
 
-/** Where to begin: a commit, or a content. */
-export type ReachRoot = Hash | AdoptedContent
+/** Where to begin: a commit, a content, or an object of any kind. */
+export type ReachRoot = Hash | AdoptedContent | Link
 
 export interface ReachOptions {
   /** Known: neither shown nor entered. Must hold everything below what it holds. */
@@ -53,9 +53,7 @@ export async function* reachable(
       if (link && !skip?.has(link.id) && seen.add(link.id)) pending.push(link)
     }
   }
-  for (const root of roots) {
-    add(typeof root === 'string' ? [{ kind: KIND.commit, id: root }] : contentLinks(NODE_KINDS[root.use], root.content))
-  }
+  for (const root of roots) add(linksOfRoot(root))
   for (let link = pending.pop(); link; link = pending.pop()) {
     throwIfCancelled(signal)
     const { kind, id } = link
@@ -69,6 +67,11 @@ export async function* reachable(
     add(kind === KIND.commit ? links.filter(isFollowed(parents, pruned?.has(id) ?? false)) : links)
     announce(reader, pending)
   }
+}
+
+function linksOfRoot(root: ReachRoot): Link[] {
+  if (typeof root === 'string') return [{ kind: KIND.commit, id: root }]
+  return 'use' in root ? contentLinks(NODE_KINDS[root.use], root.content) : [root]
 }
 
 /** Of the links of a commit. */

@@ -50,6 +50,14 @@ export const PROPERTIES = {
       return value
     },
   },
+  'gc-auto': {
+    default: 'on',
+    description: 'whether `varve commit` starts gc in the background when it is time: on or off',
+    accept: (value) => {
+      if (value === 'on' || value === 'off') return value
+      throw new VarveError('INVALID_ARGUMENT', 'gc-auto is on or off', { expected: ['on', 'off'], actual: value })
+    },
+  },
   'gc-grace': {
     default: '14d',
     description:

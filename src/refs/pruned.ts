@@ -37,6 +37,15 @@ export class PrunedCommits {
     return this.get(id) !== undefined
   }
 
+  /** Another whenever a commit was added. */
+  get stamp(): string {
+    if (!this.catalog.hasUpkeep) return ''
+    const row = this.catalog.get<{ count: number; last: number | null }>(
+      'SELECT count(*) AS count, max(time_ms) AS last FROM pruned',
+    )
+    return `${row?.count} ${row?.last}`
+  }
+
   /** @throws {CorruptionError} `CORRUPT_CATALOG` */
   list(): PrunedCommit[] {
     if (!this.catalog.hasUpkeep) return []
@@ -53,6 +62,11 @@ export class PrunedCommits {
       policy,
       rowCheck(bytes, timeMs, policy),
     )
+  }
+
+  /** In an open transaction, of a catalog that was upgraded. For a commit that another took the place of. */
+  remove(tx: CatalogTransaction, id: Hash): void {
+    tx.run('DELETE FROM pruned WHERE commit_id = ?', hashToBytes(id))
   }
 
   /** @throws {VarveError} `PRUNED` when the files of a commit are asked for that has none any more */

@@ -23,6 +23,8 @@ export interface RevisionContext {
   readonly headId?: Hash | undefined
   /** Ids of commits that begin with these hex digits. */
   findByPrefix(prefix: string): Promise<Hash[]>
+  /** What took the place of a commit that is gone; itself, of any other. The reflog names it as it was. Default: itself. */
+  successorOf?(id: Hash): Promise<Hash>
 }
 
 export interface ResolvedRevision {
@@ -48,7 +50,10 @@ export async function resolveRevision(context: RevisionContext, text: string): P
 }
 
 async function resolveBase(context: RevisionContext, parsed: ParsedRevision): Promise<Hash> {
-  if (parsed.at !== undefined) return resolveInReflog(context, parsed, parsed.at)
+  if (parsed.at !== undefined) {
+    const id = resolveInReflog(context, parsed, parsed.at)
+    return context.successorOf?.(id) ?? id
+  }
   const { name } = parsed
   if (name === 'HEAD') {
     if (context.headId !== undefined) return context.headId

@@ -5,12 +5,11 @@
  * lies on several volumes is counted on one. What does not add up to what the catalog says of an extent is not touched: rows
  * that a damaged page lost must not make it look empty.
  */
-import type { Hash } from '../base/hash.js'
-import { type Condemned, type CondemnedChunk, condemnedBetween } from '../cas/condemned.js'
+import { type Condemned, condemnedBetween } from '../cas/condemned.js'
 import type { ExtentRecord } from '../volume/catalog.js'
+import type { PackedRow } from '../volume/packedRows.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
-import type { LiveIds } from './liveIds.js'
 
 export interface ExtentTally {
   readonly record: ExtentRecord
@@ -44,13 +43,16 @@ export interface Census {
 }
 
 export interface CensusTasks {
+  isLive(row: PackedRow): boolean
   isRipe(condemned: Condemned): boolean
+  /** @returns of rows that are not reachable, as far as is known, those that are not indeed */
+  confirmDead(rows: readonly ChunkLocation[]): Promise<readonly ChunkLocation[]>
   /** Told of what is not reachable and not condemned, page by page. @returns whether it may go at once */
-  onFresh(chunks: readonly CondemnedChunk[]): Promise<boolean>
+  onFresh(rows: readonly ChunkLocation[]): Promise<boolean>
   /** Told of what is condemned and reachable: something revived it in another way than it should have. */
-  onLive(ids: readonly Hash[]): Promise<void>
-  /** After each page. */
-  onPage(rows: number): void
+  onLive(rows: ReadonlyMap<ChunkLocation, Condemned>): Promise<void>
+  /** After each page, and waited for. */
+  onPage(rows: number): Promise<void>
 }
 
 const PAGE_ROWS = 5000
@@ -68,7 +70,7 @@ class Count {
 }
 
 /** @throws {CorruptionError} `CORRUPT_CATALOG`, `CORRUPT` */
-export async function takeCensus(group: VolumeGroup, live: LiveIds, tasks: CensusTasks): Promise<Census> {
+export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promise<Census> {
   const extents = new Map<number, ExtentTally>()
   group.catalog.eachExtent(({ record, pvs }) => {
     const pv = pvs[0] ?? 0
@@ -78,40 +80,47 @@ export async function takeCensus(group: VolumeGroup, live: LiveIds, tasks: Censu
   let oldestWaitingMs: number | undefined
   const pageRows = group.isTight ? TIGHT_PAGE_ROWS : PAGE_ROWS
   for (const volume of group.volumes) {
-    for (let page = await volume.chunkRows(undefined, pageRows); page.length > 0; ) {
-      const [first, last] = [page[0] as ChunkLocation, page.at(-1) as ChunkLocation]
-      const condemned = condemnedBetween(group.catalog, first.hash, last.hash)
-      const fresh: CondemnedChunk[] = []
-      const freshRows: { readonly tally: ExtentTally; readonly length: number }[] = []
-      const alive: Hash[] = []
-      for (const { hash: id, eid, length, chunkId } of page) {
+    for (let page = await volume.packedChunkRows(undefined, pageRows); page.count > 0; ) {
+      const { last } = page
+      const condemned = condemnedBetween(group.catalog, page.hash(0), last?.hash ?? page.hash(0))
+      const unknown: ChunkLocation[] = []
+      const alive = new Map<ChunkLocation, Condemned>()
+      for (const row of page.rows(volume.number)) {
+        const { eid, length, chunkId } = row
         const tally = extents.get(eid)
         // Invisible, or counted on another volume.
         if (tally?.pv !== volume.number) continue
         tally.rows++
-        const state = condemned.get(id)
-        if (live.find(id)) {
+        // Ids are texts only where they are needed: of most there is no need.
+        const state = condemned.size === 0 ? undefined : condemned.get(row.hash)
+        if (tasks.isLive(row)) {
           counts.live.add(length)
-          if (state) alive.push(id)
+          if (state) alive.set(row.alone(), state)
+          continue
+        }
+        if (!state) {
+          unknown.push(row.alone())
           continue
         }
         tally.deadBytes += length
-        if (state?.chunkId === chunkId && tasks.isRipe(state)) {
+        if (state.chunkId === chunkId && tasks.isRipe(state)) {
           counts.ripe.add(length)
           tally.ripe++
           tally.ripeBytes += length
-        } else if (state) {
+        } else {
           counts.waiting.add(length)
           oldestWaitingMs = Math.min(oldestWaitingMs ?? state.storeMs, state.storeMs)
-        } else {
-          counts.fresh.add(length)
-          fresh.push({ id, chunkId })
-          freshRows.push({ tally, length })
         }
       }
+      const fresh = unknown.length === 0 ? unknown : await tasks.confirmDead(unknown)
+      const isFresh = new Set(fresh)
+      for (const row of unknown) if (!isFresh.has(row)) counts.live.add(row.length)
       const isRipe = fresh.length > 0 && (await tasks.onFresh(fresh))
-      for (const { tally, length } of freshRows) {
-        if (!isRipe) {
+      for (const { eid, length } of fresh) {
+        const tally = extents.get(eid)
+        counts.fresh.add(length)
+        if (tally) tally.deadBytes += length
+        if (!isRipe || !tally) {
           counts.waiting.add(length)
           continue
         }
@@ -119,9 +128,9 @@ export async function takeCensus(group: VolumeGroup, live: LiveIds, tasks: Censu
         tally.ripe++
         tally.ripeBytes += length
       }
-      if (alive.length > 0) await tasks.onLive(alive)
-      tasks.onPage(page.length)
-      page = page.length < pageRows ? [] : await volume.chunkRows(last, pageRows)
+      if (alive.size > 0) await tasks.onLive(alive)
+      await tasks.onPage(page.count)
+      page = await volume.packedChunkRows(last, pageRows)
     }
   }
   return { extents, ...counts, oldestWaitingMs }

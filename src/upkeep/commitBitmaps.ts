@@ -12,19 +12,18 @@ import { isVarveError, VarveError } from '../base/errors.js'
 import { type Hash, hashToBytes } from '../base/hash.js'
 import { throwIfCancelled } from '../base/progress.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { Bitmap } from '../codec/bitmap.js'
+import { BITMAP_ID_MAX, Bitmap } from '../codec/bitmap.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import { KIND } from '../format/kinds.js'
 import { readCommit } from '../history/commits.js'
 import { type Link, linksOf } from '../history/links.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
+import { commitOfKey } from './historyBitmaps.js'
 
 /** Differences in a row before a whole one is kept. */
 const CHAIN_MAX = 16
 /** Sets that are written in one transaction. */
 const ROWS_PER_WRITE = 200
-/** Numbers are 64 bits long in SQL; sets hold 32. */
-const CHUNK_ID_MAX = 2 ** 32 - 1
 
 interface BitmapRow {
   base: Buffer | null
@@ -123,7 +122,7 @@ export class CommitBitmaps {
     for (const [index, id] of ids.entries()) {
       const number = lowest.get(id)
       if (number === undefined) throw new VarveError('MISSING_CHUNK', `${id} is in no volume of the group`, { id })
-      if (number > CHUNK_ID_MAX) {
+      if (number > BITMAP_ID_MAX) {
         throw new VarveError('LIMIT_EXCEEDED', `chunk number ${number} is more than a set holds`, {
           id,
           actual: number,
@@ -167,38 +166,43 @@ export class CommitBitmaps {
     this.#unwritten = []
     const { group } = this.#store
     if (rows.length === 0 || group.readOnly) return
-    group.catalog.write((tx) => {
-      for (const { id, base, bytes } of rows) {
-        const [key, baseKey] = [hashToBytes(id), base === undefined ? null : hashToBytes(base)]
-        tx.run(
-          'INSERT OR REPLACE INTO bitmap (commit_id, base, bytes, row_check) VALUES (?, ?, ?, ?)',
-          key,
-          baseKey,
-          bytes,
-          rowCheck(key, baseKey, bytes),
-        )
-      }
-    })
+    try {
+      group.catalog.write((tx) => {
+        for (const { id, base, bytes } of rows) {
+          const [key, baseKey] = [hashToBytes(id), base === undefined ? null : hashToBytes(base)]
+          tx.run(
+            'INSERT OR REPLACE INTO bitmap (commit_id, base, bytes, row_check) VALUES (?, ?, ?, ?)',
+            key,
+            baseKey,
+            bytes,
+            rowCheck(key, baseKey, bytes),
+          )
+        }
+      })
+    } catch (error) {
+      // They only save time: on a full disk whoever asked is answered all the same.
+      if (!isVarveError(error, 'STORAGE_FULL')) throw error
+    }
   }
 }
 
 /**
- * Drops the sets of commits that are gone, and those that hang on them: they are made anew when they are asked for. In an open
- * transaction. @returns how many were dropped
+ * Drops the sets of commits that are gone, and those that hang on them: they are made anew when they are asked for. Also those of
+ * their histories. In an open transaction. @returns how many were dropped
  */
 export function dropBitmaps(tx: CatalogTransaction, isGone: (id: Hash) => boolean): number {
   const rows = tx.all<{ commit_id: Buffer; base: Buffer | null }>('SELECT commit_id, base FROM bitmap')
-  const bases = new Map(rows.map(({ commit_id, base }) => [commit_id.toString('hex') as Hash, base?.toString('hex')]))
-  const verdicts = new Map<Hash, boolean>()
-  const goes = (id: Hash): boolean => {
-    const known = verdicts.get(id)
+  const bases = new Map(rows.map(({ commit_id, base }) => [commit_id.toString('hex'), base?.toString('hex')]))
+  const verdicts = new Map<string, boolean>()
+  const goes = (key: string): boolean => {
+    const known = verdicts.get(key)
     if (known !== undefined) return known
-    const base = bases.get(id) as Hash | undefined
-    const verdict = isGone(id) || (base !== undefined && (!bases.has(base) || goes(base)))
-    verdicts.set(id, verdict)
+    const base = bases.get(key)
+    const verdict = isGone(commitOfKey(key)) || (base !== undefined && (!bases.has(base) || goes(base)))
+    verdicts.set(key, verdict)
     return verdict
   }
   const gone = [...bases.keys()].filter(goes)
-  for (const id of gone) tx.run('DELETE FROM bitmap WHERE commit_id = ?', hashToBytes(id))
+  for (const key of gone) tx.run('DELETE FROM bitmap WHERE commit_id = ?', Buffer.from(key, 'hex'))
   return gone.length
 }

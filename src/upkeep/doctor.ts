@@ -12,13 +12,15 @@ import type { PrunedCommits } from '../refs/pruned.js'
 import { type DiskSpace, diskSpace } from '../volume/diskSpace.js'
 import { isProcessAlive, listLeases } from '../volume/lease.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
-import { readLastGc } from './lastGc.js'
+import { ErasureState } from './eraseState.js'
+import { failedGc, readLastGc } from './lastGc.js'
 import { scrubStatus } from './scrubState.js'
 import { UpkeepState } from './upkeepState.js'
 
 /** What a finding is about; for programs. */
 export type DoctorTopic =
   | 'damage'
+  | 'erasure'
   | 'volume-missing'
   | 'scrub-due'
   | 'gc-due'
@@ -76,7 +78,18 @@ const ONE_COPY_BYTES_MAX = 100 * 1024 * MIB
 
 export function examine(context: DoctorContext): DoctorReport {
   const findings: DoctorFinding[] = []
-  const looks = [missingVolumes, lastScrub, garbage, leases, fullVolumes, fullDisks, oldFormat, oneCopy, folders]
+  const looks = [
+    missingVolumes,
+    unfinishedErasure,
+    lastScrub,
+    garbage,
+    leases,
+    fullVolumes,
+    fullDisks,
+    oldFormat,
+    oneCopy,
+    folders,
+  ]
   for (const look of looks) {
     try {
       findings.push(...look(context))
@@ -105,6 +118,14 @@ function missingVolumes({ group }: DoctorContext): DoctorFinding[] {
     // The layout names it as seen from the catalog.
     return path === undefined ? finding : { ...finding, path: resolve(dirname(group.catalog.path), path) }
   })
+}
+
+function unfinishedErasure({ group }: DoctorContext): DoctorFinding[] {
+  const note = new ErasureState(group.catalog).read()
+  if (!note) return []
+  const day = new Date(note.startedMs).toISOString().slice(0, 10)
+  const message = `an erasure of ${day} was interrupted: what it erased may be in the files still`
+  return [{ topic: 'erasure', message, advice: 'Run `varve erase --finish`.' }]
 }
 
 function lastScrub({ group, clock }: DoctorContext): DoctorFinding[] {
@@ -136,7 +157,16 @@ function lastScrub({ group, clock }: DoctorContext): DoctorFinding[] {
 
 function garbage({ group, pruned, clock }: DoctorContext): DoctorFinding[] {
   const { catalog } = group
-  const last = readLastGc(new UpkeepState(catalog))
+  const state = new UpkeepState(catalog)
+  const last = readLastGc(state)
+  const failed = failedGc(state)
+  if (failed) {
+    const day = new Date(failed.ms).toISOString().slice(0, 10)
+    const message = `gc came to no end on ${day}: ${failed.problem}`
+    return [
+      { topic: 'gc-due', message, advice: 'Run `varve gc` to see whether that is over, and `varve verify` if not.' },
+    ]
+  }
   const advice = 'Run `varve gc`, daily or at least weekly.'
   const prunedSince = pruned.list().filter(({ timeMs }) => timeMs > (last?.finishedMs ?? 0)).length
   if (prunedSince > 0) {

@@ -18,8 +18,8 @@ import type { Keepers, Users } from './users.js'
 
 /** What keeps something from gc. */
 export interface Keeper {
-  readonly kind: 'branch' | 'tag' | 'head' | 'reflog'
-  /** Of the branch or tag, also one that was deleted; `head`: where the working folder is. */
+  readonly kind: 'branch' | 'tag' | 'head' | 'reflog' | 'replacement'
+  /** Of the branch or tag, also one that was deleted; `head`: where the working folder is; `replacement`: the id that is replaced. */
   readonly name: string
   /** `reflog`: when it forgets, in milliseconds since the epoch; an estimate, the earliest. */
   readonly untilMs?: number | undefined

@@ -34,7 +34,7 @@ export interface VerifyCounts {
   readonly chunks: number
   readonly commits: number
   readonly objects: number
-  /** Raw bytes hashed. */
+  /** Raw bytes hashed; where checksums alone were compared, stored bytes. */
   readonly bytes: number
 }
 
@@ -65,6 +65,8 @@ export class Findings {
   }
   /** Chunks and objects that cannot be read, for naming the files they belong to. */
   readonly bad = new Map<Hash, VerifyProblem[]>()
+  /** Objects that are answered by others. */
+  replaced = 0
   extentsTotal: number | undefined
   readonly #options: WorkOptions
 

@@ -1,84 +1,41 @@
 /**
  * Garbage collection: mark → condemn → wait → drop and compact → give back.
  *
- * Everything that the roots reach is marked. What is not is condemned, and stays readable for the grace period: whatever makes it
+ * Everything that the roots reach is marked, by sets that were kept of histories (marking.ts). What is not is condemned, and stays readable for the grace period: whatever makes it
  * reachable again meanwhile revives it. Condemned before every living lease began, and longer ago than the grace period, it may go:
- * extents of which nothing is left are dropped, those of which enough has gone are rewritten without it (rewrite.ts), and the
+ * then everything is marked again, by a walk that trusts nothing; extents of which nothing is left are dropped, those of which enough has gone are rewritten without it (rewrite.ts), and the
  * file's spare bytes go back to the file system.
  *
  * Guarantees (safety rule 5): every transaction that condemns or drops compares the roots with those that were marked, and marks
  * what is new before it goes on; it asks again whether each chunk is condemned, ripe, and not marked. The catalog forgets an
- * extent, durably, before a volume drops it. Whatever goes wrong while marking, nothing is condemned. What marking found must be
- * in the volumes, or nothing is dropped. Killed at any moment, the next run does the rest.
+ * extent, durably, before a volume drops it. Whatever goes wrong while marking, nothing is dropped, and nothing is condemned by
+ * that. What the walk found must be in the volumes, or nothing is dropped. Killed at any moment, the next run does the rest.
  */
-import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
-import { shortHash } from '../base/hash.js'
-import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
-import { KIB, MIB } from '../base/units.js'
+import { isVarveError } from '../base/errors.js'
+import { throwIfCancelled } from '../base/progress.js'
+import { DAY_MS, KIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { describeKind } from '../cas/chunkStore.js'
 import { type Condemned, condemn, condemnedAt, revive } from '../cas/condemned.js'
 import type { Compression } from '../codec/compressor.js'
-import { reachable } from '../history/reach.js'
-import type { PrunedCommits } from '../refs/pruned.js'
-import type { Refs } from '../refs/refs.js'
-import type { Worktrees } from '../refs/worktrees.js'
-import type { CatalogTransaction } from '../volume/catalog.js'
-import { Lease, type LeaseInfo, listLeases, oldestLeaseEpoch, takeUpkeepLease } from '../volume/lease.js'
+import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
+import { Lease, type LeaseInfo, listLeases, oldestLeaseEpoch, takeUpkeep } from '../volume/lease.js'
+import type { PackedRow } from '../volume/packedRows.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
-import { type Amount, type Census, type ExtentTally, takeCensus } from './census.js'
+import { batchesOf, rewriteBatches } from './batches.js'
+import { type Census, type ExtentTally, takeCensus } from './census.js'
 import { dropBitmaps } from './commitBitmaps.js'
-import { type GcRoots, gcRoots, rootsStamp } from './gcRoots.js'
-import { writeLastGc } from './lastGc.js'
-import { LiveIds } from './liveIds.js'
-import { lookAtReflog, reflogTerm } from './reflogTerm.js'
+import type { GcOptions, GcReport } from './gcReport.js'
+import { rootsStamp } from './gcRoots.js'
+import { forgetHistories } from './historyBitmaps.js'
+import { changesStamp, soundLastGc, writeBegunGc, writeLastGc } from './lastGc.js'
+import { KeptMarking, type MarkContext, type Marking, type MarkOptions, WalkedMarking } from './marking.js'
+import { lookAtReflog, newestEntry, reflogTerm } from './reflogTerm.js'
 import { rewriteExtents } from './rewrite.js'
 import { tickStoreClock } from './storeClock.js'
+import { Throttle } from './throttle.js'
 import { UpkeepState } from './upkeepState.js'
 
-export interface GcOptions extends WorkOptions {
-  /** Says what would be done, and does nothing. */
-  readonly dryRun?: boolean | undefined
-  /**
-   * What nothing but the reflog remembers goes too, and no grace is given: a branch that was deleted or moved cannot be brought
-   * back. What living leases need stays all the same.
-   */
-  readonly now?: boolean | undefined
-}
-
-export interface GcReport {
-  readonly dryRun: boolean
-  readonly live: Amount
-  /** Not reachable, found so by this run. */
-  readonly condemned: Amount
-  /** Condemned, and kept for now. */
-  readonly waiting: Amount
-  /** When the next of that may go, in milliseconds since the epoch: an estimate, since only time that is looked at counts. */
-  readonly nextMs: number | undefined
-  readonly dropped: GcChange
-  /** Extents of which something went: what they were, and what took their place. */
-  readonly rewritten: GcChange & { readonly newStoredBytes: number }
-  /** What is dead or dropped in extents that are not worth rewriting yet: raw bytes. */
-  readonly wasteBytes: number
-  /** The store's files got shorter by this. */
-  readonly returnedBytes: number
-  /** Leases that keep what is condemned. */
-  readonly heldBy: readonly LeaseInfo[]
-  /** What was left for a later run, and why. */
-  readonly notes: readonly string[]
-}
-
-/** `bytes`: raw. */
-export interface GcChange extends Amount {
-  readonly extents: number
-  readonly storedBytes: number
-}
-
-export interface GcContext {
-  readonly store: ChunkStore
-  readonly refs: Refs
-  readonly worktrees: Worktrees
-  readonly pruned: PrunedCommits
+export interface GcContext extends MarkContext {
   readonly graceMs: number
   readonly reflogTermMs: number
   /** The part of an extent's raw bytes that may be dead before it is rewritten, 0 … 1. */
@@ -88,9 +45,13 @@ export interface GcContext {
 
 /** Chunks of the extents that are dropped in one transaction. */
 const DROP_CHUNKS = 30_000
-/** Raw bytes of the sources of one rewrite. */
-const REWRITE_BYTES = 16 * MIB
 const REWRITE_ATTEMPTS = 3
+/** Rows of which kept sets say another thing than the walk, that are looked at. */
+const DOUBTED_MAX = 1000
+/** About what a row of a chunk table takes. */
+const ROW_BYTES = 64
+/** By the store's own time: so often kept sets are compared with a walk, whether anything is to go or not. */
+const WALK_EVERY_MS = 30 * DAY_MS
 /** Fewer spare bytes are kept for what comes next. */
 const SPARE_BYTES = 64 * KIB
 
@@ -106,13 +67,30 @@ export async function collectGarbage(context: GcContext, options: GcOptions = {}
   if (options.dryRun) return new Collection(context, options).run()
   group.catalog.upgrade()
   await group.sweep()
-  const end = takeUpkeepLease(group.catalog, context.store.clock)
+  const { catalog } = group
+  const { clock } = context.store
+  const lease = takeUpkeep(catalog, clock)
+  const state = new UpkeepState(catalog)
   try {
+    catalog.write((tx) => writeBegunGc(tx, state, { ms: clock.nowMs() }))
     await group.refresh()
     await group.dropOrphans()
-    return await new Collection(context, options).run()
+    return await new Collection(context, options, lease).run()
+  } catch (error) {
+    if (isVarveError(error) && error.code !== 'CANCELLED') noteFailure(catalog, state, clock.nowMs(), error.message)
+    throw error
   } finally {
-    end()
+    catalog.write((tx) => lease.release(tx))
+  }
+}
+
+/** For whoever finds the store untidied, since nobody may have seen it. */
+function noteFailure(catalog: Catalog, state: UpkeepState, ms: number, problem: string): void {
+  try {
+    catalog.write((tx) => writeBegunGc(tx, state, { ms, problem }))
+  } catch (error) {
+    // What failed before is the better message.
+    if (!isVarveError(error)) throw error
   }
 }
 
@@ -120,38 +98,60 @@ class Collection {
   readonly #context: GcContext
   readonly #options: GcOptions
   readonly #state: UpkeepState
-  readonly #live = new LiveIds()
   readonly #notes: string[] = []
+  readonly #condemned = { chunks: 0, bytes: 0 }
+  readonly #lease: Lease | undefined
+  #firstEpoch = 0
   readonly #dropped = { extents: 0, chunks: 0, bytes: 0, storedBytes: 0 }
   readonly #rewritten = { extents: 0, chunks: 0, bytes: 0, storedBytes: 0, newStoredBytes: 0 }
-  #roots: GcRoots = { roots: [], stamp: '' }
+  readonly #throttle: Throttle
   #reflogFrom = 1
   #storeMs = 0
-  #marked = 0
+  #marking: Marking | undefined
 
-  constructor(context: GcContext, options: GcOptions) {
+  constructor(context: GcContext, options: GcOptions, lease?: Lease) {
+    this.#lease = lease
     this.#context = context
     this.#options = options
     this.#state = new UpkeepState(context.store.group.catalog)
+    this.#throttle = new Throttle(options.rateBytes, context.store.clock)
   }
 
   async run(): Promise<GcReport> {
     const { store } = this.#context
     const { group } = store
-    const { dryRun = false } = this.#options
+    const { dryRun = false, now = false } = this.#options
     this.#look()
-    await this.#mark()
-    const census = await this.#count()
-    await this.#requireFound()
+    const stamp = changesStamp(group.catalog)
+    this.#firstEpoch = group.catalog.counter('gc_epoch')
     const before = await fileBytes(store)
-    if (dryRun) this.#foresee(census)
-    else await this.#collect(census)
+    // On a full disk there is no room for sets, and something is to go.
+    const kept = now || group.isTight ? undefined : await this.#fromSets()
+    let walkedMs = soundLastGc(this.#state)?.walkedMs ?? 0
+    let census = kept?.census
+    if (!census || this.#isAnythingToGo(census) || (!dryRun && this.#storeMs - walkedMs >= WALK_EVERY_MS)) {
+      const walked = new WalkedMarking(this.#context, this.#markOptions())
+      await walked.update()
+      this.#marking = walked
+      const doubted: ChunkLocation[] = []
+      census = await this.#count((row) => {
+        const isLive = walked.find(row)
+        if (kept && isLive !== kept.marking.has(row) && doubted.length < DOUBTED_MAX) doubted.push(row.alone())
+        return isLive
+      })
+      await walked.requireFound()
+      if (kept) await this.#checkSets(kept.marking, walked, doubted, stamp === changesStamp(group.catalog))
+      if (dryRun) this.#foresee(census)
+      else await this.#collect(census, walked)
+      walkedMs = this.#storeMs
+    }
+    if (!dryRun) await this.#giveBack()
     const after = await fileBytes(store)
     const isHolding = ({ kind }: LeaseInfo) => kind === 'writer' || kind === 'reader'
     const report: GcReport = {
       dryRun,
       live: census.live,
-      condemned: census.fresh,
+      condemned: dryRun ? census.fresh : this.#condemned,
       waiting: census.waiting,
       nextMs: this.#nextMs(census),
       dropped: this.#dropped,
@@ -161,83 +161,117 @@ class Collection {
       heldBy: listLeases(group.catalog).filter(isHolding),
       notes: this.#notes,
     }
-    if (!dryRun) group.catalog.write((tx) => writeLastGc(tx, this.#state, report, store.clock.nowMs()))
+    const finishedMs = store.clock.nowMs()
+    if (!dryRun) group.catalog.write((tx) => writeLastGc(tx, this.#state, report, { finishedMs, walkedMs, stamp }))
     return report
+  }
+
+  /** Counts by the sets that were kept of histories: what is found dead so is condemned, and nothing goes. */
+  async #fromSets(): Promise<{ marking: KeptMarking; census: Census } | undefined> {
+    const marking = new KeptMarking(this.#context, this.#markOptions(), !this.#options.dryRun)
+    this.#marking = marking
+    try {
+      await marking.update()
+      return { marking, census: await this.#count((row) => marking.has(row)) }
+    } catch (error) {
+      if (!isVarveError(error, 'LIMIT_EXCEEDED')) throw error
+      return undefined
+    }
+  }
+
+  /**
+   * Sets that are not what a walk finds are forgotten.
+   * @param doubted rows of which they say another thing
+   * @param isStill whether nothing changed since they were asked: else what they say may have been true then
+   */
+  async #checkSets(
+    sets: KeptMarking,
+    walked: WalkedMarking,
+    doubted: readonly ChunkLocation[],
+    isStill: boolean,
+  ): Promise<void> {
+    if (!isStill) await sets.update()
+    if (await sets.agreesWith(walked, doubted)) return
+    if (isStill) {
+      this.#notes.push(
+        'the sets of what histories need were wrong; nothing was dropped by them, and they are made anew',
+      )
+    }
+    if (!this.#options.dryRun) this.#context.store.group.catalog.write(forgetHistories)
+  }
+
+  #markOptions(): MarkOptions {
+    const onMarked = (current: string, itemsDone: number, readBytes: number): Promise<void> =>
+      this.#progress(current, itemsDone, readBytes)
+    return { reflogFrom: this.#reflogFrom, signal: this.#options.signal, onMarked }
   }
 
   /** What time it is, and how far back the reflog keeps anything. */
   #look(): void {
-    const { store, refs, reflogTermMs } = this.#context
+    const { store, reflogTermMs } = this.#context
     const { catalog } = store.group
     const { dryRun, now } = this.#options
-    const newest = (): number => refs.reflog().length
     if (dryRun) {
       this.#storeMs = (this.#state.read('clock') as { storeMs: number } | undefined)?.storeMs ?? 0
-      this.#reflogFrom = now ? newest() + 1 : reflogTerm(this.#state).from
+      this.#reflogFrom = now ? newestEntry(catalog) + 1 : reflogTerm(this.#state).from
       return
     }
     catalog.write((tx) => {
       this.#storeMs = tickStoreClock(tx, this.#state, store.clock)
-      this.#reflogFrom = lookAtReflog(tx, this.#state, this.#storeMs, newest(), now ? undefined : reflogTermMs)
+      this.#reflogFrom = lookAtReflog(tx, this.#state, this.#storeMs, newestEntry(tx), now ? undefined : reflogTermMs)
     })
   }
 
-  /** Everything that the roots reach and that was not marked before. @throws as `reachable`, with the root that needs it */
-  async #mark(): Promise<void> {
-    const { store, refs, worktrees, pruned } = this.#context
-    this.#roots = gcRoots(store.group.catalog, refs, worktrees, this.#reflogFrom)
-    for (const { name, id } of this.#roots.roots) {
-      const found = reachable(store, [id], { parents: true, pruned, seen: this.#live, signal: this.#options.signal })
-      try {
-        for await (const { kind } of found) {
-          this.#marked++
-          if (this.#marked % 1000 === 0) this.#progress(`marking ${describeKind(kind)}s of ${name}`, this.#marked)
-        }
-      } catch (error) {
-        throw withRoot(error, name)
-      }
-    }
-  }
-
-  async #count(): Promise<Census> {
+  async #count(isLive: (row: PackedRow) => boolean): Promise<Census> {
     let rows = 0
-    const oldestLease = oldestLeaseEpoch(this.#context.store.group.catalog)
-    return takeCensus(this.#context.store.group, this.#live, {
+    const { group } = this.#context.store
+    const oldestLease = oldestLeaseEpoch(group.catalog)
+    return takeCensus(group, {
+      isLive,
       isRipe: (condemned) => this.#isRipe(condemned, oldestLease),
+      confirmDead: async (rows) => {
+        const { group } = this.#context.store
+        if (group.isTight) return rows
+        return this.#marking instanceof KeptMarking ? this.#marking.unmarked(rows) : rows
+      },
       onFresh: async (chunks) => {
-        const epoch = this.#options.dryRun
-          ? this.#context.store.group.catalog.counter('gc_epoch') + 1
-          : await this.#guarded((tx) => {
-              const dead = chunks.filter(({ id }) => !this.#live.has(id))
-              return condemn(tx, dead, this.#storeMs)
-            })
+        const epoch = this.#options.dryRun ? group.catalog.counter('gc_epoch') + 1 : await this.#condemn(chunks)
         return this.#isRipe({ chunkId: 0, epoch, storeMs: this.#storeMs }, oldestLease)
       },
-      onLive: async (ids) => {
-        if (!this.#options.dryRun) this.#context.store.group.catalog.write((tx) => revive(tx, ids))
+      onLive: async (rows) => {
+        if (this.#options.dryRun) return
+        group.catalog.write((tx) =>
+          revive(
+            tx,
+            [...rows.keys()].map(({ hash }) => hash),
+          ),
+        )
+        // What was condemned by this run and is taken back was not condemned.
+        for (const [{ length }, { epoch }] of rows) {
+          if (epoch <= this.#firstEpoch) continue
+          this.#condemned.chunks--
+          this.#condemned.bytes -= length
+        }
       },
       onPage: (count) => {
         rows += count
-        this.#progress('looking through the chunk tables', rows)
+        return this.#progress('looking through the chunk tables', rows, count * ROW_BYTES)
       },
     })
   }
 
-  /** Nothing is dropped from a store in which something is missing already. */
-  async #requireFound(): Promise<void> {
-    const { store } = this.#context
-    const { catalog } = store.group
-    const unseen = [...this.#live.missing()]
-    // What came while the tables were looked through.
-    const found = await store.find(unseen)
-    const missing = unseen.filter((id) => !found.has(id))
-    const [first] = missing
-    if (first === undefined) return
-    throw new CorruptionError(
-      'MISSING_CHUNK',
-      `gc dropped nothing: ${missing.length} of the chunks that are still needed are in no chunk table, the first ${shortHash(first)}`,
-      { id: first, path: catalog.path, hint: 'Run `varve verify` to see what is hit.' },
-    )
+  /** @returns gc's epoch from then on */
+  async #condemn(chunks: readonly ChunkLocation[]): Promise<number> {
+    return this.#guarded((tx, marking) => {
+      const dead = chunks.filter((row) => !marking.has(row))
+      this.#condemned.chunks += dead.length
+      this.#condemned.bytes += dead.reduce((sum, { length }) => sum + length, 0)
+      return condemn(
+        tx,
+        dead.map(({ hash: id, chunkId }) => ({ id, chunkId })),
+        this.#storeMs,
+      )
+    })
   }
 
   /** @param oldestLease gc's epoch when the oldest living lease began */
@@ -246,7 +280,17 @@ class Collection {
     return this.#options.now === true || this.#storeMs - storeMs >= this.#context.graceMs
   }
 
-  async #collect(census: Census): Promise<void> {
+  #isAnythingToGo({ extents }: Census): boolean {
+    return [...extents.values()].some((tally) => {
+      const { record, rows, ripe } = tally
+      return rows === record.chunks && (ripe === record.chunks || this.#isWorthIt(tally))
+    })
+  }
+
+  async #collect(census: Census, walked: WalkedMarking): Promise<void> {
+    const { store, pruned } = this.#context
+    // First: a set must not outlive what is in it.
+    store.group.catalog.write((tx) => dropBitmaps(tx, (id) => !walked.hasId(id) || pruned.has(id)))
     const tallies = [...census.extents.values()]
     const damaged = tallies.filter(({ record, rows }) => rows !== record.chunks)
     for (const { record } of damaged) {
@@ -263,9 +307,6 @@ class Collection {
     const worthIt = sound.filter((tally) => this.#isWorthIt(tally))
     if (!isTight) await this.#compact(worthIt)
     else if (worthIt.length > 0) this.#notes.push(`${worthIt.length} extents were not rewritten: the disk was full`)
-    const { store, pruned } = this.#context
-    store.group.catalog.write((tx) => dropBitmaps(tx, (id) => !this.#live.has(id) || pruned.has(id)))
-    await this.#giveBack()
   }
 
   /** Whether so much of it may go that it is written anew. */
@@ -286,8 +327,8 @@ class Collection {
     const { group } = this.#context.store
     const rows = await this.#rowsOf(tallies)
     const going = tallies.filter(({ record }) => rows.get(record.eid)?.length === record.chunks)
-    const retired = await this.#guarded((tx) => {
-      const goes = going.filter(({ record }) => this.#allows(tx, rows.get(record.eid) ?? []))
+    const retired = await this.#guarded((tx, marking) => {
+      const goes = going.filter(({ record }) => this.#allows(tx, marking, rows.get(record.eid) ?? []))
       for (const { record, deadBytes } of goes) {
         this.#forget(tx, rows.get(record.eid) ?? [])
         this.#dropped.extents++
@@ -299,7 +340,8 @@ class Collection {
       return group.retire(goes.map(({ record }) => record.eid))
     })
     await group.dropRetired(retired)
-    this.#progress('dropping extents', this.#dropped.extents)
+    const storedBytes = going.reduce((sum, { record }) => sum + record.storedBytes, 0)
+    await this.#progress('dropping extents', this.#dropped.extents, storedBytes)
   }
 
   async #compact(tallies: readonly ExtentTally[]): Promise<void> {
@@ -308,9 +350,10 @@ class Collection {
     const { catalog } = store.group
     const lease = Lease.take(catalog, 'writer', store.clock)
     try {
-      for (const batch of rewrites(tallies)) {
+      for (const batch of rewriteBatches(tallies)) {
         await this.#rewrite(batch, lease, compression)
-        this.#progress('rewriting extents', this.#rewritten.extents)
+        const rawBytes = batch.reduce((sum, { record }) => sum + record.rawBytes, 0)
+        await this.#progress('rewriting extents', this.#rewritten.extents, rawBytes)
       }
     } finally {
       catalog.write((tx) => lease.release(tx))
@@ -323,7 +366,7 @@ class Collection {
       for (let attempt = 1; attempt <= REWRITE_ATTEMPTS; attempt++) {
         if (await this.#rewriteOnce(batch, lease, compression)) return
         // A branch moved meanwhile, as it does where somebody always commits.
-        await this.#mark()
+        await this.#marking?.update()
       }
       this.#notes.push(`${what} left for the next run: something changed whenever they were rewritten`)
     } catch (error) {
@@ -336,18 +379,19 @@ class Collection {
   async #rewriteOnce(batch: readonly ExtentTally[], lease: Lease, compression: Compression): Promise<boolean> {
     const { store } = this.#context
     const { catalog } = store.group
+    const marking = this.#marking as Marking
     const eids = batch.map(({ record }) => record.eid)
     let chunks = 0
     const oldestLease = oldestLeaseEpoch(catalog)
     const { isDone, newStoredBytes } = await rewriteExtents(store, eids, {
       lease,
       compression,
-      keeps: ({ hash, chunkId }) => {
-        const state = this.#live.has(hash) ? undefined : condemnedAt(catalog, hash)
-        return !(state?.chunkId === chunkId && this.#isRipe(state, oldestLease))
+      keeps: (row) => {
+        const state = marking.has(row) ? undefined : condemnedAt(catalog, row.hash)
+        return !(state?.chunkId === row.chunkId && this.#isRipe(state, oldestLease))
       },
       allows: (tx, dropped) => {
-        if (rootsStamp(tx) !== this.#roots.stamp || !this.#allows(tx, dropped)) return false
+        if (rootsStamp(tx) !== marking.stamp || !this.#allows(tx, marking, dropped)) return false
         this.#forget(tx, dropped)
         chunks = dropped.length
         return true
@@ -365,12 +409,12 @@ class Collection {
   }
 
   /** Whether all of this may go, by what the catalog says now. */
-  #allows(tx: CatalogTransaction, rows: readonly ChunkLocation[]): boolean {
+  #allows(tx: CatalogTransaction, marking: Marking, rows: readonly ChunkLocation[]): boolean {
     const oldestLease = oldestLeaseEpoch(tx)
-    return rows.every(({ hash, chunkId }) => {
-      if (this.#live.has(hash)) return false
-      const state = condemnedAt(tx, hash)
-      return state?.chunkId === chunkId && this.#isRipe(state, oldestLease)
+    return rows.every((row) => {
+      if (marking.has(row)) return false
+      const state = condemnedAt(tx, row.hash)
+      return state?.chunkId === row.chunkId && this.#isRipe(state, oldestLease)
     })
   }
 
@@ -397,13 +441,16 @@ class Collection {
   }
 
   /** Runs `body` in a transaction in which the roots are those that were marked. */
-  async #guarded<T>(body: (tx: CatalogTransaction) => T): Promise<T> {
+  async #guarded<T>(body: (tx: CatalogTransaction, marking: Marking) => T): Promise<T> {
     const { catalog } = this.#context.store.group
+    const marking = this.#marking as Marking
     for (;;) {
       throwIfCancelled(this.#options.signal)
-      const outcome = catalog.write((tx) => (rootsStamp(tx) === this.#roots.stamp ? { value: body(tx) } : undefined))
+      const outcome = catalog.write((tx) =>
+        rootsStamp(tx) === marking.stamp ? { value: body(tx, marking) } : undefined,
+      )
       if (outcome) return outcome.value
-      await this.#mark()
+      await marking.update()
     }
   }
 
@@ -434,49 +481,18 @@ class Collection {
     return store.clock.nowMs() + Math.max(0, from + graceMs - this.#storeMs)
   }
 
-  #progress(current: string, itemsDone: number): void {
-    throwIfCancelled(this.#options.signal)
-    this.#options.onProgress?.({ phase: 'gc', itemsDone, bytesDone: 0, current })
+  /** Between two steps, none of which is long: tells of it, and waits as the rate asks for. @param bytes read or written for it */
+  async #progress(current: string, itemsDone: number, bytes: number): Promise<void> {
+    const { signal, onProgress } = this.#options
+    throwIfCancelled(signal)
+    onProgress?.({ phase: 'gc', itemsDone, bytesDone: 0, current })
+    this.#lease?.beat(this.#context.store.clock)
+    await this.#throttle.took(bytes, signal)
   }
-}
-
-/** Sources of one rewrite each; files and objects do not mix, and come in the order in which they were written. */
-function* rewrites(tallies: readonly ExtentTally[]): Generator<ExtentTally[]> {
-  const byClass = new Map<number, ExtentTally[]>()
-  for (const tally of [...tallies].sort((a, b) => a.record.eid - b.record.eid)) {
-    const same = byClass.get(tally.record.class)
-    if (same) same.push(tally)
-    else byClass.set(tally.record.class, [tally])
-  }
-  for (const same of byClass.values()) yield* batchesOf(same, REWRITE_BYTES, ({ record }) => record.rawBytes)
-}
-
-/** Neighbours together, up to a sum. */
-function* batchesOf<T>(items: readonly T[], most: number, sizeOf: (item: T) => number): Generator<T[]> {
-  let batch: T[] = []
-  let size = 0
-  for (const item of items) {
-    if (batch.length > 0 && size + sizeOf(item) > most) {
-      yield batch
-      batch = []
-      size = 0
-    }
-    batch.push(item)
-    size += sizeOf(item)
-  }
-  if (batch.length > 0) yield batch
 }
 
 async function fileBytes({ group }: ChunkStore): Promise<number> {
   let bytes = 0
   for (const volume of group.volumes) bytes += await volume.fileBytes()
   return bytes
-}
-
-/** Says what needs it, and that nothing was dropped. */
-function withRoot(error: unknown, name: string): unknown {
-  if (!isVarveError(error) || error.code === 'CANCELLED') return error
-  const make = error instanceof CorruptionError ? CorruptionError : VarveError
-  const { code, message, details, hint = 'Run `varve verify` to see what is hit.' } = error
-  return new make(code, `gc dropped nothing: ${message} (needed by ${name})`, { ...details, hint, cause: error })
 }

@@ -3,11 +3,11 @@
  * and message.
  *
  * Plan, then apply: the plan reads first parents of each branch, and says of every commit why it stays. A commit goes only if no
- * branch that is thinned out keeps it, and no other branch, tag or folder needs it. It is applied in one transaction that
+ * branch that is thinned out keeps it, no other branch, tag or folder needs it, and it takes no other's place. It is applied in one transaction that
  * compares the refs and folders with those of the plan. Space comes back by gc.
  */
 import { VarveError } from '../base/errors.js'
-import type { Hash } from '../base/hash.js'
+import { type Hash, shortHash } from '../base/hash.js'
 import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { formatDuration } from '../base/units.js'
 import type { ObjectReader } from '../cas/objects.js'
@@ -16,9 +16,11 @@ import { readCommit, walkCommits } from '../history/commits.js'
 import { matchesName, requireNamePattern } from '../refs/nameGlob.js'
 import type { PrunedCommits } from '../refs/pruned.js'
 import { describeRef, type RefInfo, type Refs } from '../refs/refs.js'
+import type { Replacements } from '../refs/replacements.js'
 import type { Worktrees } from '../refs/worktrees.js'
 import type { Catalog } from '../volume/catalog.js'
 import { rootsStamp } from './gcRoots.js'
+import { forgetHistories } from './historyBitmaps.js'
 import { planRetention, type RetentionPolicy } from './retention.js'
 
 export interface PruneOptions extends RetentionPolicy, WorkOptions {
@@ -54,6 +56,9 @@ export interface PruneContext {
   readonly refs: Refs
   readonly worktrees: Worktrees
   readonly pruned: PrunedCommits
+  readonly replacements: Replacements
+  /** Whether the store has what was replaced: of what was erased, nothing but the note is left. */
+  isThere(id: Hash): Promise<boolean>
   readonly nowMs: number
 }
 
@@ -86,17 +91,19 @@ export async function pruneCommits(context: PruneContext, options: PruneOptions)
         )
       }
       for (const id of goes) pruned.add(tx, { id, timeMs: nowMs, policy })
+      forgetHistories(tx)
     })
   }
   return { dryRun: options.dryRun === true, branches, pruned: goes, policy }
 }
 
 async function planPrune(context: PruneContext, options: PruneOptions): Promise<Plan> {
-  const { catalog, refs, worktrees, nowMs } = context
-  const { stamp, all, heads } = catalog.snapshot((tx) => ({
+  const { catalog, refs, worktrees, replacements, nowMs } = context
+  const { stamp, all, heads, inPlace } = catalog.snapshot((tx) => ({
     stamp: rootsStamp(tx),
     all: refs.list().map(describeRef),
     heads: worktrees.list().flatMap(({ path, head }) => (head === undefined ? [] : [{ path, id: head }])),
+    inPlace: replacements.list(),
   }))
   const branches = all.filter(({ kind }) => kind === 'branch')
   const tags = all.filter(({ kind }) => kind === 'tag')
@@ -107,6 +114,9 @@ async function planPrune(context: PruneContext, options: PruneOptions): Promise<
 
   /** Why a commit stays, whatever the policy says. */
   const needed = new Map<Hash, string>()
+  for (const { id, by } of inPlace) {
+    if (await context.isThere(id)) needed.set(by, `replacement of ${shortHash(id)}`)
+  }
   for (const { path, id } of heads) needed.set(id, `HEAD of ${path}`)
   for (const { name, target } of branches) needed.set(target, `tip of ${name}`)
   for (const { name, target } of branches.filter((branch) => !chosen.includes(branch))) {

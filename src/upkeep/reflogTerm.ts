@@ -46,6 +46,11 @@ export function lookAtReflog(
   return from
 }
 
+/** The number of the newest entry; 0 without one. */
+export function newestEntry(catalog: CatalogTransaction): number {
+  return catalog.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM reflog')?.seq ?? 0
+}
+
 /** As it was at the last look. */
 export function reflogTerm(state: UpkeepState): TermState {
   return (state.read(NAME) as TermState | undefined) ?? { from: 1, looks: [] }

@@ -11,9 +11,11 @@
 import { CorruptionError } from '../base/errors.js'
 import { type Hash, shortHash } from '../base/hash.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
+import { revive } from '../cas/condemned.js'
 import { ExtentBuilder, type FullExtent, finishExtent } from '../cas/extentBuilder.js'
 import { theChecksum } from '../codec/checksum.js'
 import { type Compression, decodeFrame, decodeFrameAsync, encodeFrameAsync, type Frame } from '../codec/compressor.js'
+import type { Kind } from '../format/kinds.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import type { Lease } from '../volume/lease.js'
 import type { ChunkLocation, ExtentClass, StoredExtent } from '../volume/physicalVolume.js'
@@ -27,6 +29,8 @@ export interface RewriteOptions {
   readonly lease: Lease
   readonly compression: Compression
   keeps(chunk: ChunkLocation): boolean
+  /** Where a chunk belongs in the new extents: the lowest first, then those without, as they were. Default: all as they were. */
+  rankOf?(id: Hash): number | undefined
   /**
    * Asked inside the transaction that switches, with what is not kept.
    * @returns whether it may go; if not, nothing is changed
@@ -40,6 +44,14 @@ export interface RewriteResult {
   readonly newStoredBytes: number
 }
 
+interface KeptChunk {
+  readonly id: Hash
+  readonly kind: Kind
+  readonly class: ExtentClass
+  readonly bytes: Buffer
+  chunkId: number
+}
+
 /**
  * Rewrites some extents, all of which are in memory meanwhile.
  * @throws {CorruptionError} `CORRUPT_EXTENT` when a source is not what the chunk table says: nothing was changed
@@ -50,72 +62,74 @@ export async function rewriteExtents(
   eids: readonly number[],
   options: RewriteOptions,
 ): Promise<RewriteResult> {
-  const full: FullExtent[] = []
-  const builders = new Map<ExtentClass, ExtentBuilder>()
-  const written = new Set<Hash>()
+  const kept = new Map<Hash, KeptChunk>()
+  const merged: Hash[] = []
   const dropped: ChunkLocation[] = []
   const sources: StoredExtent[] = []
-  const rows = await rowsOf(store, eids)
-  const chunkIds = lowestNumbers(rows, options)
   for (const eid of eids) {
     const extent = await store.group.readExtent(eid)
     // Gone meanwhile.
     if (!extent) continue
     sources.push(extent)
     const raw = await decodeFrameAsync(extent.codec, extent.frame, extent.rawBytes)
-    const builder = builders.get(extent.class) ?? new ExtentBuilder(extent.class, store.profile.peSize, [])
-    builders.set(extent.class, builder)
     let offset = 0
-    for (const [slot, { kind, length }] of extent.slots.entries()) {
+    const chunks = extent.slots.map(({ kind, length }) => {
       const bytes = raw.subarray(offset, offset + length)
       offset += length
-      const row = rows.get(eid)?.get(slot)
+      return { kind, bytes, hash: store.hasher.id(kind, bytes) }
+    })
+    const rows = await rowsOf(
+      store,
+      eid,
+      chunks.map(({ hash }) => hash),
+    )
+    for (const [slot, { kind, bytes, hash }] of chunks.entries()) {
+      const row = rows.get(slot)
       // What is kept is known by the row, and what is written by the bytes: they must be one.
-      if (!row || store.hasher.id(kind, bytes) !== row.hash) throw notAsTold(eid, slot, row?.hash)
+      if (row?.hash !== hash) throw notAsTold(eid, slot, row?.hash)
+      const known = kept.get(row.hash)
       if (!options.keeps(row)) dropped.push(row)
-      else if (!written.has(row.hash)) {
-        written.add(row.hash)
-        const filled = builder.add(kind, row.hash, bytes)
-        if (filled) full.push(filled)
-      }
+      // In several of the extents: written once, under its lowest number.
+      else if (known) {
+        known.chunkId = Math.min(known.chunkId, row.chunkId)
+        merged.push(row.hash)
+      } else kept.set(row.hash, { id: row.hash, kind, class: extent.class, bytes, chunkId: row.chunkId })
     }
+  }
+  const full = gathered(kept.values(), store.profile.peSize, options.rankOf)
+  const chunkIds = new Map([...kept.values()].map(({ id, chunkId }) => [id, chunkId]))
+  return switchTo(store, sources, await placed(store, full, chunkIds, options), { dropped, merged }, options)
+}
+
+/** The new extents, one class after the other. */
+function gathered(
+  kept: Iterable<KeptChunk>,
+  peSize: number,
+  rankOf: (id: Hash) => number | undefined = () => undefined,
+): FullExtent[] {
+  const ranked = [...kept].map((chunk) => ({ chunk, rank: rankOf(chunk.id) ?? Number.MAX_SAFE_INTEGER }))
+  const full: FullExtent[] = []
+  const builders = new Map<ExtentClass, ExtentBuilder>()
+  // Stable: those of one rank stay as they were.
+  for (const { chunk } of ranked.sort((a, b) => a.rank - b.rank)) {
+    const builder = builders.get(chunk.class) ?? new ExtentBuilder(chunk.class, peSize, [])
+    builders.set(chunk.class, builder)
+    const filled = builder.add(chunk.kind, chunk.id, chunk.bytes)
+    if (filled) full.push(filled)
   }
   for (const builder of builders.values()) {
     const filled = builder.take()
     if (filled) full.push(filled)
   }
-  return switchTo(store, sources, await placed(store, full, chunkIds, options), dropped, options)
+  return full
 }
 
-/** Of what is kept: a chunk that is in several of the extents is written once, under its lowest number. */
-function lowestNumbers(
-  rows: ReadonlyMap<number, ReadonlyMap<number, ChunkLocation>>,
-  { keeps }: RewriteOptions,
-): Map<Hash, number> {
-  const lowest = new Map<Hash, number>()
-  for (const bySlot of rows.values()) {
-    for (const row of bySlot.values()) {
-      if (keeps(row)) lowest.set(row.hash, Math.min(row.chunkId, lowest.get(row.hash) ?? row.chunkId))
-    }
-  }
-  return lowest
-}
-
-/** By extent and slot, from one volume each. */
-async function rowsOf(store: ChunkStore, eids: readonly number[]): Promise<Map<number, Map<number, ChunkLocation>>> {
+/** The rows of an extent, by slot, from one of its volumes. @param hashes of its chunks, as their bytes have it */
+async function rowsOf(store: ChunkStore, eid: number, hashes: readonly Hash[]): Promise<Map<number, ChunkLocation>> {
   const { group } = store
-  const byVolume = new Map<number, number[]>()
-  for (const eid of eids) {
-    const pv = group.catalog.copies(eid).find((number) => group.volume(number))
-    if (pv !== undefined) byVolume.set(pv, [...(byVolume.get(pv) ?? []), eid])
-  }
-  const found = new Map<number, Map<number, ChunkLocation>>()
-  for (const [pv, held] of byVolume) {
-    for (const row of (await group.volume(pv)?.chunkRowsOf(held)) ?? []) {
-      found.set(row.eid, (found.get(row.eid) ?? new Map<number, ChunkLocation>()).set(row.slot, row))
-    }
-  }
-  return found
+  const pv = group.catalog.copies(eid).find((number) => group.volume(number))
+  const rows = pv === undefined ? [] : ((await group.volume(pv)?.lookup(hashes)) ?? [])
+  return new Map(rows.filter((row) => row.eid === eid).map((row) => [row.slot, row]))
 }
 
 async function placed(
@@ -169,7 +183,7 @@ async function switchTo(
   store: ChunkStore,
   sources: readonly StoredExtent[],
   all: readonly PlacedExtent[],
-  dropped: readonly ChunkLocation[],
+  { dropped, merged }: { readonly dropped: readonly ChunkLocation[]; readonly merged: readonly Hash[] },
   { lease, allows }: RewriteOptions,
 ): Promise<RewriteResult> {
   const { group } = store
@@ -181,6 +195,11 @@ async function switchTo(
       const isThere = ({ eid, checksum }: StoredExtent) => catalog.extent(eid)?.checksum.equals(checksum)
       if (!sources.every(isThere) || !allows(tx, dropped)) return undefined
       if (all.length > 0) stage.publish()
+      if (merged.length > 0) {
+        // What was known of one of their numbers is not true of the other: both are found anew.
+        revive(tx, merged)
+        tx.run('DELETE FROM bitmap')
+      }
       tx.advance('gc_epoch', 1)
       return group.retire(sources.map(({ eid }) => eid))
     })

@@ -95,7 +95,7 @@ class Scrub {
     this.#kept = this.#earlier.length
     this.#findings.healed.push(...this.#round.healed)
     Object.assign(this.#findings.checked, this.#round.checked)
-    this.#extents = new ExtentCheck(store, this.#findings, options.heal ?? true)
+    this.#extents = new ExtentCheck(store, this.#findings, options.heal ?? true, 'rows')
     this.#throttle = new Throttle(options.rateBytes, store.clock, context.pause)
     this.#savedMs = store.clock.nowMs()
   }
@@ -116,17 +116,22 @@ class Scrub {
     this.#findings.extentsTotal = checked.extents + this.#countLeft()
     while (this.#round.nextExtent <= lastExtent) {
       const page = this.#nextPage()
-      for (const eid of page) {
-        await this.#findings.progress(`extent ${eid}`)
+      await this.#findings.progress(`extent ${page[0] ?? lastExtent}`)
+      let known = this.#found
+      for await (const { eid, bytes } of this.#extents.check(page, 1)) {
         checked.extents++
-        const found = this.#findings.problems.length + this.#findings.healed.length
-        const bytes = await this.#extents.check(eid)
-        this.#passed(eid + 1, bytes, this.#findings.problems.length + this.#findings.healed.length > found)
+        this.#passed(eid + 1, bytes, this.#found > known)
+        known = this.#found
         await this.#throttle.took(bytes, this.#findings.signal)
+        await this.#findings.progress(`extent ${eid + 1}`)
       }
       if (page.length < PAGE_EXTENTS) break
     }
     this.#passed(lastExtent + 1, 0, true)
+  }
+
+  get #found(): number {
+    return this.#findings.problems.length + this.#findings.healed.length
   }
 
   #countLeft(): number {

@@ -7,7 +7,7 @@
 import type { Hash } from '../base/hash.js'
 import { throwIfCancelled } from '../base/progress.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { Bitmap } from '../codec/bitmap.js'
+import { BITMAP_ID_MAX, Bitmap } from '../codec/bitmap.js'
 import { walkCommits } from '../history/commits.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
@@ -19,8 +19,9 @@ export interface SpaceOwner {
   readonly ids: readonly Hash[]
 }
 
-/** Bytes of chunks and objects. */
+/** Chunks and objects, and their bytes. */
 export interface SpaceBytes {
+  readonly chunks: number
   /** Before compression. */
   readonly rawBytes: number
   /** Their share of the extents they are in. */
@@ -70,6 +71,8 @@ export async function spaceReport(
   }
   const [total, shared] = [new Sum(), new Sum()]
   for await (const { length, storedBytes, chunkId } of chunksOnce(store.group, signal)) {
+    // Needed by none of them, whose sets could not have been made.
+    if (chunkId > BITMAP_ID_MAX) continue
     const users = sets.filter(({ bitmap }) => bitmap.has(chunkId))
     for (const { all } of users) all.add(length, storedBytes)
     if (users.length === 0) continue
@@ -86,16 +89,18 @@ export async function spaceReport(
 }
 
 class Sum {
+  #chunks = 0
   #rawBytes = 0
   #storedBytes = 0
 
   add(rawBytes: number, storedBytes: number): void {
+    this.#chunks++
     this.#rawBytes += rawBytes
     this.#storedBytes += storedBytes
   }
 
   get bytes(): SpaceBytes {
-    return { rawBytes: this.#rawBytes, storedBytes: Math.round(this.#storedBytes) }
+    return { chunks: this.#chunks, rawBytes: this.#rawBytes, storedBytes: Math.round(this.#storedBytes) }
   }
 }
 

@@ -6,16 +6,17 @@
  * Memory grows by a few numbers a commit.
  */
 import type { Hash } from '../base/hash.js'
+import type { ChunkStore } from '../cas/chunkStore.js'
 import type { ObjectReader } from '../cas/objects.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import { readCommit } from '../history/commits.js'
 import type { Link } from '../history/links.js'
-import type { GcRoot } from './gcRoots.js'
+import { type GcRoot, linkOfRoot } from './gcRoots.js'
 import { type Trace, UsageSearch } from './usage.js'
 
 /** What keeps a chunk or object. */
 export interface Keepers {
-  /** Refs and folders, a bit for each of `Users.firm`. */
+  /** Refs, folders and replacements, a bit for each of `Users.firm`. */
   readonly firm: bigint
   /** The newest entry of the reflog that does; 0 without one. */
   readonly entry: number
@@ -32,9 +33,11 @@ export interface UsingCommit {
 export interface Users {
   /** Newest first. */
   readonly commits: readonly UsingCommit[]
-  /** Roots that reach any of these commits. */
+  /** Roots that reach what is wanted. */
   readonly roots: readonly GcRoot[]
-  /** Branches, tags and folders, in the order of the bits in `Keepers`. */
+  /** These commits, and what takes the place of something else and needs it. */
+  readonly direct: ReadonlySet<Hash>
+  /** Branches, tags, folders and replacements, in the order of the bits in `Keepers`. */
   readonly firm: readonly GcRoot[]
   /** What is wanted and reachable. */
   readonly keepers: ReadonlyMap<Hash, Keepers>
@@ -64,8 +67,14 @@ interface CommitNode {
 }
 
 /** @throws {VarveError} `CANCELLED`, and what is no damage */
-export async function findUsers(reader: ObjectReader, roots: readonly GcRoot[], options: UsersOptions): Promise<Users> {
-  const nodes = await readCommits(reader, roots, options)
+export async function findUsers(store: ChunkStore, given: readonly GcRoot[], options: UsersOptions): Promise<Users> {
+  const found = await findRoots(store, given, options)
+  const roots = found.map(({ root }) => root)
+  const nodes = await readCommits(
+    store,
+    found.map(({ link }) => link),
+    options,
+  )
   const firm = roots.filter(({ kind }) => kind !== 'reflog')
   firm.forEach(({ id }, bit) => {
     const node = nodes.get(id)
@@ -86,32 +95,57 @@ export async function findUsers(reader: ObjectReader, roots: readonly GcRoot[], 
     }
   }
   const using = ordered.flatMap(({ trace, ...node }) => (trace ? [{ ...node, trace }] : []))
+  const commits = using.filter(({ trace }) => trace.kind === KIND.commit)
   const reaching = new Set<Hash>()
   for (const { id, trace, parents } of ordered.toReversed()) {
     if (trace || parents.some((parent) => reaching.has(parent))) reaching.add(id)
   }
   return {
-    commits: using.sort((a, b) => b.timeMs - a.timeMs).map(({ id, timeMs, trace }) => ({ id, timeMs, trace })),
+    commits: commits.sort((a, b) => b.timeMs - a.timeMs).map(({ id, timeMs, trace }) => ({ id, timeMs, trace })),
     roots: roots.filter(({ id }) => reaching.has(id)),
+    direct: new Set(using.map(({ id }) => id)),
     firm,
     ...keepersBelow(using),
   }
 }
 
-/** All that the roots reach. */
+/** Those that lead anywhere, and where. What takes a place and is not there is told of, as what cannot be read is. */
+async function findRoots(
+  store: ChunkStore,
+  roots: readonly GcRoot[],
+  { onUnreadable }: UsersOptions,
+): Promise<{ readonly root: GcRoot; readonly link: Link }[]> {
+  const found: { readonly root: GcRoot; readonly link: Link }[] = []
+  for (const root of roots) {
+    try {
+      const link = await linkOfRoot(store, root)
+      if (link) found.push({ root: { ...root, id: link.id }, link })
+    } catch (error) {
+      onUnreadable({ kind: KIND.commit, id: root.id }, error)
+    }
+  }
+  return found
+}
+
+/** All that the roots reach: commits, and what takes the place of something else, as if it were a commit without parents. */
 async function readCommits(
   reader: ObjectReader,
-  roots: readonly GcRoot[],
+  roots: readonly Link[],
   { wanted, kinds, pruned, onUnreadable, signal }: UsersOptions,
 ): Promise<Map<Hash, CommitNode>> {
   const search = new UsageSearch(reader, { isWanted: (id) => wanted.has(id), kinds, pruned, onUnreadable, signal })
   const nodes = new Map<Hash, CommitNode>()
-  const pending = [...new Set(roots.map(({ id }) => id))]
-  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+  const pending = [...roots]
+  for (let link = pending.pop(); link; link = pending.pop()) {
+    const { kind, id } = link
     if (nodes.has(id)) continue
-    const trace = await search.trace({ kind: KIND.commit, id })
+    const trace = await search.trace(link)
     let parents: readonly Hash[] = []
     let timeMs = Number.NEGATIVE_INFINITY
+    if (kind !== KIND.commit) {
+      nodes.set(id, { id, timeMs, parents, trace, children: 0, firm: 0n, entry: 0 })
+      continue
+    }
     try {
       const commit = await readCommit(reader, id)
       parents = [...new Set(commit.parents)]
@@ -121,7 +155,7 @@ async function readCommits(
     }
     nodes.set(id, { id, timeMs, parents, trace, children: 0, firm: 0n, entry: 0 })
     reader.readAhead(KIND.commit, parents)
-    pending.push(...parents)
+    pending.push(...parents.map((parent): Link => ({ kind: KIND.commit, id: parent })))
   }
   for (const { parents } of nodes.values()) {
     for (const parent of parents) {

@@ -1,18 +1,31 @@
 /**
  * Extents, copy by copy: each is read, its checksum compared with the catalog's, its frame decoded, every chunk hashed, and its
- * row in the chunk table compared.
+ * row in the chunk table compared: one by one, or later, when the table is read as a whole (rowTally.ts). While some are decoded in
+ * the thread pool, others are read and hashed.
  *
  * A copy that is not as it should be is mended from another one that is, if that was asked for; it is said to be healed once
  * it was read again. Others may write and tidy up meanwhile: what the catalog does not name any more is not missed.
  */
+import { availableParallelism } from 'node:os'
 import { isVarveError, VarveError } from '../base/errors.js'
 import { type Hash, shortHash } from '../base/hash.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { decodeFrame } from '../codec/compressor.js'
+import { decodeFrameAsync } from '../codec/compressor.js'
+import { HashThread } from '../codec/hashThread.js'
+import type { Slot } from '../format/slots.js'
 import type { ExtentRecord } from '../volume/catalog.js'
 import { healCopy, wrongCopy } from '../volume/heal.js'
 import type { NewExtent, PhysicalVolume } from '../volume/physicalVolume.js'
 import { type Findings, problemOf, requireDamage, type VerifyProblem } from './findings.js'
+import { tallyOf } from './rowTally.js'
+
+/** The stored bytes alone; what is in them, too; and its rows in the chunk table, one by one. */
+export type ExtentDepth = 'checksums' | 'contents' | 'rows'
+
+/** Extents being read and decoded at a time: enough for the thread pool of a small machine. */
+const READ_AHEAD = 4
+/** Of fewer, all are hashed before a thread has begun. */
+const THREAD_EXTENTS = 32
 
 interface Fault {
   readonly error: VarveError
@@ -27,30 +40,93 @@ interface Copy {
   readonly faults: readonly Fault[]
 }
 
+interface ReadOptions {
+  readonly depth: ExtentDepth
+  /** Computes ids while others are read. */
+  readonly hashing?: HashThread | undefined
+}
+
+/** For what was found to be damaged. */
+const ALL: ReadOptions = { depth: 'rows' }
+
+/** What the catalog says of an extent. */
+interface Named {
+  readonly record: ExtentRecord
+  readonly pvs: readonly number[]
+}
+
 export class ExtentCheck {
   readonly #store: ChunkStore
   readonly #findings: Findings
   readonly #heal: boolean
+  readonly #depth: ExtentDepth
+  /** By volume and extent: sums of the rows that contents ask for, where they were not looked up. */
+  readonly #rowSums = new Map<number, Map<number, number>>()
 
-  constructor(store: ChunkStore, findings: Findings, heal: boolean) {
+  constructor(store: ChunkStore, findings: Findings, heal: boolean, depth: ExtentDepth) {
     this.#store = store
     this.#findings = findings
     this.#heal = heal
+    this.#depth = depth
+  }
+
+  /**
+   * One after the other, in the order in which they are given. Of each, the stored bytes that were read.
+   * @param ahead how many are read at a time
+   */
+  async *check(
+    eids: readonly number[],
+    ahead = READ_AHEAD,
+  ): AsyncGenerator<{ readonly eid: number; readonly bytes: number }> {
+    const coming: {
+      readonly eid: number
+      readonly copies: Promise<readonly Copy[]>
+      readonly found: Named | undefined
+    }[] = []
+    const rest = eids[Symbol.iterator]()
+    const hashing = ahead > 1 && eids.length >= THREAD_EXTENTS ? this.#hashThread() : undefined
+    const read: ReadOptions = { depth: this.#depth, hashing }
+    try {
+      for (;;) {
+        while (coming.length < ahead) {
+          const { value: eid, done } = rest.next()
+          if (done) break
+          const found = this.named(eid)
+          const copies = found ? this.#copies(found, read) : Promise.resolve([])
+          // Said where it is awaited.
+          copies.catch(() => undefined)
+          coming.push({ eid, found, copies })
+        }
+        const first = coming.shift()
+        if (!first) return
+        yield { eid: first.eid, bytes: await this.#judge(first.found, first.copies) }
+      }
+    } finally {
+      await hashing?.stop()
+    }
+  }
+
+  #hashThread(): HashThread | undefined {
+    if (this.#depth === 'checksums' || availableParallelism() === 1) return undefined
+    return new HashThread(this.#store.hasher, this.#store.profile.peSize)
   }
 
   /** @returns stored bytes that were read */
-  async check(eid: number): Promise<number> {
+  async #judge(found: Named | undefined, coming: Promise<readonly Copy[]>): Promise<number> {
+    const { checked } = this.#findings
     let bytes = 0
     try {
-      const found = this.named(eid)
-      const copies = found ? await this.#copies(found.record, found.pvs) : []
+      const copies = await coming
+      const isDamaged = copies.some(({ faults }) => faults.length > 0)
+      // To be mended from, a copy has to be read as a whole.
+      const whole = found && isDamaged && this.#depth === 'checksums' ? await this.#copies(found, ALL) : copies
       for (const { volume, extent, faults } of copies) {
         if (extent) {
           bytes += extent.frame.length
-          this.#findings.checked.chunks += extent.slots.length
-          this.#findings.checked.bytes += extent.rawBytes
+          checked.chunks += extent.slots.length
+          checked.bytes += this.#depth === 'checksums' ? extent.frame.length : extent.rawBytes
         }
-        if (found && faults.length > 0) await this.#settle(found.record, volume, faults, copies)
+        if (found && faults.length > 0) await this.#settle(found.record, volume, faults, whole)
       }
     } catch (error) {
       this.#findings.report(error)
@@ -58,8 +134,8 @@ export class ExtentCheck {
     return bytes
   }
 
-  /** What the catalog says of an extent; `undefined` when it is gone, or nothing can be read by what it says. */
-  named(eid: number): { readonly record: ExtentRecord; readonly pvs: readonly number[] } | undefined {
+  /** `undefined` when it is gone, or nothing can be read by what the catalog says. */
+  named(eid: number): Named | undefined {
     const { catalog } = this.#store.group
     try {
       // Of one moment: gc may be at work.
@@ -73,21 +149,34 @@ export class ExtentCheck {
     }
   }
 
+  /** Of the rows that a chunk table must have of an extent; `undefined` where they were looked up, or it was not read. */
+  rowSum(eid: number, { number }: PhysicalVolume): number | undefined {
+    return this.#rowSums.get(number)?.get(eid)
+  }
+
+  /** An extent of which a chunk table has other rows than its contents ask for. */
+  async checkRows(eid: number, volume: PhysicalVolume): Promise<void> {
+    const found = this.named(eid)
+    const copies = found ? await this.#copies(found, ALL) : []
+    const faults = copies.find((copy) => copy.volume === volume)?.faults ?? []
+    if (found && faults.length > 0) await this.#settle(found.record, volume, faults, copies)
+  }
+
   /** A copy in which something else than `check` looks at is wrong. */
   async settle(eid: number, volume: PhysicalVolume, error: VarveError): Promise<void> {
     const found = this.named(eid)
     if (!found) return
-    const copies = this.#heal || found.pvs.length > 1 ? await this.#copies(found.record, found.pvs) : []
+    const copies = this.#heal || found.pvs.length > 1 ? await this.#copies(found, ALL) : []
     await this.#settle(found.record, volume, [{ error }], copies)
   }
 
-  async #copies(record: ExtentRecord, pvs: readonly number[]): Promise<Copy[]> {
+  async #copies({ record, pvs }: Named, options: ReadOptions): Promise<Copy[]> {
     const { group } = this.#store
     const copies: Copy[] = []
     for (const pv of pvs) {
       // An absent volume was reported as a whole, one outside the layout with the totals.
       const volume = group.volume(pv)
-      const copy = volume && (await this.#read(record, volume))
+      const copy = volume && (await this.#read(record, volume, options))
       // Dropped or moved away while it was read.
       if (copy && (copy.faults.length === 0 || this.#isWanted(record, pv))) copies.push(copy)
     }
@@ -99,37 +188,49 @@ export class ExtentCheck {
     return catalog.snapshot(() => catalog.isVisible(eid) && catalog.hasCopy(eid, pv))
   }
 
-  async #read(record: ExtentRecord, volume: PhysicalVolume): Promise<Copy> {
+  async #read(record: ExtentRecord, volume: PhysicalVolume, options: ReadOptions): Promise<Copy> {
+    const { depth } = options
     let extent: NewExtent | undefined
     try {
-      extent = await this.#readBytes(record, volume)
-      return { volume, extent, faults: await this.#rowFaults(extent, volume) }
+      extent = await this.#readBytes(record, volume, options)
+      if (depth === 'contents') this.#remember(extent, volume)
+      return { volume, extent, faults: depth === 'rows' ? await this.#rowFaults(extent, volume) : [] }
     } catch (error) {
       requireDamage(error)
       return { volume, extent, faults: [{ error: located(error as VarveError, record.eid, volume) }] }
     }
   }
 
-  async #readBytes(record: ExtentRecord, volume: PhysicalVolume): Promise<NewExtent> {
+  #remember(extent: NewExtent, { number }: PhysicalVolume): void {
+    const sums = this.#rowSums.get(number) ?? new Map<number, number>()
+    this.#rowSums.set(number, sums.set(extent.eid, tallyOf(extent).sum))
+  }
+
+  async #readBytes(record: ExtentRecord, volume: PhysicalVolume, { depth, hashing }: ReadOptions): Promise<NewExtent> {
     const stored = await volume.read(record.eid)
     const isSame =
       stored?.checksum.equals(record.checksum) &&
       stored.rawBytes === record.rawBytes &&
       stored.slots.length === record.chunks
     if (!stored || !isSame) throw wrongCopy(record.eid, volume, stored !== undefined)
-    const raw = decodeFrame(stored.codec, stored.frame, stored.rawBytes)
-    const hashes: Hash[] = []
-    let offset = 0
-    for (const { kind, length } of stored.slots) {
-      hashes.push(this.#store.hasher.id(kind, raw.subarray(offset, offset + length)))
-      offset += length
-    }
-    if (offset === raw.length) return { ...stored, hashes }
+    if (depth === 'checksums') return { ...stored, hashes: [] }
+    const raw = await decodeFrameAsync(stored.codec, stored.frame, stored.rawBytes)
+    const end = stored.slots.reduce((sum, { length }) => sum + length, 0)
+    if (end === raw.length) return { ...stored, hashes: await this.#idsOf(raw, stored.slots, hashing) }
     throw new VarveError(
       'CORRUPT_EXTENT',
-      `extent ${record.eid} in ${volume.location} has ${raw.length} bytes, its slots say ${offset}`,
-      { extent: record.eid, pv: volume.uuid, expected: offset, actual: raw.length },
+      `extent ${record.eid} in ${volume.location} has ${raw.length} bytes, its slots say ${end}`,
+      { extent: record.eid, pv: volume.uuid, expected: end, actual: raw.length },
     )
+  }
+
+  async #idsOf(raw: Buffer, slots: readonly Slot[], hashing: HashThread | undefined): Promise<Hash[]> {
+    if (hashing) return hashing.ids(raw, slots)
+    let offset = 0
+    return slots.map(({ kind, length }) => {
+      offset += length
+      return this.#store.hasher.id(kind, raw.subarray(offset - length, offset))
+    })
   }
 
   async #rowFaults({ eid, slots, hashes }: NewExtent, volume: PhysicalVolume): Promise<Fault[]> {
@@ -184,7 +285,7 @@ export class ExtentCheck {
       )
       return false
     }
-    return (await this.#read(record, volume)).faults.length === 0
+    return (await this.#read(record, volume, ALL)).faults.length === 0
   }
 
   /** What the chunk table says was in an extent of which no copy is sound. */

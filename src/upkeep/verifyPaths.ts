@@ -3,10 +3,9 @@ import { isVarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { nameToText } from '../base/names.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { KIND } from '../format/kinds.js'
 import type { Findings, VerifyProblem } from './findings.js'
 import { type TraceVisit, UsageSearch, visitTraces } from './usage.js'
-import type { PrunedIds, VerifyRoot } from './verifyGraph.js'
+import { linkOfTip, type PrunedIds, type VerifyRoot } from './verifyGraph.js'
 
 const MAX_PATHS = 20
 
@@ -35,13 +34,13 @@ export async function problemsWithPaths(
     return count <= MAX_PATHS
   }
   const paths = new Map<VerifyProblem, Set<string>>()
-  for (const { name, id } of tips) {
-    const tip = await search.trace({ kind: KIND.commit, id })
+  for (const root of tips) {
+    const tip = await search.trace(linkOfTip(root))
     if (!tip) continue
     for (const { trace, path } of visitTraces(tip, enters)) {
       for (const problem of findings.bad.get(trace.id) ?? []) {
         const named = paths.get(problem) ?? new Set()
-        if (named.size < MAX_PATHS) named.add(`${name}:${nameToText(path)}`)
+        if (named.size < MAX_PATHS) named.add(`${root.name}:${nameToText(path)}`)
         paths.set(problem, named)
       }
     }

@@ -7,9 +7,11 @@
 import { isVarveError, VarveError } from '../base/errors.js'
 import { encodeLayout } from '../format/layout.js'
 import { allReservations } from '../volume/lease.js'
-import type { ChunkLocation, PhysicalVolume } from '../volume/physicalVolume.js'
+import type { PhysicalVolume } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import type { Findings } from './findings.js'
+import type { NeededChunks } from './neededChunks.js'
+import { RowTally } from './rowTally.js'
 import type { ExtentCheck } from './verifyExtents.js'
 
 const PAGE_ROWS = 5000
@@ -52,11 +54,17 @@ async function checkLayout(group: VolumeGroup, volume: PhysicalVolume, findings:
   )
 }
 
-export async function checkTables(group: VolumeGroup, findings: Findings, extents: ExtentCheck): Promise<void> {
+/** @param needed is told of every chunk that is met */
+export async function checkTables(
+  group: VolumeGroup,
+  findings: Findings,
+  extents: ExtentCheck,
+  needed: NeededChunks,
+): Promise<void> {
   for (const volume of group.volumes) {
     try {
-      const counts = await countRows(volume, findings)
-      await checkCounts(group, volume, counts, findings, extents)
+      const tallies = await tallyRows(group, volume, findings, needed)
+      await checkTallies(group, volume, tallies, findings, extents)
       await noteOrphans(group, volume, findings)
     } catch (error) {
       findings.report(isVarveError(error) && error.details.pv === undefined ? of(volume, error) : error)
@@ -64,21 +72,38 @@ export async function checkTables(group: VolumeGroup, findings: Findings, extent
   }
 }
 
-async function countRows(volume: PhysicalVolume, findings: Findings): Promise<Map<number, number>> {
-  const counts = new Map<number, number>()
-  for (let page = await volume.chunkRows(undefined, PAGE_ROWS); page.length > 0; ) {
+/** Reads the whole table once, from its beginning to its end. */
+async function tallyRows(
+  { catalog }: VolumeGroup,
+  volume: PhysicalVolume,
+  findings: Findings,
+  needed: NeededChunks,
+): Promise<Map<number, RowTally>> {
+  const tallies = new Map<number, RowTally>()
+  const visible = new Set<number>()
+  for (let page = await volume.packedChunkRows(undefined, PAGE_ROWS); page.count > 0; ) {
     await findings.progress(`the chunk table of ${volume.location}`)
-    for (const { eid } of page) counts.set(eid, (counts.get(eid) ?? 0) + 1)
-    page = page.length < PAGE_ROWS ? [] : await volume.chunkRows(page.at(-1) as ChunkLocation, PAGE_ROWS)
+    for (let index = 0; index < page.count; index++) {
+      const eid = page.eid(index)
+      let tally = tallies.get(eid)
+      if (!tally) {
+        tally = new RowTally()
+        tallies.set(eid, tally)
+        if (catalog.hasCopy(eid, volume.number)) visible.add(eid)
+      }
+      tally.add(page, index)
+      if (visible.has(eid)) needed.find(page, index)
+    }
+    page = await volume.packedChunkRows(page.last, PAGE_ROWS)
   }
-  return counts
+  return tallies
 }
 
-/** @param counts rows by extent, gathered while others were at work */
-async function checkCounts(
+/** @param tallies by extent, gathered while others were at work */
+async function checkTallies(
   group: VolumeGroup,
   volume: PhysicalVolume,
-  counts: ReadonlyMap<number, number>,
+  tallies: ReadonlyMap<number, RowTally>,
   findings: Findings,
   extents: ExtentCheck,
 ): Promise<void> {
@@ -88,10 +113,13 @@ async function checkCounts(
   catalog.eachExtent(({ record: { eid, chunks }, pvs }) => {
     if (!pvs.includes(volume.number)) return
     named.add(eid)
-    if (counts.get(eid) !== chunks) suspects.push(eid)
+    const tally = tallies.get(eid)
+    const sum = extents.rowSum(eid, volume)
+    if (tally?.count !== chunks || (sum !== undefined && sum !== tally.sum)) suspects.push(eid)
   })
-  const strays = [...counts.keys()].filter((eid) => !named.has(eid))
+  const strays = [...tallies.keys()].filter((eid) => !named.has(eid))
   if (suspects.length + strays.length === 0) return
+  for (const eid of suspects) if (extents.rowSum(eid, volume) !== undefined) await extents.checkRows(eid, volume)
   const heldBefore = new Set(await volume.list(0, Number.MAX_SAFE_INTEGER))
   const rows = new Map<number, number>()
   for (const { eid } of await volume.chunkRowsOf([...suspects, ...strays])) rows.set(eid, (rows.get(eid) ?? 0) + 1)

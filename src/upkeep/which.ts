@@ -38,9 +38,9 @@ export interface WhichOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A branch, tag, folder or reflog that needs it. */
+/** A branch, tag, folder, reflog or replacement that needs it. */
 export interface WhichRoot extends Keeper {
-  /** Where it stands, or stood. */
+  /** Where it stands, or stood. Of a replacement: what takes the place, whatever it is. */
   readonly commit: Hash
   /** Whether that very commit needs it, and not only one before it. */
   readonly isDirect: boolean
@@ -179,14 +179,13 @@ export function describeAnswer(
 }
 
 function rootsOf(users: Users, forecast: GcForecast): WhichRoot[] {
-  const using = new Set(users.commits.map(({ id }) => id))
   const seen = new Set<string>()
   const found: WhichRoot[] = []
   for (const root of users.roots) {
     const name = `${root.kind} ${root.of}`
     if (seen.has(name)) continue
     seen.add(name)
-    found.push({ ...forecast.keeperOf(root), commit: root.id, isDirect: using.has(root.id) })
+    found.push({ ...forecast.keeperOf(root), commit: root.id, isDirect: users.direct.has(root.id) })
   }
   return found
 }

@@ -27,7 +27,7 @@ export interface CatalogTransaction {
 }
 
 /** Exclusive or of the row checks of all rows of a table. */
-export type SumName = 'refs_check' | 'properties_check' | 'worktrees_check'
+export type SumName = 'refs_check' | 'properties_check' | 'worktrees_check' | 'replacements_check'
 
 export type CounterName =
   | SumName
@@ -50,6 +50,8 @@ const COUNTER_NAMES: readonly CounterName[] = [
   'publish_sequence',
   'gc_epoch',
 ]
+/** Came after stores were made without it: there it is 0 until the first row comes. */
+const LATE_COUNTER: CounterName = 'replacements_check'
 
 /** A visible extent, as the catalog knows it. */
 export interface ExtentRecord {
@@ -153,6 +155,7 @@ export class Catalog implements CatalogTransaction {
       'SELECT value, row_check FROM counter WHERE name = ?',
       name,
     )
+    if (!row && name === LATE_COUNTER) return 0
     if (!row || !rowMatches(row.row_check, name, row.value)) throw this.damaged('counter', name)
     return row.value
   }
@@ -160,10 +163,10 @@ export class Catalog implements CatalogTransaction {
   advance(name: CounterName, by: number): number {
     const before = this.counter(name)
     this.run(
-      'UPDATE counter SET value = ?, row_check = ? WHERE name = ?',
+      'INSERT OR REPLACE INTO counter (name, value, row_check) VALUES (?, ?, ?)',
+      name,
       before + by,
       rowCheck(name, before + by),
-      name,
     )
     return before
   }
@@ -260,6 +263,19 @@ export class Catalog implements CatalogTransaction {
     }
   }
 
+  /** One copy lies elsewhere from now on. @param storedBytes of the extent */
+  moveCopy(eid: number, from: number, to: number, storedBytes: number): void {
+    this.run('DELETE FROM copy WHERE eid = ? AND pv = ?', eid, from)
+    this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', eid, to, rowCheck(eid, to))
+    for (const [pv, change] of [
+      [from, 0 - storedBytes],
+      [to, storedBytes],
+    ] as const) {
+      const use = this.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
+      this.writeVolumeUse({ ...use, storedBytes: use.storedBytes + change })
+    }
+  }
+
   /** Its row and those of its copies. @returns the volumes that held a copy; none when it was not there */
   removeExtent(eid: number): number[] {
     const record = this.extent(eid)
@@ -278,6 +294,13 @@ export class Catalog implements CatalogTransaction {
   upgrade(): void {
     if (this.database.userVersion >= CATALOG_FORMAT) return
     this.database.upgrade(CATALOG_FORMAT, UPKEEP_SCHEMA)
+  }
+
+  /** @throws {VarveError} `STORE_LOCKED` while anybody else has it open, to read or to write */
+  requireAlone(): void {
+    // Only who is alone can change the kind of journal.
+    this.database.seal()
+    this.database.setJournal('wal')
   }
 
   /** Whether it has the tables of format 2. */

@@ -4,23 +4,22 @@ import type { Catalog } from './catalog.js'
 import type { NewExtent, PhysicalVolume } from './physicalVolume.js'
 
 /**
- * Puts a sound copy in the place of a damaged one. Killed in the middle, the copy is still damaged, or gone, and is healed
- * by the next who reads it.
+ * Puts a sound copy in the place of a damaged one, in one transaction of the volume: somebody else may have healed it meanwhile.
+ * Killed before its end, the copy is still damaged, and is healed by the next who reads it.
  * @param extent As another copy has it, with the ids computed from its bytes.
  * @returns false when the catalog does not want the copy there any more: then it is not there.
  */
 export async function healCopy(catalog: Catalog, volume: PhysicalVolume, extent: NewExtent): Promise<boolean> {
   const { eid, checksum } = extent
   const pv = volume.number
-  await volume.remove([eid])
-  const staged = await volume.stage([extent], catalog.counter('publish_sequence'))
+  const staged = await volume.stage([extent], catalog.counter('publish_sequence'), { replaces: true })
   const isWanted = catalog.write(() => {
     if (!catalog.extent(eid)?.checksum.equals(checksum) || !catalog.hasCopy(eid, pv)) return false
     const use = catalog.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
     catalog.writeVolumeUse({ ...use, transactions: Math.max(use.transactions, staged.complete()) })
     return true
   })
-  if (!isWanted && pv !== 0) await volume.remove([eid])
+  if (!isWanted) await volume.remove([eid])
   return isWanted
 }
 

@@ -8,6 +8,7 @@
 import { hostname } from 'node:os'
 import type { Clock } from '../base/clock.js'
 import { VarveError } from '../base/errors.js'
+import { DAY_MS, MINUTE_MS } from '../base/units.js'
 import type { Catalog, CatalogTransaction } from './catalog.js'
 
 /**
@@ -21,6 +22,7 @@ export interface LeaseInfo {
   readonly kind: LeaseKind
   readonly host: string
   readonly pid: number
+  /** Of upkeep: when it was heard of last. */
   readonly startedMs: number
 }
 
@@ -45,6 +47,10 @@ interface LeaseRow {
   started_ms: number
 }
 
+/** Upkeep at work says so this often. */
+const BEAT_EVERY_MS = 10 * MINUTE_MS
+/** Upkeep of another machine that was silent for so long is gone, or asleep: then it finds that its lease is. */
+const SILENT_MS = DAY_MS
 const EIDS_PER_RESERVATION = 256
 const CHUNK_IDS_PER_RESERVATION = 65_536
 
@@ -53,28 +59,33 @@ export class Lease {
   private endEid = 0
   private nextChunkId = 0
   private endChunkId = 0
+  private beatMs: number
 
   private constructor(
     private readonly catalog: Catalog,
     readonly id: number,
     /** gc's epoch when the lease began. */
     readonly gcEpoch: number,
-  ) {}
+    startedMs: number,
+  ) {
+    this.beatMs = startedMs
+  }
 
   static take(catalog: Catalog, kind: LeaseKind, clock: Clock): Lease {
     return catalog.write((tx) => {
       const id = tx.advance('next_lease', 1)
       const gcEpoch = tx.counter('gc_epoch')
+      const nowMs = clock.nowMs()
       tx.run(
         'INSERT INTO lease (id, kind, host, pid, started_ms, gc_epoch) VALUES (?, ?, ?, ?, ?, ?)',
         id,
         kind,
         hostname(),
         process.pid,
-        clock.nowMs(),
+        nowMs,
         gcEpoch,
       )
-      const lease = new Lease(catalog, id, gcEpoch)
+      const lease = new Lease(catalog, id, gcEpoch, nowMs)
       if (kind === 'writer') {
         lease.reserveExtents(tx)
         lease.reserveChunks(tx)
@@ -103,9 +114,21 @@ export class Lease {
     }
   }
 
-  /** Ends the lease inside a transaction. Ending it twice does nothing. */
+  /** Of upkeep: says now and then that it is still at work, for whoever is on another machine. */
+  beat(clock: Clock): void {
+    const nowMs = clock.nowMs()
+    if (Math.abs(nowMs - this.beatMs) < BEAT_EVERY_MS) return
+    this.beatMs = nowMs
+    this.catalog.write((tx) => tx.run('UPDATE lease SET started_ms = ? WHERE id = ?', nowMs, this.id))
+  }
+
+  /** Ends the lease inside a transaction, and gives chunk ids back that nobody got. Ending it twice does nothing. */
   release(tx: CatalogTransaction): void {
     releaseLease(tx, this.id)
+    if (this.endChunkId === this.nextChunkId || tx.counter('next_chunk_id') !== this.endChunkId) return
+    // Sets of numbers end at 2^32: a commit must not take a block that it does not need.
+    tx.advance('next_chunk_id', this.nextChunkId - this.endChunkId)
+    this.endChunkId = this.nextChunkId
   }
 
   private reserveExtents(tx: CatalogTransaction): void {
@@ -127,13 +150,16 @@ export class Lease {
 }
 
 /**
- * Keeps other upkeep out. @returns what ends it
+ * Keeps other upkeep out until it is released.
  * @throws {VarveError} `STORE_LOCKED` while another process, or this one, is at it
  */
-export function takeUpkeepLease(catalog: Catalog, clock: Clock): () => void {
-  const lease = catalog.write((tx) => {
+export function takeUpkeep(catalog: Catalog, clock: Clock): Lease {
+  return catalog.write((tx) => {
     const other = listLeases(tx).find(({ kind }) => kind === 'upkeep')
-    if (other) {
+    // Of a container, say, that ended with its command. Those of this machine are known by their process.
+    if (other && other.host !== hostname() && Math.abs(clock.nowMs() - other.startedMs) >= SILENT_MS) {
+      releaseLease(tx, other.id)
+    } else if (other) {
       const since = new Date(other.startedMs).toISOString()
       throw new VarveError(
         'STORE_LOCKED',
@@ -147,6 +173,11 @@ export function takeUpkeepLease(catalog: Catalog, clock: Clock): () => void {
     }
     return Lease.take(catalog, 'upkeep', clock)
   })
+}
+
+/** @returns what ends it. @throws as `takeUpkeep` */
+export function takeUpkeepLease(catalog: Catalog, clock: Clock): () => void {
+  const lease = takeUpkeep(catalog, clock)
   return () => catalog.write((tx) => lease.release(tx))
 }
 

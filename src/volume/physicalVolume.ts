@@ -7,6 +7,8 @@
 import type { Hash } from '../base/hash.js'
 import type { VolumeGroupLayout } from '../format/layout.js'
 import type { ExtentBase, Slot } from '../format/slots.js'
+import type { PackedRows } from './packedRows.js'
+import type { Remains } from './rebuild.js'
 
 export const EXTENT_CLASS = { data: 0, object: 1, archive: 2 } as const
 export type ExtentClass = (typeof EXTENT_CLASS)[keyof typeof EXTENT_CLASS]
@@ -42,6 +44,10 @@ export interface ChunkLocation {
 /** A row of a chunk table is found by these. */
 export type ChunkKey = Pick<ChunkLocation, 'hash' | 'eid'>
 
+export interface StageOptions {
+  readonly replaces?: boolean
+}
+
 /** Extents on their way into a volume. */
 export interface StagedExtents {
   /**
@@ -72,8 +78,11 @@ export interface PhysicalVolume {
   readonly uuid: string
   /** For messages: where it lies. */
   readonly location: string
-  /** Resolves when `complete` can make the extents durable without waiting for anything but its own file. */
-  stage(extents: readonly NewExtent[], publishSequence: number): Promise<StagedExtents>
+  /**
+   * Resolves when `complete` can make the extents durable without waiting for anything but its own file.
+   * @param options.replaces what it has under their numbers goes, in the same transaction
+   */
+  stage(extents: readonly NewExtent[], publishSequence: number, options?: StageOptions): Promise<StagedExtents>
   /** All rows of the chunk table for these hashes, of visible and invisible extents alike. */
   lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]>
   /** The extent with its row check and checksum verified, or `undefined`. @throws CORRUPT_EXTENT */
@@ -86,6 +95,8 @@ export interface PhysicalVolume {
   chunksOf(eid: number): Promise<Hash[]>
   /** Rows of the chunk table, by hash and then extent, from behind `after`; at most `limit`, fewer only at the end. */
   chunkRows(after: ChunkKey | undefined, limit: number): Promise<ChunkLocation[]>
+  /** As `chunkRows`, in one piece of memory. */
+  packedChunkRows(after: ChunkKey | undefined, limit: number): Promise<PackedRows>
   /** All rows of the chunk table of some extents. Scans the table once. */
   chunkRowsOf(eids: readonly number[]): Promise<ChunkLocation[]>
   /** Drops extents and their chunk rows, durable when resolved. Numbers that are not held are passed over. */
@@ -102,5 +113,12 @@ export interface PhysicalVolume {
   spareBytes(): Promise<number>
   /** Gives spare bytes back to the file system, about so many at most: in short steps, between which others write. */
   giveBack(bytes: number): Promise<void>
+  /**
+   * Writes the file anew, so that nothing is left in it, or beside it, of what was removed. Nobody else writes meanwhile.
+   * @throws {VarveError} `STORE_LOCKED` while others are at work in it
+   */
+  rebuild(): Promise<void>
+  /** What might hold something of that. */
+  remains(): Promise<Remains>
   close(): Promise<void>
 }

@@ -49,6 +49,7 @@ export interface CreateDatabaseOptions extends OpenDatabaseOptions {
 export class SqlDatabase {
   private isLogShort = false
   private readonly statements = new Map<string, BetterSqlite3.Statement>()
+  private transaction: BetterSqlite3.Transaction<(body: () => unknown) => unknown> | undefined
 
   private constructor(
     readonly path: string,
@@ -207,10 +208,10 @@ export class SqlDatabase {
   write<T>(body: () => T, durability: Durability = 'full'): T {
     if (this.handle.inTransaction) return body()
     return this.guard(() => {
-      if (durability === 'full') return this.handle.transaction(body).immediate()
+      if (durability === 'full') return this.inTransaction('immediate', body)
       this.set('synchronous', 'NORMAL')
       try {
-        return this.handle.transaction(body).immediate()
+        return this.inTransaction('immediate', body)
       } finally {
         this.set('synchronous', 'FULL')
       }
@@ -220,7 +221,13 @@ export class SqlDatabase {
   /** Runs `body` on one unchanging view of the file. */
   snapshot<T>(body: () => T): T {
     if (this.handle.inTransaction) return body()
-    return this.guard(() => this.handle.transaction(body).deferred())
+    return this.guard(() => this.inTransaction('deferred', body))
+  }
+
+  private inTransaction<T>(kind: 'immediate' | 'deferred', body: () => T): T {
+    // Made once: making one takes longer than many a transaction does.
+    this.transaction ??= this.handle.transaction((work: () => unknown) => work())
+    return this.transaction[kind](body) as T
   }
 
   /** Pages that nothing is in. */

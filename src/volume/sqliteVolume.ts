@@ -6,6 +6,7 @@ import { VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { theChecksum } from '../codec/checksum.js'
 import type { VolumeGroupLayout } from '../format/layout.js'
+import type { PackedRows } from './packedRows.js'
 import { PayloadTables } from './payloadTables.js'
 import type {
   ChunkKey,
@@ -13,10 +14,12 @@ import type {
   NewExtent,
   PhysicalVolume,
   StagedExtents,
+  StageOptions,
   StoredExtent,
   VolumeIdentity,
   VolumeState,
 } from './physicalVolume.js'
+import { type Remains, rebuildFile, remainsOf } from './rebuild.js'
 import {
   CATALOG_FORMAT,
   OLDEST_FORMAT,
@@ -40,7 +43,7 @@ abstract class TableVolume implements PhysicalVolume {
     this.location = database.path
   }
 
-  abstract stage(extents: readonly NewExtent[], publishSequence: number): Promise<StagedExtents>
+  abstract stage(extents: readonly NewExtent[], publishSequence: number, options?: StageOptions): Promise<StagedExtents>
   abstract close(): Promise<void>
 
   async lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
@@ -65,6 +68,10 @@ abstract class TableVolume implements PhysicalVolume {
 
   async chunkRows(after: ChunkKey | undefined, limit: number): Promise<ChunkLocation[]> {
     return this.tables.chunkRows(after, limit, this.number)
+  }
+
+  async packedChunkRows(after: ChunkKey | undefined, limit: number): Promise<PackedRows> {
+    return this.tables.packedChunkRows(after, limit, this.number)
   }
 
   async chunkRowsOf(eids: readonly number[]): Promise<ChunkLocation[]> {
@@ -102,6 +109,14 @@ abstract class TableVolume implements PhysicalVolume {
 
   async giveBack(bytes: number): Promise<void> {
     await this.database.giveBack(bytes)
+  }
+
+  async rebuild(): Promise<void> {
+    rebuildFile(this.database)
+  }
+
+  async remains(): Promise<Remains> {
+    return remainsOf(this.database)
   }
 }
 
@@ -144,8 +159,9 @@ export class SqliteVolume extends TableVolume {
   }
 
   /** Durable when resolved: order of payload before publish is safety rule 1. */
-  async stage(extents: readonly NewExtent[], publishSequence: number): Promise<StagedExtents> {
+  async stage(extents: readonly NewExtent[], publishSequence: number, options?: StageOptions): Promise<StagedExtents> {
     const transactions = this.database.write(() => {
+      if (options?.replaces) this.tables.remove(extents.map(({ eid }) => eid))
       for (const extent of extents) this.tables.insert(extent)
       return this.tables.countTransaction(publishSequence)
     })
@@ -159,13 +175,14 @@ export class SqliteVolume extends TableVolume {
 
 /** The volume in the catalog's file. Its payload is written by the publishing transaction itself. */
 export class HomeVolume extends TableVolume {
-  async stage(extents: readonly NewExtent[]): Promise<StagedExtents> {
-    return this.stageNow(extents)
+  async stage(extents: readonly NewExtent[], _sequence?: number, options?: StageOptions): Promise<StagedExtents> {
+    return this.stageNow(extents, options)
   }
 
-  stageNow(extents: readonly NewExtent[]): StagedExtents {
+  stageNow(extents: readonly NewExtent[], options?: StageOptions): StagedExtents {
     return {
       complete: () => {
+        if (options?.replaces) this.tables.remove(extents.map(({ eid }) => eid))
         for (const extent of extents) this.tables.insert(extent)
         // Catalog and payload in one file cannot fall apart: nothing to count.
         return 0

@@ -76,7 +76,18 @@ function fakeIo(given: Partial<Io>): Io {
   const sink = { isTerminal: true, columns: 80, write: () => Promise.resolve() }
   const { signal } = new AbortController()
   const startPager = async () => pager
-  return { stdout: sink, stderr: sink, env: {}, cwd: '/', signal, nowMs: () => 0, startPager, ...given }
+  const startInBackground = () => Promise.resolve()
+  return {
+    stdout: sink,
+    stderr: sink,
+    env: {},
+    cwd: '/',
+    signal,
+    nowMs: () => 0,
+    startPager,
+    startInBackground,
+    ...given,
+  }
 }
 
 describe('which pager', () => {

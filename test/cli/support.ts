@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly onWrite?: (data: string | Uint8Array) => void
   /** Default: there is none. */
   readonly startPager?: (command: PagerCommand) => Promise<Pager | undefined>
+  /** Default: nothing is started. */
+  readonly startInBackground?: Io['startInBackground']
 }
 
 class MemorySink implements Sink {
@@ -64,6 +66,7 @@ async function runIn(cwd: string, argv: readonly string[], options: RunOptions =
     signal: options.signal ?? new AbortController().signal,
     nowMs: options.nowMs ?? (() => Date.now()),
     startPager: options.startPager ?? (() => Promise.resolve(undefined)),
+    startInBackground: options.startInBackground ?? (() => Promise.resolve()),
   }
   const status = await main(argv, io)
   return { status, out: stdout.bytes.toString('utf8'), bytes: stdout.bytes, err: stderr.bytes.toString('utf8') }

@@ -13,7 +13,9 @@ afterAll(() => stage.remove())
 test('killed while switching: nothing uncommitted is lost, and status tells the truth', {
   timeout: 240_000,
 }, async () => {
-  const report = await killSwitches({ stage, folder: tempFolder(), kills: 12, seed: 'switch', pvs: VOLUMES })
+  // What lies on which volume is nothing to a folder: on several, some will do.
+  const kills = VOLUMES === 1 ? 12 : 4
+  const report = await killSwitches({ stage, folder: tempFolder(), kills, seed: 'switch', pvs: VOLUMES })
   expect(report.problems).toEqual([])
   expect(report.interrupted).toBeGreaterThan(0)
 })

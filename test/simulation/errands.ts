@@ -34,7 +34,9 @@ export const commit: Run = async (errand) => {
   const { world, actor, chance, known, repository } = errand
   const repo = await repository()
   const branch = chance.pick(BRANCHES)
-  const draft = await repo.draft(branch)
+  // It may be deleted, and its commits be dropped, while it is looked for.
+  const draft = await passing(() => repo.draft(branch), branch === 'main' ? [] : GONE)
+  if (!draft) return
   const { base } = draft
   let copies = false
   try {
@@ -60,28 +62,55 @@ export const commit: Run = async (errand) => {
   } catch (error) {
     await draft.abandon()
     // Of what nobody keeps from going, some may be gone.
-    const isFree = copies || (base !== undefined && !world.expectations.isRoot(base))
+    const { expectations } = world
+    const isFree = copies || (base !== undefined && (!expectations.isRoot(base) || expectations.isPruned(base)))
     const gone: readonly ErrorCode[] = isFree ? GONE : []
     if (!isVarveError(error, 'REF_CONFLICT', 'NOTHING_TO_COMMIT', 'STORE_LOCKED', ...gone)) throw error
   }
 }
 
-const GONE: readonly ErrorCode[] = ['UNKNOWN_REVISION', 'MISSING_CHUNK', 'SNAPSHOT_GONE']
+const GONE: readonly ErrorCode[] = ['UNKNOWN_REVISION', 'MISSING_CHUNK', 'SNAPSHOT_GONE', 'PRUNED']
 
-/** Branches and tags come and go; some are brought back by the id of what they were. */
+/** Branches and tags come and go; some are brought back by the id of what they were, or from the reflog. */
 export const moveRefs: Run = async (errand) => {
   const { world, actor, chance, repository } = errand
   const repo = await repository()
-  const way = chance.below(10)
+  const way = chance.below(12)
   await passing(async () => {
     const branch = chance.pick(BRANCHES.slice(1))
     const id = pickKnown(errand)
     if (way < 4) await repo.deleteBranch(branch)
-    else if (way < 8 && id) await repo.createBranch(branch, id, { force: chance.next() < 0.5 })
-    else if (way < 9 && id) await repo.createTag(`t${chance.below(2)}`, id, { force: true })
+    else if (way < 7 && id) await repo.createBranch(branch, id, { force: chance.next() < 0.5 })
+    else if (way < 9) await bringBack(repo, branch)
+    else if (way < 10 && id) await repo.createTag(`t${chance.below(2)}`, id, { force: true })
+    else if (way < 11) await repo.createTag(`t${chance.below(2)}`, `main~${chance.between(1, 3)}`, { force: true })
     else await repo.deleteTag(`t${chance.below(2)}`)
   }, ['REF_CONFLICT', 'REF_EXISTS', 'REF_NOT_FOUND', 'STORE_LOCKED', ...GONE])
   await world.wait(actor, 'after its move')
+}
+
+/** As people do who deleted the wrong one. */
+async function bringBack(repo: Repository, branch: string): Promise<void> {
+  const [last] = await repo.reflog(branch, { limit: 1 })
+  if (last?.old !== undefined && last.new === undefined) await repo.createBranch(branch, last.old)
+}
+
+/** History is thinned out: what goes loses its files. */
+export const prune: Run = async ({ world, actor, chance, repository }) => {
+  const repo = await repository()
+  await world.wait(actor, 'before it prunes')
+  const branches = chance.next() < 0.5 ? ['main'] : undefined
+  await passing(
+    () => repo.prune({ keepLast: chance.between(1, 2), branches }),
+    // Its branch may not be there, or not for long.
+    ['REF_CONFLICT', 'STORE_LOCKED', 'INVALID_ARGUMENT', ...GONE],
+  )
+}
+
+/** How much each branch needs: which writes down what commits reach, for gc to go by. */
+export const measure: Run = async ({ repository }) => {
+  const repo = await repository()
+  await passing(() => repo.space(), ['STORE_LOCKED', ...GONE])
 }
 
 /** A folder without a branch goes to some commit, or is given up. */
@@ -101,6 +130,7 @@ export const moveFolder: Run = async (errand) => {
       store,
       (epoch) => (epoch === 0 ? undefined : () => idsBelow(repo.parts, [id], { parents: true })),
       (tx) => {
+        repo.parts.pruned.requireFiles(id)
         const before = worktrees.get(row.id, tx)
         if (before) worktrees.move(tx, before, { ...before, head: id })
         else worktrees.add(tx, { ...row, head: id })
@@ -125,8 +155,11 @@ export const read: Run = async ({ world, actor, chance, known, repository }) => 
     }
   } catch (error) {
     // What nobody keeps from going may be gone.
-    const mayFail = !lease && target !== undefined && !world.expectations.isRoot(target)
-    if (!mayFail || !isVarveError(error, 'SNAPSHOT_GONE', 'UNKNOWN_REVISION')) throw error
+    const { expectations } = world
+    const isPruned = target !== undefined && expectations.isPruned(target)
+    const mayBeGone = !lease && target !== undefined && (isPruned || !expectations.isRoot(target))
+    const passed: readonly ErrorCode[] = mayBeGone ? ['SNAPSHOT_GONE', 'UNKNOWN_REVISION'] : []
+    if (!isVarveError(error, ...passed, ...(isPruned ? (['PRUNED'] as const) : []))) throw error
   } finally {
     if (lease) group.catalog.write((tx) => lease.release(tx))
   }
@@ -137,8 +170,11 @@ export const collectGarbage: Run = async ({ world, actor, chance, repository }) 
     const repo = await repository()
     actor.isImpatient = chance.next() < 0.4
     actor.isCollecting = true
-    await passing(() => repo.gc({ now: actor.isImpatient }), ['STORE_LOCKED'])
-    actor.isCollecting = false
+    try {
+      await passing(() => repo.gc({ now: actor.isImpatient }), ['STORE_LOCKED'])
+    } finally {
+      actor.isCollecting = false
+    }
     await world.wait(actor, 'between two runs')
     if (chance.next() < 0.7) world.nowMs += chance.between(0, 3) * DAY_MS
   }
@@ -149,6 +185,34 @@ export const leap: Run = async ({ world, actor, chance }) => {
   for (let left = chance.between(1, 4); left > 0; left--) {
     await world.wait(actor, 'before the clock leaps')
     world.nowMs += chance.pick([1, 2, 5, 20, 3650, -1, -3650, 0.5]) * DAY_MS
+  }
+}
+
+/**
+ * A bit flips in an extent, where there is another copy that is sound: then nobody may notice but by what is mended. Of an only
+ * copy it flips back after a while; until then nothing may go, and nobody may be told anything wrong.
+ */
+export const corrode: Run = async ({ world, actor, chance }) => {
+  const { rust, expectations } = world
+  for (let left = chance.between(1, 4); left > 0; left--) {
+    await world.wait(actor, 'before a bit flips')
+    const { extents } = expectations
+    if (extents.length === 0) continue
+    const eid = chance.pick(extents)
+    const copies = rust.copies(eid)
+    const pv = chance.pick(copies)
+    const others = copies.filter((other) => other !== pv)
+    if (!(await rust.isSound(eid, pv))) continue
+    if (copies.length === 1) {
+      rust.wasOnlyCopy = true
+      await rust.flip(eid, pv)
+      actor.asleepUntil = world.turns.given + chance.pick([5, 20, 60])
+      await world.wait(actor, `while extent ${eid} is damaged`)
+      await rust.flip(eid, pv)
+    } else if (await rust.isSound(eid, others[0] as number)) {
+      world.turns.note(actor, `damages extent ${eid} in volume ${pv}`)
+      await rust.flip(eid, pv)
+    }
   }
 }
 
@@ -171,10 +235,11 @@ function contentFor(errand: Errand): Buffer {
 }
 
 /** What may be in the way is no failure. */
-async function passing(body: () => Promise<unknown>, codes: readonly ErrorCode[]): Promise<void> {
+async function passing<T>(body: () => Promise<T>, codes: readonly ErrorCode[]): Promise<T | undefined> {
   try {
-    await body()
+    return await body()
   } catch (error) {
     if (!isVarveError(error, ...codes)) throw error
+    return undefined
   }
 }

@@ -8,7 +8,7 @@
 import { type Hash, hashFromBytes } from '../../src/base/hash.js'
 import { DAY_MS } from '../../src/base/units.js'
 import { KIND, type Kind } from '../../src/format/kinds.js'
-import { linksOf } from '../../src/history/links.js'
+import { type Link, linksOf } from '../../src/history/links.js'
 import type { CatalogTransaction } from '../../src/volume/catalog.js'
 import type { PlacedExtent } from '../../src/volume/volumeGroup.js'
 
@@ -47,6 +47,7 @@ class Doing {
   readonly published: PlacedExtent[] = []
   readonly removed: number[] = []
   readonly revived: Hash[] = []
+  readonly pruned: Hash[] = []
   readonly leases: number[] = []
   movesRoots = false
   looks = false
@@ -54,7 +55,7 @@ class Doing {
 
 export class Expectations {
   readonly problems: string[] = []
-  #objects = new Map<Hash, { kind: Kind; bytes: Buffer; links?: readonly Hash[] }>()
+  #objects = new Map<Hash, { kind: Kind; bytes: Buffer; links?: readonly Link[] }>()
   #below = new Map<Hash, ReadonlySet<Hash>>()
   #extents = new Map<number, readonly Hash[]>()
   /** In how many visible extents each is. */
@@ -64,6 +65,10 @@ export class Expectations {
   /** When each commit was last a root. */
   #rooted = new Map<Hash, Moment>()
   readonly #leaseBegins = new Map<number, number>()
+  /** Commits that lost their files. */
+  #pruned: ReadonlySet<Hash> = new Set()
+  /** What was below them, and when it was last wanted for their sake. */
+  #thinned: readonly { readonly ids: ReadonlySet<Hash>; readonly moment: Moment }[] = []
   #roots: ReadonlySet<Hash> = new Set()
   #log: readonly LogEntry[] = []
   #logRows = 0
@@ -84,6 +89,8 @@ export class Expectations {
     this.#visible = new Map(before.#visible)
     this.#wanted = new Map(before.#wanted)
     this.#rooted = new Map(before.#rooted)
+    this.#pruned = before.#pruned
+    this.#thinned = before.#thinned
     this.#roots = before.#roots
     this.#log = before.#log
     this.#logRows = before.#logRows
@@ -114,6 +121,10 @@ export class Expectations {
     this.#doing.revived.push(id)
   }
 
+  pruned(id: Hash): void {
+    this.#doing.pruned.push(id)
+  }
+
   leased(id: number): void {
     this.#doing.leases.push(id)
   }
@@ -134,6 +145,7 @@ export class Expectations {
     if (doing.looks) this.#look(actor)
     if (!actor.isCollecting) for (const id of doing.revived) this.#wanted.set(id, this.#now)
     this.#publish(doing.published)
+    if (doing.pruned.length > 0) this.#prune(doing.pruned)
     const before = this.#roots
     if (doing.movesRoots) this.#moveRoots(catalog)
     if (doing.removed.length > 0) this.#drop(doing.removed, catalog, actor)
@@ -146,23 +158,34 @@ export class Expectations {
     return this.#roots.has(id) || [...this.#roots].some((root) => this.below(root).has(id))
   }
 
+  isPruned(id: Hash): boolean {
+    return this.#pruned.has(id)
+  }
+
   get roots(): ReadonlySet<Hash> {
     return this.#roots
   }
 
-  /** Visible, and below no root. */
-  garbage(): Hash[] {
-    const live = new Set([...this.#roots].flatMap((root) => [...this.below(root)]))
-    return [...this.#visible.keys()].filter((id) => !live.has(id))
+  /** Extents that are visible now. */
+  get extents(): number[] {
+    return [...this.#extents.keys()]
   }
 
-  /** A commit, with all its history, and everything in it. */
+  /** A commit, with all its history, and everything in it that was not thinned out. */
   below(root: Hash): ReadonlySet<Hash> {
     const known = this.#below.get(root)
     if (known) return known
-    const found = new Set<Hash>([root])
-    for (const id of found) for (const link of this.#linksOf(id)) found.add(link)
+    const found = this.#walk([root])
     this.#below.set(root, found)
+    return found
+  }
+
+  #walk(from: readonly Hash[]): ReadonlySet<Hash> {
+    const found = new Set(from)
+    for (const id of found) {
+      const isPruned = this.#pruned.has(id)
+      for (const link of this.#linksOf(id)) if (!isPruned || link.kind === KIND.commit) found.add(link.id)
+    }
     return found
   }
 
@@ -174,12 +197,18 @@ export class Expectations {
     return { event: this.#event, looks: this.#looks }
   }
 
-  #linksOf(id: Hash): readonly Hash[] {
+  #linksOf(id: Hash): readonly Link[] {
     const object = this.#objects.get(id)
     if (!object) return []
-    object.links ??=
-      object.kind === KIND.chunk ? [] : linksOf({ kind: object.kind, id }, object.bytes).map((link) => link.id)
+    object.links ??= object.kind === KIND.chunk ? [] : linksOf({ kind: object.kind, id }, object.bytes)
     return object.links
+  }
+
+  #prune(commits: readonly Hash[]): void {
+    const files = commits.flatMap((id) => this.#linksOf(id).filter(({ kind }) => kind !== KIND.commit))
+    this.#thinned = [...this.#thinned, { ids: this.#walk(files.map(({ id }) => id)), moment: this.#now }]
+    this.#pruned = new Set([...this.#pruned, ...commits])
+    this.#below = new Map()
   }
 
   /** gc looks at the clock: what the reflog named may be given up from now on. */
@@ -284,6 +313,7 @@ export class Expectations {
     for (const [root, moment] of this.#rooted) {
       if (moment.event > last.event && this.below(root).has(id)) last = moment
     }
+    for (const { ids, moment } of this.#thinned) if (moment.event > last.event && ids.has(id)) last = moment
     return last
   }
 

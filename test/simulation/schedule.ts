@@ -1,4 +1,5 @@
 /** One schedule: a store with some history, several actors at work on it at once, and what must hold at each moment and at the end. */
+import { isVarveError } from '../../src/base/errors.js'
 import { DAY_MS } from '../../src/base/units.js'
 import type { ChunkStore } from '../../src/cas/chunkStore.js'
 import type { Repository } from '../../src/repository.js'
@@ -6,18 +7,22 @@ import { Chance } from '../crash/support/chance.js'
 import {
   collectGarbage,
   commit,
+  corrode,
   type Errand,
   type Known,
   leap,
+  measure,
   moveFolder,
   moveRefs,
+  prune,
   type Run,
   read,
 } from './errands.js'
 import { Expectations } from './expectations.js'
+import { Ground, type Scene, type Spread } from './ground.js'
 import { Turns } from './turns.js'
 import { watchWriters } from './watchedWriter.js'
-import { type Actor, Ground, Killed, type Scene, type Settings, World } from './world.js'
+import { type Actor, Killed, type Settings, World } from './world.js'
 
 export interface Played {
   readonly problems: readonly string[]
@@ -45,8 +50,16 @@ const CASTS: readonly Cast[] = [
   { name: 'mover', runs: [moveRefs, moveRefs, moveFolder], most: 5 },
   { name: 'reader', runs: [read], most: 3 },
   { name: 'clock', runs: [leap], most: 1 },
-  { name: 'busy', runs: [commit, commit, moveRefs, moveRefs, read, moveFolder, collectGarbage], most: 4 },
+  { name: 'pruner', runs: [prune, prune, moveRefs], most: 3 },
+  { name: 'rust', runs: [corrode], most: 1 },
+  {
+    name: 'busy',
+    runs: [commit, commit, moveRefs, moveRefs, read, moveFolder, collectGarbage, prune, measure],
+    most: 4,
+  },
 ]
+/** Who is no process, and cannot be killed. */
+const NOBODY = 0
 
 /** Different stores that schedules begin with. */
 const BEGINNINGS = 24
@@ -54,19 +67,29 @@ const BEGINNINGS = 24
 const LOOKS_BACK = 0.2
 
 interface Beginning {
+  readonly ground: Ground
   readonly scene: Scene
   readonly expectations: Expectations
   readonly known: Known
 }
 
+/** By the number of volumes: with three, each extent is on one of them, or on two. */
+const SPREADS: Readonly<Record<1 | 3, readonly Spread[]>> = {
+  1: [{ volumes: 1, copies: 1 }],
+  3: [
+    { volumes: 3, copies: 1 },
+    { volumes: 3, copies: 2 },
+  ],
+}
+
 export class Simulation {
-  readonly #ground: Ground
+  readonly #grounds: readonly Ground[]
   readonly #beginnings: Beginning[] = []
   #world: World | undefined
   readonly #unwatch: () => void
 
-  private constructor(volumes: number) {
-    this.#ground = Ground.make(volumes)
+  private constructor(volumes: 1 | 3) {
+    this.#grounds = SPREADS[volumes].map((spread) => Ground.make(spread))
     this.#unwatch = watchWriters((store: ChunkStore) => {
       const world = this.#world
       const actor = world?.actorOf(store)
@@ -75,25 +98,27 @@ export class Simulation {
   }
 
   /** @param volumes of the store, all but the first in memory */
-  static async make(volumes: number): Promise<Simulation> {
+  static async make(volumes: 1 | 3): Promise<Simulation> {
     const simulation = new Simulation(volumes)
+    const grounds = simulation.#grounds
     for (let number = 0; number < BEGINNINGS; number++) {
-      simulation.#beginnings.push(await simulation.#begin(new Chance('beginning', number)))
+      const ground = grounds[number % grounds.length] as Ground
+      simulation.#beginnings.push(await simulation.#begin(ground, new Chance('beginning', number)))
     }
     return simulation
   }
 
   end(): void {
     this.#unwatch()
-    this.#ground.database.close()
+    for (const { database } of this.#grounds) database.close()
   }
 
   /** A store with a few commits, branches and tags, from which gc dropped nothing yet. */
-  async #begin(chance: Chance): Promise<Beginning> {
+  async #begin(ground: Ground, chance: Chance): Promise<Beginning> {
     const expectations = new Expectations({ graceMs: 1000 * DAY_MS, reflogMs: 0 })
     const turns = new Turns(chance)
     const settings = { ...SETTINGS, 'gc-grace': days(1000), 'reflog-keep': days(0) }
-    const world = await World.make(this.#ground, this.#ground.empty, settings, chance, turns, expectations)
+    const world = await World.make(ground, ground.empty, settings, chance, turns, expectations)
     this.#world = world
     const known: Known = new Map()
     const errand = new Standing(world, newActor('founder', 1, false), chance, known)
@@ -105,14 +130,14 @@ export class Simulation {
       if (name !== 'main' && chance.next() < 0.6) await repo.deleteBranch(name)
     // And some is condemned.
     if (chance.next() < 0.7) await repo.gc()
-    return { scene: world.scene(), expectations, known }
+    return { ground, scene: world.scene(), expectations, known }
   }
 
   async play(seed: string): Promise<Played> {
     const chance = new Chance(seed)
     const graceDays = chance.pick([0, 2, 4, 6])
     const reflogDays = chance.pick([0, 0, 2, 4])
-    const { scene, expectations: before, known: knownBefore } = chance.pick(this.#beginnings)
+    const { ground, scene, expectations: before, known: knownBefore } = chance.pick(this.#beginnings)
     const expectations = new Expectations({ graceMs: graceDays * DAY_MS, reflogMs: reflogDays * DAY_MS }, before)
     const turns = new Turns(chance)
     const settings = {
@@ -121,7 +146,7 @@ export class Simulation {
       'reflog-keep': days(reflogDays),
       'gc-waste': chance.pick(['1%', '20%', '60%']),
     }
-    const world = await World.make(this.#ground, scene, settings, chance, turns, expectations)
+    const world = await World.make(ground, scene, settings, chance, turns, expectations)
     this.#world = world
     const known: Known = new Map(knownBefore)
     const errandOf = (actor: Actor): Errand => new Standing(world, actor, chance, known)
@@ -129,12 +154,12 @@ export class Simulation {
     const cast = [
       CASTS[0],
       CASTS[chance.below(3) + 1],
-      ...Array.from({ length: chance.between(0, 3) }, () => chance.pick(CASTS)),
+      ...Array.from({ length: chance.pick([0, 1, 2, 3, 3]) }, () => chance.pick(CASTS)),
     ]
     const living: Promise<void>[] = []
     for (const [index, member] of cast.entries()) {
       const { name, runs, most } = member as Cast
-      const actor = newActor(`${name}${index}`, index + 2, chance.next() < 0.5)
+      const actor = newActor(`${name}${index}`, name === 'rust' ? NOBODY : index + 2, chance.next() < 0.5)
       // Not all begin at once: what matters most in a long errand is near its end.
       if (chance.next() < 0.6) actor.asleepUntil = chance.below(120)
       world.actors.push(actor)
@@ -149,7 +174,7 @@ export class Simulation {
       () => expectations.problems.length > 0 || turns.given > TURNS_MAX,
       () => {
         if (killAt.delete(turns.given)) {
-          const able = world.actors.filter((actor) => !actor.isDead)
+          const able = world.actors.filter((actor) => !actor.isDead && actor.pid !== NOBODY)
           if (able.length > 0) world.kill(chance.pick(able))
         } else if (chance.next() < 0.02) {
           chance.pick(world.actors).asleepUntil = turns.given + chance.pick([10, 50, 200])
@@ -172,13 +197,23 @@ export class Simulation {
       for (let left = chance.between(1, most); left > 0; left--) {
         const run = chance.pick(runs)
         world.turns.note(actor, run.name)
-        await run(errand)
+        await this.#run(run, errand)
       }
       world.turns.note(actor, 'is done')
     } catch (error) {
       if (error instanceof Killed || actor.isDead) return
       const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
       world.expectations.problem(`${actor.name} failed: ${told}`)
+    }
+  }
+
+  /** Who comes upon damage that cannot be mended is told so, and goes on with something else. */
+  async #run(run: Run, errand: Errand): Promise<void> {
+    try {
+      await run(errand)
+    } catch (error) {
+      const isTold = errand.world.rust.wasOnlyCopy && isVarveError(error, 'CORRUPT_EXTENT', 'CORRUPT_CHUNK')
+      if (!isTold) throw error
     }
   }
 
@@ -189,7 +224,7 @@ export class Simulation {
     world.actors.push(actor)
     const repo = await world.open(actor)
     try {
-      const { problems } = await repo.verify()
+      const { problems } = await repo.verify({ heal: world.ground.spread.copies > 1 })
       for (const { message } of problems) expectations.problem(`verify: ${message}`)
       for (const root of expectations.roots) await readAll(repo, root, known)
       actor.isImpatient = true

@@ -4,13 +4,13 @@ import { type Played, Simulation } from './schedule.js'
 
 /** The same each time, so that what fails was caused by a change; other schedules are played for other seeds. */
 const SEED = process.env.VARVE_TEST_SEED ?? '1'
-const SCHEDULES = Number(process.env.VARVE_TEST_SCHEDULES ?? '400')
+const SCHEDULES = Number(process.env.VARVE_TEST_SCHEDULES ?? (process.env.CI ? '10000' : '1000'))
 /** The number of one, to play it alone. */
 const ALONE = process.env.VARVE_TEST_SCHEDULE
 const SCHEDULES_PER_TEST = 250
 const STEPS_SHOWN = 60
 
-export function simulate(volumes: number): void {
+export function simulate(volumes: 1 | 3): void {
   describe(`gc among others on ${volumes} volumes, seed ${SEED}`, () => {
     let simulation: Simulation
     beforeAll(async () => {

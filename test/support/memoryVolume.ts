@@ -8,12 +8,14 @@ import type { Checksum } from '../../src/codec/checksum.js'
 import { rowCheck } from '../../src/format/check.js'
 import type { VolumeGroupLayout } from '../../src/format/layout.js'
 import { encodeBases, encodeSlots } from '../../src/format/slots.js'
+import { PackedRows } from '../../src/volume/packedRows.js'
 import type {
   ChunkKey,
   ChunkLocation,
   NewExtent,
   PhysicalVolume,
   StagedExtents,
+  StageOptions,
   StoredExtent,
   VolumeIdentity,
   VolumeState,
@@ -48,8 +50,9 @@ export class MemoryVolume implements PhysicalVolume {
   }
 
   /** All extents or none, as one transaction. */
-  async stage(extents: readonly NewExtent[], publishSequence: number): Promise<StagedExtents> {
+  async stage(extents: readonly NewExtent[], publishSequence: number, options?: StageOptions): Promise<StagedExtents> {
     const contents = this.#open()
+    if (options?.replaces) await this.remove(extents.map(({ eid }) => eid))
     const fresh = new Map<number, NewExtent>()
     for (const extent of extents) {
       if (!this.#isHeld(extent, fresh)) fresh.set(extent.eid, ownCopy(extent))
@@ -96,6 +99,10 @@ export class MemoryVolume implements PhysicalVolume {
     return rows.slice(0, limit)
   }
 
+  async packedChunkRows(after: ChunkKey | undefined, limit: number): Promise<PackedRows> {
+    return PackedRows.of(await this.chunkRows(after, limit))
+  }
+
   async chunkRowsOf(eids: readonly number[]): Promise<ChunkLocation[]> {
     return this.#rows().filter(({ eid }) => eids.includes(eid))
   }
@@ -112,6 +119,14 @@ export class MemoryVolume implements PhysicalVolume {
 
   async giveBack(): Promise<void> {
     this.#open()
+  }
+
+  async rebuild(): Promise<void> {
+    this.#open()
+  }
+
+  async remains(): Promise<{ freeBytes: number; logBytes: number }> {
+    return { freeBytes: 0, logBytes: 0 }
   }
 
   async remove(eids: readonly number[]): Promise<void> {

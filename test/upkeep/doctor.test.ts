@@ -113,6 +113,15 @@ test('gc is due after prune', async () => {
   expect(look(repo)).toEqual([])
 })
 
+test('a gc that came to no end is told, until one does', async () => {
+  const { repo, path } = await newStore()
+  change(repo.parts.group.volumes[0]?.location ?? path, 'UPDATE chunk SET hash = zeroblob(32) WHERE slot = 0', 0)
+  await expect(repo.gc({ now: true })).rejects.toThrow('gc dropped nothing')
+  expect(look(repo)).toMatchObject([
+    { topic: 'gc-due', message: expect.stringMatching(/^gc came to no end on 2026-01-01: /) },
+  ])
+})
+
 test('leases of dead processes and old ones are told', async () => {
   const { repo, clock } = await newStore()
   const { catalog } = repo.parts.group

@@ -25,7 +25,7 @@ async function withGarbage() {
 }
 
 /** Before the first answer of any volume to calls of one kind is looked at, something else happens. */
-function meanwhile(repo: Repository, name: 'chunkRows' | 'chunkRowsOf', act: () => Promise<void>): void {
+function meanwhile(repo: Repository, name: 'packedChunkRows' | 'chunkRowsOf', act: () => Promise<void>): void {
   let isDone = false
   for (const volume of repo.parts.group.volumes) {
     const call = volume[name].bind(volume) as (...parameters: unknown[]) => Promise<unknown>
@@ -52,7 +52,7 @@ async function isWhole(repo: Repository, gone: string): Promise<void> {
 test('S-5: a branch that is made after the marking keeps all it reaches, although it was not marked', async () => {
   const { repo, other, gone } = await withGarbage()
   // Neither condemned yet nor marked: only the roots tell.
-  meanwhile(repo, 'chunkRows', () => other.createBranch('back', gone))
+  meanwhile(repo, 'packedChunkRows', () => other.createBranch('back', gone))
   const report = await repo.gc({ now: true })
   expect(report.dropped.bytes + report.rewritten.bytes).toBe(0)
   await isWhole(other, gone)
@@ -69,7 +69,7 @@ test('S-5: a branch that is made between condemning and dropping keeps all it re
 
 test('S-5: a reader that begins after the marking keeps what is condemned after that', async () => {
   const { repo, other, gone } = await withGarbage()
-  meanwhile(repo, 'chunkRows', async () => {
+  meanwhile(repo, 'packedChunkRows', async () => {
     other.parts.store.takeReaderLease()
   })
   const report = await repo.gc({ now: true })

@@ -9,6 +9,7 @@ import { encodeLayout, type VolumeGroupLayout } from '../../src/format/layout.js
 import { verifyStore } from '../../src/upkeep/verify.js'
 import type { VerifyRoot } from '../../src/upkeep/verifyGraph.js'
 import { Lease } from '../../src/volume/lease.js'
+import { PackedRows } from '../../src/volume/packedRows.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { createStore, groupOptions, seededRandom } from '../support/groups.js'
 import { hookedVolume } from '../support/hookedVolume.js'
@@ -160,6 +161,74 @@ describe('a part of the contents', () => {
   })
 })
 
+test('in many extents damage is found as in few, by what is hashed elsewhere', async () => {
+  const { repo } = await createRepository({ compression: 'none', chunkBytes: 1024, extentBytes: 65_536 })
+  await commitFiles(repo, { a: random.bytes(3_000_000) })
+  const { checked, problems } = await repo.verify()
+  expect(problems).toEqual([])
+  expect(checked.extents).toBeGreaterThan(32)
+  const eids = dataExtents(repo)
+  const [early = 0, late = 0] = [eids[3], eids.at(-1)]
+  for (const eid of [early, late]) {
+    // What the contents hash to alone tells that it is another row.
+    const sql = `UPDATE chunk SET hash = zeroblob(32) WHERE eid = ${eid} AND slot = 1`
+    change(copyOf(repo, eid).file, sql)
+  }
+  const found = await repo.verify()
+  expect(found.checked).toMatchObject({ extents: checked.extents, chunks: checked.chunks })
+  expect(new Set(found.problems.map(({ extent }) => extent))).toEqual(new Set([early, late, undefined]))
+  // The row is not there; and history does not find the chunk.
+  expect(found.problems.filter(({ code }) => code === 'CORRUPT_CHUNK')).toHaveLength(2)
+  expect(found.problems.filter(({ code }) => code === 'MISSING_CHUNK')).toHaveLength(2)
+  for (const problem of found.problems) expect(problem.paths).toEqual(['main:a'])
+})
+
+describe('checksums alone', () => {
+  test('all that is stored is read, and no more is looked at', async () => {
+    const { repo } = await createRepository()
+    await commitFiles(repo, { a: 'text '.repeat(50_000), b: random.bytes(100_000) })
+    const { checked, ok } = await repo.verify({ checksums: true })
+    const { storedBytes } = await repo.stats()
+    expect(ok).toBe(true)
+    expect(checked).toMatchObject({ bytes: storedBytes, commits: 0, objects: 0 })
+    const whole = await repo.verify()
+    expect(checked).toMatchObject({ extents: whole.checked.extents, chunks: whole.checked.chunks })
+    // A row of a chunk table is none of it.
+    const [eid = 0] = dataExtents(repo)
+    change(copyOf(repo, eid).file, `UPDATE chunk SET slot = slot + 1000 WHERE eid = ${eid}`)
+    expect((await repo.verify({ checksums: true })).ok).toBe(true)
+    expect((await repo.verify()).ok).toBe(false)
+  })
+
+  test('bytes that changed are found in any copy, mended from another, and their files named where there is none', async () => {
+    const { repo } = await createMirrored()
+    await commitFiles(repo, { a: random.bytes(200_000) })
+    await commitFiles(repo, { b: random.bytes(200_000) })
+    const eids = dataExtents(repo)
+    const [lost = 0, hit = 0] = [eids[0], eids.at(-1)]
+    for (const which of [0, 1]) change(copyOf(repo, lost, which).file, flip(lost))
+    change(copyOf(repo, hit, 1).file, flip(hit))
+    const found = await repo.verify({ checksums: true })
+    expect(found.problems.filter(({ extent }) => extent === hit)).toEqual([
+      expect.objectContaining({ code: 'CORRUPT_EXTENT', pv: copyOf(repo, hit, 1).uuid, mendable: true }),
+    ])
+    expect(found.problems.filter(({ extent }) => extent === lost)).toEqual(
+      [0, 1].map((which) => expect.objectContaining({ pv: copyOf(repo, lost, which).uuid, paths: ['main:a'] })),
+    )
+    const healed = await repo.verify({ checksums: true, heal: true })
+    expect(healed).toMatchObject({ ok: false, healed: [{ extent: hit, pv: copyOf(repo, hit, 1).uuid }] })
+    expect(healed.problems).toHaveLength(2)
+    // Its rows came with it.
+    expect((await repo.verify()).problems.filter(({ extent }) => extent === hit)).toEqual([])
+  })
+
+  test('there are none in a quick look', async () => {
+    const { repo } = await createRepository()
+    const asked = repo.verify({ quick: true, checksums: true })
+    await expect(asked).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+})
+
 const ANY_ROW = 'SELECT hash FROM chunk WHERE eid = EID LIMIT 1'
 const copyDamage: [string, string][] = [
   ['flipped bytes', 'UPDATE payload SET frame = zeroblob(length(frame)) WHERE eid = EID'],
@@ -167,6 +236,8 @@ const copyDamage: [string, string][] = [
   ['nothing there', 'DELETE FROM payload WHERE eid = EID'],
   ['a chunk without its row', `DELETE FROM chunk WHERE eid = EID AND hash = (${ANY_ROW})`],
   ['a row that leads elsewhere', `UPDATE chunk SET slot = slot + 1000 WHERE eid = EID AND hash = (${ANY_ROW})`],
+  ['a row with another number', `UPDATE chunk SET chunk_id = chunk_id + 1 WHERE eid = EID AND hash = (${ANY_ROW})`],
+  ['a row with an impossible number', `UPDATE chunk SET slot = -1 WHERE eid = EID AND hash = (${ANY_ROW})`],
   ['a row without a chunk', 'INSERT INTO chunk SELECT zeroblob(32), eid, 0, 1, 1 FROM payload WHERE eid = EID'],
 ]
 
@@ -351,6 +422,8 @@ test('a chunk that is moved while it is looked up is not missed', async () => {
           isLookedUpInVain = true
           return []
         },
+        // Moved from behind where the table is being read to before it.
+        packedChunkRows: async () => PackedRows.of([]),
       }),
   })
   onTestFinished(() => group.close())

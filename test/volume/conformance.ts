@@ -6,6 +6,7 @@ import { type Checksum, createChecksum } from '../../src/codec/checksum.js'
 import { KIND } from '../../src/format/kinds.js'
 import type { VolumeGroupLayout } from '../../src/format/layout.js'
 import { DEFAULT_PROFILE } from '../../src/format/profile.js'
+import { PackedRows } from '../../src/volume/packedRows.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents } from '../../src/volume/physicalVolume.js'
 
 /** A new and empty volume, and what the suite must do to it from outside. */
@@ -166,6 +167,20 @@ export function describePhysicalVolume(name: string, make: MakeVolume): void {
       expect((await volume.read(3))?.frame.equals(first.frame)).toBe(true)
     })
 
+    test('what takes the place of another under its number does so in one step, with its rows', async () => {
+      const fixture = await make()
+      const { volume } = fixture
+      await hold(fixture, [extent(3, [a, b]), extent(4, [c])])
+      const other = extent(3, [b], 'another')
+      const staged = await volume.stage([other], 0, { replaces: true })
+      fixture.publishing(() => staged.complete())
+      expect(await volume.list(0, 10)).toEqual([3, 4])
+      expect((await volume.read(3))?.frame.equals(other.frame)).toBe(true)
+      expect(await volume.lookup([a])).toEqual([])
+      expect(await volume.lookup([b])).toEqual(rowsOf(other, volume.number))
+      expect(await volume.lookup([c])).toHaveLength(1)
+    })
+
     test('a slot without an id is refused, and nothing is held', async () => {
       const fixture = await make()
       const nameless = { ...extent(1, [a, b]), hashes: [a] }
@@ -290,6 +305,17 @@ export function describePhysicalVolume(name: string, make: MakeVolume): void {
         page = await volume.chunkRows(page.at(-1), 2)
       }
       expect(paged).toEqual(all)
+      const packed = []
+      for (let page = await volume.packedChunkRows(undefined, 2); page.count > 0; ) {
+        expect(page.count).toBeLessThanOrEqual(2)
+        for (let index = 0; index < page.count; index++) {
+          const own = { hash: page.hash(index), eid: page.eid(index), length: page.length(index) }
+          packed.push({ ...own, chunkId: page.chunkId(index) })
+        }
+        page = await volume.packedChunkRows(page.last, 2)
+      }
+      expect(packed).toEqual(all.map(({ hash, eid, length, chunkId }) => ({ hash, eid, length, chunkId })))
+      expect((await volume.packedChunkRows(undefined, 100)).bytes).toEqual(PackedRows.of(all).bytes)
       const some = await volume.chunkRowsOf([2, 300, 99])
       expect(some.map(({ hash, eid }) => `${eid} ${hash}`).sort()).toEqual([`2 ${b}`, `2 ${c}`, `300 ${b}`].sort())
       expect(await volume.chunkRowsOf([])).toEqual([])

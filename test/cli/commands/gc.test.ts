@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { DAY_MS } from '../../../src/base/units.js'
+import { Repository } from '../../../src/repository.js'
 import { Workbench } from '../support.js'
 
 const bench = new Workbench()
@@ -46,6 +48,42 @@ test('refuses what makes no sense', async () => {
   expect(await bench.run('config', 'set', 'gc-grace', 'soon')).toMatchObject({ status: 2 })
   expect(await bench.run('config', 'set', 'gc-waste', '0%')).toMatchObject({ status: 2 })
   expect(await bench.run('gc', '--store', 'nowhere.varve')).toMatchObject({ status: 3 })
+  expect(await bench.run('config', 'set', 'gc-auto', 'perhaps')).toMatchObject({ status: 2 })
+  expect(await bench.run('gc', '--rate', '0')).toMatchObject({ status: 2 })
+  for (const option of ['--now', '--dry-run', '--explain=main:kept']) {
+    expect(await bench.run('gc', '--auto', option)).toMatchObject({ status: 2 })
+  }
   await bench.ok('config', 'set', 'gc-grace', '48h')
   expect(await bench.ok('config', 'get', 'gc-grace')).toBe('2d\n')
+})
+
+test('a commit starts it in the background when it did not run for a day, unless told not to', async () => {
+  const daysAgo = async (days: number) => {
+    const nowMs = () => Date.now() - days * DAY_MS
+    const repo = await Repository.open(bench.path('.varve', 'store.varve'), { clock: { nowMs, zoneMinutes: () => 0 } })
+    await repo.gc()
+    await repo.close()
+  }
+  const started: (readonly string[])[] = []
+  const startInBackground = async (args: readonly string[]) => {
+    started.push(args)
+  }
+  const commit = async (text: string) => {
+    bench.write('tree/kept', text)
+    const run = await bench.runWith({ startInBackground }, 'commit', '-q', '--from', 'tree', '-m', text)
+    expect(run.status).toBe(0)
+    return started.splice(0)
+  }
+  await daysAgo(0.5)
+  expect(await commit('too early')).toEqual([])
+  expect(await bench.ok('gc', '--auto')).toContain('not due')
+  await daysAgo(1.5)
+  const [args = []] = await commit('in time')
+  await bench.ok('config', 'set', 'gc-auto', 'off')
+  expect(await commit('told not to')).toEqual([])
+  await bench.ok('config', 'unset', 'gc-auto')
+  expect(args).toContain('--auto')
+  expect(await bench.ok(...args)).toBe('')
+  expect(await commit('it ran')).toEqual([])
+  expect((await bench.run('verify')).status).toBe(0)
 })

@@ -27,10 +27,28 @@ test('shows branches, or the commits of one', async () => {
   })
 })
 
+test('says in what two revisions differ', async () => {
+  const { owners, shared } = await bench.json<{
+    owners: { name: string; all: { chunks: number }; unique: { chunks: number; rawBytes: number } }[]
+    shared: { chunks: number }
+  }>('space', 'main~1', 'main')
+  expect(owners.map(({ name }) => name)).toEqual(['main~1', 'main'])
+  for (const { all, unique } of owners) expect(unique.chunks + shared.chunks).toBe(all.chunks)
+  // The file, its tree and the commit; what is recorded of it may be the same.
+  expect(owners[1]?.unique.chunks).toBeGreaterThanOrEqual(3)
+  expect((await bench.ok('space', 'main~1', 'main')).split('\n')[2]).toMatch(/ main$/)
+  expect(await bench.json('space', 'main', 'side')).toMatchObject({ owners: [{ name: 'main' }, { name: 'side' }] })
+})
+
 test('refuses what makes no sense', async () => {
-  for (const argv of [['main'], ['--by', 'day'], ['--branch', 'side']]) {
+  for (const argv of [
+    ['main', '--by', 'commit'],
+    ['--by', 'day'],
+    ['--branch', 'side'],
+  ]) {
     expect({ argv, status: (await bench.run('space', ...argv)).status }).toEqual({ argv, status: 2 })
   }
   await bench.fails(3, 'REF_NOT_FOUND', 'space', '--by', 'commit', '--branch', 'nope')
+  await bench.fails(3, 'UNKNOWN_REVISION', 'space', 'main', 'nope')
   expect((await bench.run('space', '--store', 'nowhere')).status).toBe(3)
 })

@@ -40,6 +40,7 @@ test('says what it checked', async () => {
     },
     problems: [],
     healed: [],
+    replaced: 0,
     notes: [],
   })
   expect(await bench.json('verify', '--quick')).toMatchObject({ ok: true })
@@ -59,6 +60,17 @@ test('names damage and the files it touches', async () => {
     code: expect.stringMatching(/^(CORRUPT_|MISSING_)/),
     message: expect.any(String),
   })
+})
+
+test('--checksums finds what is damaged in what is stored, and names the files', async () => {
+  const { checked } = (await bench.json('verify', '--checksums')) as { checked: Record<string, number> }
+  expect(checked).toMatchObject({ commits: 0, objects: 0 })
+  expect(checked.bytes).toBeGreaterThan(CONTENT.length)
+  damage()
+  const run = await bench.run('verify', '--checksums')
+  expect(run.status).toBe(5)
+  expect(run.out).toMatch(/^CORRUPT_EXTENT/m)
+  expect(run.out).toContain('precious.txt')
 })
 
 test('a damaged file is not given out', async () => {
@@ -83,6 +95,7 @@ test.each([
   ['--subset', '1/0'],
   ['--subset', '1'],
   ['--quick', '--heal'],
+  ['--quick', '--checksums'],
   ['--quick', '--subset', '1/2'],
   ['everything'],
 ])('refuses %s %s', async (...options) => {

@@ -159,3 +159,28 @@ test('a missing volume: the store does not open, but shows what it lacks', async
   expect(await bench.json('pv')).toMatchObject([{ problem: null }, { problem: { code: 'PV_MISSING' } }])
   expect(await bench.ok('vg')).toContain('missing')
 })
+
+describe('pv move', () => {
+  test('empties a volume, says where things went, and what it would do', async () => {
+    bench.write('tree/f', randomBytes(400_000))
+    await bench.commit('tree', 'first')
+    await bench.ok('vg', 'extend', 'two.pv')
+    const plan = await bench.ok('pv', 'move', '-n', '0')
+    expect(plan).toMatch(/^would move \d+ extents, .* stored to volume 1\n$/)
+    const done = await bench.ok('pv', 'move', '0', 'two.pv', '--rate', '1G')
+    expect(done).toBe(`${plan.replace('would move', 'moved')}volume 0 is empty\n`)
+    expect(await bench.json('pv', 'move', '0')).toEqual({ dryRun: false, moved: [], leftExtents: 0, notes: [] })
+    expect((await bench.run('verify')).status).toBe(0)
+  })
+
+  test('refuses what makes no sense', async () => {
+    bench.write('tree/f', randomBytes(1000))
+    await bench.commit('tree', 'first')
+    await bench.fails(6, 'VG_FULL', 'pv', 'move', '0')
+    await bench.fails(2, 'INVALID_ARGUMENT', 'pv', 'move', '0', '0')
+    await bench.fails(3, 'PV_NOT_FOUND', 'pv', 'move', '9')
+    await bench.fails(3, 'PV_NOT_FOUND', 'pv', 'move', '0', 'nowhere.pv')
+    expect(await bench.run('pv', 'move')).toMatchObject({ status: 2 })
+    expect(await bench.run('pv', 'move', '0', '--rate', 'fast')).toMatchObject({ status: 2 })
+  })
+})

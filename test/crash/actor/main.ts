@@ -1,22 +1,26 @@
 /** The program that crash tests start: one verb each, told on standard output, a line for each thing that is done. */
 import { commitUntilKilled } from './commit.js'
 import { damageAndLook } from './damage.js'
+import { eraseUntilKilled } from './erase.js'
 import { extendUntilKilled } from './extend.js'
 import { freeSpace } from './freeSpace.js'
 import { fillDisk } from './fullDisk.js'
 import { commitBeside, gcUntilKilled } from './gc.js'
 import { holdLock } from './hold.js'
 import { raceFreely, raceInSteps } from './race.js'
+import { playSchedules } from './schedule.js'
 import { switchUntilKilled } from './switch.js'
 
 const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
   commit: commitUntilKilled,
   extend: extendUntilKilled,
+  erase: eraseUntilKilled,
   gc: gcUntilKilled,
   'commit-beside': commitBeside,
   hold: holdLock,
   'race-in-steps': raceInSteps,
   'race-freely': raceFreely,
+  schedule: playSchedules,
   switch: switchUntilKilled,
   damage: damageAndLook,
   'full-disk': fillDisk,

@@ -28,7 +28,7 @@ export async function buildStage(): Promise<Stage> {
     format: 'esm',
     platform: 'node',
     packages: 'external',
-    sourcemap: 'inline',
+    sourcemap: 'linked',
     logLevel: 'warning',
   })
   return {
@@ -54,7 +54,8 @@ export class Actor {
   private heard = 0
   private rest = ''
   private stderr = ''
-  private isOver = false
+  /** Whether the process is gone. */
+  isOver = false
   private wake: (() => void) | undefined
 
   constructor(private readonly child: ChildProcessWithoutNullStreams) {
@@ -120,7 +121,11 @@ export class Actor {
   }
 
   kill(): void {
-    this.child.kill('SIGKILL')
+    this.signal('SIGKILL')
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal)
   }
 
   /** Waits for a good end. @throws what it said of a bad one */

@@ -1,0 +1,40 @@
+import { Repository } from '../../../src/index.js'
+import { say } from './say.js'
+
+/**
+ * Erases `a.txt` and kills itself at a step: before or after a transaction of the catalog, or something that is done to a volume.
+ * @param killAt number of the step; 0: at none
+ */
+export async function eraseUntilKilled(store = '', killAt = '0'): Promise<void> {
+  const repo = await Repository.open(store)
+  let step = 0
+  const atStep = (name: string): void => {
+    say(`step ${++step} ${name}`)
+    if (step === Number(killAt)) process.kill(process.pid, 'SIGKILL')
+  }
+  const { group } = repo.parts
+  const { catalog } = group
+  const write = catalog.write.bind(catalog)
+  catalog.write = (body, durability) => {
+    atStep('before a transaction')
+    const result = write(body, durability)
+    atStep('after a transaction')
+    return result
+  }
+  for (const volume of group.volumes) {
+    for (const name of ['remove', 'stage', 'rebuild', 'giveBack'] as const) {
+      const method = volume[name].bind(volume) as (...parameters: unknown[]) => Promise<unknown>
+      Object.assign(volume, {
+        [name]: async (...parameters: unknown[]) => {
+          atStep(`${name} on ${volume.number}`)
+          const result = await method(...parameters)
+          atStep(`${name} on ${volume.number} done`)
+          return result
+        },
+      })
+    }
+  }
+  const { report } = await repo.erase({ paths: ['a.txt'] })
+  say(`done ${report?.commits.length}`)
+  await repo.close()
+}

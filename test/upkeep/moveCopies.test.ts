@@ -1,0 +1,198 @@
+/** Copies of extents taken from one volume to others: what stays true meanwhile, and after a break at any step. */
+import Database from 'better-sqlite3'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
+import { ChunkStore } from '../../src/cas/chunkStore.js'
+import { Repository } from '../../src/repository.js'
+import { moveCopies } from '../../src/upkeep/moveCopies.js'
+import { takeUpkeep } from '../../src/volume/lease.js'
+import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
+import { VolumeGroup } from '../../src/volume/volumeGroup.js'
+import { pseudoRandom } from '../codec/inputs.js'
+import { groupOptions } from '../support/groups.js'
+import { flip } from '../support/mirrored.js'
+import { commitFiles, openRepository } from '../support/repositories.js'
+import { tempFolder } from '../support/tempFolder.js'
+
+const COMMITS = 8
+const content = (number: number): Buffer => pseudoRandom(150_000, number)
+
+/** Three volumes in turn, and commits that lie on all of them. */
+async function striped() {
+  const folder = tempFolder()
+  const path = `${folder}/store.varve`
+  const repo = await Repository.create(path, {})
+  onTestFinished(() => repo.close().catch(() => undefined))
+  for (const name of ['one', 'two']) await repo.extendVolumeGroup(`${folder}/${name}.varve`)
+  await repo.changeVolumeGroup({ type: 'striped' })
+  for (let number = 0; number < COMMITS; number++) await commitFiles(repo, { f: content(number) }, `${number}`)
+  return { repo, path, folder }
+}
+
+const extentsOf = async (repo: Repository, pv: number): Promise<number> =>
+  (await repo.volumeGroup()).physicalVolumes.find(({ number }) => number === pv)?.extents ?? -1
+
+async function expectSound(repo: Repository): Promise<void> {
+  expect((await repo.verify()).problems).toEqual([])
+  for (let number = 0; number < COMMITS; number++) {
+    const read = await (await repo.at(`main~${COMMITS - 1 - number}`)).read('f')
+    expect(Buffer.from(read).equals(content(number))).toBe(true)
+  }
+}
+
+test.each([0, 1, 2])('volume %i becomes empty, all is read as before, and its space is given back', async (from) => {
+  const { repo } = await striped()
+  const before = (await repo.volumeGroup()).physicalVolumes
+  const had = before.find(({ number }) => number === from)
+  const plan = await repo.movePhysicalVolume(String(from), { dryRun: true })
+  expect(plan.moved.map(({ pv }) => pv)).toEqual([0, 1, 2].filter((pv) => pv !== from))
+  expect(plan.moved.reduce((sum, { storedBytes }) => sum + storedBytes, 0)).toBe(had?.storedBytes)
+  expect(await extentsOf(repo, from)).toBe(had?.extents)
+  const report = await repo.movePhysicalVolume(String(from))
+  expect(report).toEqual({ ...plan, dryRun: false })
+  const after = (await repo.volumeGroup()).physicalVolumes
+  expect(after.find(({ number }) => number === from)).toMatchObject({ extents: 0, storedBytes: 0 })
+  const total = (volumes: typeof before) => volumes.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+  expect(total(after)).toBe(total(before))
+  if (from !== 0) expect(after.find(({ number }) => number === from)?.fileBytes).toBeLessThan((had?.fileBytes ?? 0) / 2)
+  await expectSound(repo)
+  expect(await repo.movePhysicalVolume(String(from))).toMatchObject({ moved: [], leftExtents: 0 })
+})
+
+test('goes where it is told to, in steps, and what gc knows stays true', async () => {
+  const { repo } = await striped()
+  await repo.config.set('reflog-keep', '0')
+  await commitFiles(repo, { gone: pseudoRandom(400_000, 99) }, 'gone', 'side')
+  await repo.deleteBranch('side')
+  const { waiting } = await repo.gc()
+  const report = await repo.movePhysicalVolume('1', { to: ['0'], rateBytes: 2 ** 30 })
+  expect(report.moved.map(({ pv }) => pv)).toEqual([0])
+  expect((await repo.gc()).waiting).toEqual(waiting)
+  expect((await repo.gc({ now: true })).dropped.extents).toBeGreaterThan(0)
+  await expectSound(repo)
+})
+
+test('others read and commit meanwhile', async () => {
+  const { repo, path } = await striped()
+  const other = await openRepository(path)
+  const work = repo.movePhysicalVolume('1')
+  for (let number = 0; number < COMMITS; number++) {
+    const read = await (await other.at(`main~${COMMITS - 1 - number}`)).read('f')
+    expect(Buffer.from(read).equals(content(number))).toBe(true)
+    await commitFiles(other, { g: pseudoRandom(100_000, 200 + number) }, 'beside', 'side')
+  }
+  await work
+  await repo.changePhysicalVolume('1', { allocatable: false })
+  expect(await repo.movePhysicalVolume('1')).toMatchObject({ leftExtents: 0 })
+  await expectSound(repo)
+  await expectSound(other)
+})
+
+describe('broken off', () => {
+  /** The process is gone at this call: nothing that comes after it is done either. */
+  async function movedWith(
+    path: string,
+    dies: (volume: PhysicalVolume, call: 'stage' | 'remove') => 'before' | 'after' | undefined,
+  ) {
+    let isDead = false
+    const wrapVolume = (volume: PhysicalVolume): PhysicalVolume =>
+      new Proxy(volume, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name)
+          if (typeof value !== 'function') return value
+          if (name !== 'stage' && name !== 'remove') return value.bind(target)
+          return async (...args: unknown[]) => {
+            const when = dies(target, name)
+            isDead ||= when === 'before'
+            if (isDead) throw new Error('killed')
+            const result: unknown = await value.apply(target, args)
+            isDead ||= when === 'after'
+            if (isDead) throw new Error('killed')
+            return result
+          }
+        },
+      })
+    const group = await VolumeGroup.open(path, { ...groupOptions, wrapVolume })
+    try {
+      const store = await ChunkStore.open(group, systemClock)
+      await expect(moveCopies(store, 1)).rejects.toThrow('killed')
+    } finally {
+      await group.close()
+    }
+  }
+
+  test.each([
+    ['before it is brought', 'stage', 'before'],
+    ['when it was brought and is not named', 'stage', 'after'],
+    ['when it is named there and still lies here', 'remove', 'before'],
+    ['when it was dropped here', 'remove', 'after'],
+  ] as const)('%s: nothing is lost, and the next run does the rest', async (_, call, when) => {
+    const { repo, path } = await striped()
+    await repo.close()
+    await movedWith(path, (volume, name) => {
+      if (name !== call) return undefined
+      return (call === 'stage' ? volume.number === 2 : volume.number === 1) ? when : undefined
+    })
+    const again = await openRepository(path)
+    const { problems } = await again.verify()
+    expect(problems).toEqual([])
+    expect(await again.movePhysicalVolume('1')).toMatchObject({ leftExtents: 0, notes: [] })
+    await expectSound(again)
+    const group = await VolumeGroup.open(path, groupOptions)
+    onTestFinished(() => group.close())
+    // Nothing is left of the first attempt.
+    for (const volume of group.volumes) {
+      for (const eid of await volume.list(0, Number.MAX_SAFE_INTEGER)) {
+        expect(group.catalog.hasCopy(eid, volume.number)).toBe(true)
+      }
+    }
+  })
+})
+
+describe('is refused, or leaves alone', () => {
+  test('what does not fit: nothing is moved', async () => {
+    const { repo } = await striped()
+    for (const { number, storedBytes } of (await repo.volumeGroup()).physicalVolumes) {
+      if (number !== 1) await repo.changePhysicalVolume(String(number), { capacityBytes: storedBytes + 1000 })
+    }
+    const extents = await extentsOf(repo, 1)
+    await expect(repo.movePhysicalVolume('1')).rejects.toMatchObject({ code: 'VG_FULL' })
+    await expect(repo.movePhysicalVolume('1', { dryRun: true })).rejects.toMatchObject({ code: 'VG_FULL' })
+    expect(await extentsOf(repo, 1)).toBe(extents)
+  })
+
+  test('a volume to itself, one that is not there, a store of one file, other upkeep at work, a signal', async () => {
+    const { repo, path } = await striped()
+    await expect(repo.movePhysicalVolume('1', { to: ['1'] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(repo.movePhysicalVolume('7')).rejects.toMatchObject({ code: 'PV_NOT_FOUND' })
+    await expect(repo.movePhysicalVolume('1', { to: ['7'] })).rejects.toMatchObject({ code: 'PV_NOT_FOUND' })
+    await expect(repo.movePhysicalVolume('1', { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    })
+    const group = await VolumeGroup.open(path, groupOptions)
+    onTestFinished(() => group.close())
+    const lease = takeUpkeep(group.catalog, systemClock)
+    await expect(repo.movePhysicalVolume('1')).rejects.toMatchObject({ code: 'STORE_LOCKED' })
+    group.catalog.write((tx) => lease.release(tx))
+    const alone = await Repository.create(`${tempFolder()}/alone.varve`, {})
+    onTestFinished(() => alone.close())
+    await commitFiles(alone, { f: content(1) })
+    await expect(alone.movePhysicalVolume('0')).rejects.toMatchObject({ code: 'VG_FULL' })
+    await expectSound(repo)
+  })
+
+  test('an extent that is damaged: it stays, and it says so', async () => {
+    const { repo, path } = await striped()
+    const group = await VolumeGroup.open(path, groupOptions)
+    onTestFinished(() => group.close())
+    const { catalog, volumes } = group
+    const [first] = catalog.all<{ eid: number }>('SELECT eid FROM copy WHERE pv = 1 ORDER BY eid LIMIT 1')
+    const file = new Database(volumes.find(({ number }) => number === 1)?.location ?? '')
+    file.exec(flip(first?.eid as number))
+    file.close()
+    const report = await (await openRepository(path)).movePhysicalVolume('1')
+    expect(report.leftExtents).toBe(1)
+    expect(report.notes).toEqual([expect.stringContaining(`extent ${first?.eid} was left where it is`)])
+    expect((await repo.verify()).problems.length).toBeGreaterThan(0)
+  })
+})
