@@ -32,7 +32,7 @@ export const varve: StoreTool = {
       commit: (source, label) => [run('commit', '--from', source, '--branch', 'main', '-m', label)],
       restore: (_source, _label, target) => [run('export', 'main', target)],
       dropOlder: (keep) => ({
-        forget: [run('prune', '--keep-last', String(keep)), run('gc')],
+        forget: [run('prune', '--keep-last', String(keep), '--gc')],
         reclaim: [run('gc', '--now')],
       }),
       restoredAt: (_source, target) => target,

@@ -1,9 +1,10 @@
 import { constants, setPriority } from 'node:os'
-import type { Explanation, GcReport } from '../../src/index.js'
+import type { Explanation } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { fateLines, sayUnreadable } from '../fateText.js'
-import { counted, plainLine, plainText, shortId, sizeText, timeText } from '../text.js'
+import { COLLECTED_SHAPE, tellCollected } from '../gcText.js'
+import { counted, plainLine, shortId, sizeText } from '../text.js'
 import { parseRate, splitRevisionPath } from '../values.js'
 import type { Verb } from '../verb.js'
 
@@ -49,14 +50,7 @@ written :PATH.`,
     { command: 'varve branch -d old && varve gc --now', does: 'delete a branch, and have its space back at once' },
   ],
   json: `
-{ dryRun: boolean,
-  live, condemned, waiting: { chunks, bytes: number },                     // chunks and objects; raw bytes
-  nextMs?: number,                                                         // when something may be dropped, an estimate
-  dropped: { extents, chunks, bytes, storedBytes: number },
-  rewritten: { extents, chunks, bytes, storedBytes, newStoredBytes: number },   // bytes: what went of them
-  wasteBytes, returnedBytes: number,
-  heldBy: { id, kind, host, pid, startedMs }[],                            // leases that keep condemned chunks
-  notes: string[] }
+${COLLECTED_SHAPE}
 With --explain:
 { kind: "file" | "directory" | "symlink" | "gitlink" | "chunk" | "manifest" | "tree" | "attributes" | "commit" | "object" | "extent",
   id?, commit?, path?: string, extent?: number,
@@ -90,7 +84,7 @@ With --explain:
     if (auto) giveWay()
     const report = await repository.gc({ ...context.work, dryRun, now, rateBytes: rate })
     if (context.json) await context.out.json(report)
-    else await tell(context, report)
+    else await tellCollected(context, report)
     return EXIT.ok
   },
 }
@@ -102,41 +96,6 @@ function giveWay(): void {
   } catch (error) {
     if (!(error instanceof Error && 'syscall' in error)) throw error
   }
-}
-
-async function tell(context: Context, report: GcReport): Promise<void> {
-  const { dryRun, condemned, waiting, nextMs, dropped, rewritten, wasteBytes, returnedBytes, heldBy, notes } = report
-  const would = (past: string, conditional: string): string => (dryRun ? conditional : past)
-  context.clearProgress()
-  if (condemned.chunks > 0) {
-    const what = `${counted(condemned.chunks, 'chunk')}, ${sizeText(condemned.bytes)} raw`
-    await context.out.line(`${would('condemned', 'would condemn')} ${what}`)
-  }
-  if (dropped.extents > 0) {
-    const what = `${counted(dropped.extents, 'extent')}, ${sizeText(dropped.storedBytes)} stored`
-    await context.out.line(`${would('dropped', 'would drop')} ${what}`)
-  }
-  if (rewritten.extents > 0) {
-    const what = `${counted(rewritten.extents, 'extent')}, ${sizeText(rewritten.bytes)} raw less`
-    await context.out.line(`${would('rewrote', 'would rewrite')} ${what}`)
-  }
-  if (waiting.chunks > 0) {
-    const when = nextMs === undefined ? '' : `; the first may go about ${dayText(nextMs)}`
-    await context.out.line(
-      `${counted(waiting.chunks, 'chunk')}, ${sizeText(waiting.bytes)} raw, condemned and kept${when}`,
-    )
-  }
-  if (waiting.chunks > 0) {
-    for (const { kind, host, pid, startedMs } of heldBy) {
-      await context.say(`a ${kind} keeps what it may need: process ${pid} on ${host}, since ${dayText(startedMs)}`)
-    }
-  }
-  for (const note of notes) await context.warn(plainText(note))
-  if (returnedBytes > 0) await context.out.line(`${sizeText(returnedBytes)} given back to the file system`)
-  const isIdle = condemned.chunks + waiting.chunks + dropped.extents + rewritten.extents === 0
-  if (isIdle) await context.say('nothing to collect')
-  if (isIdle && wasteBytes > 0)
-    await context.say(`${sizeText(wasteBytes)} raw are dead in extents not worth rewriting yet`)
 }
 
 async function explainTo(context: Context, what: string): Promise<number> {
@@ -166,8 +125,4 @@ async function tellWhy(context: Context, found: Explanation): Promise<void> {
     await context.out.line(`${only}: in no other commit`)
   }
   await sayUnreadable(context, unreadable)
-}
-
-function dayText(timeMs: number): string {
-  return timeText(timeMs, 0 - new Date(timeMs).getTimezoneOffset()).slice(0, 10)
 }

@@ -1,7 +1,8 @@
 import type { PruneResult } from '../../src/index.js'
 import type { VerbCommand } from '../command.js'
 import type { Context } from '../context.js'
-import { EXIT } from '../errors.js'
+import { EXIT, UsageError } from '../errors.js'
+import { tellCollected } from '../gcText.js'
 import { printColumns } from '../output.js'
 import { counted, isoTime, plainLine, shortId, subjectOf, timeText } from '../text.js'
 import { collect, parseCountFromNone } from '../values.js'
@@ -18,6 +19,7 @@ interface Options {
   readonly keepTag?: readonly string[]
   readonly branch?: readonly string[]
   readonly dryRun?: boolean
+  readonly gc?: boolean
 }
 
 export const verb: Verb = {
@@ -39,6 +41,7 @@ export const verb: Verb = {
         collect,
       )
       .option('--branch <pattern>', 'only branches that match; may be repeated (default: all)', collect)
+      .option('--gc', 'run gc as well, as "varve gc" does')
       .option('-n, --dry-run', 'only show what stays and what goes')
   },
   about: `
@@ -51,12 +54,13 @@ and takes no other's place; nor does one whose clock was set back. In patterns, 
   examples: [
     { command: 'varve prune -n --keep-daily 7 --keep-weekly 4 --keep-monthly 12', does: 'what would stay, and why' },
     { command: 'varve prune --keep-last 10 --keep-within 30d', does: 'all of a month, and ten in any case' },
-    { command: "varve prune --branch 'backup/*' --keep-daily 30 && varve gc", does: 'only these branches' },
+    { command: "varve prune --branch 'backup/*' --keep-daily 30 --gc", does: 'only these branches, and gc at once' },
   ],
   json: `
 { dryRun: boolean, policy,
   branches: { name, commits: { id, time, subject, reasons: string[] }[] }[],    // newest first; without reasons it goes
-  pruned: string[] }`,
+  pruned: string[],
+  gc?: object }                                                                 // with --gc: as "varve gc --json"`,
   statuses: {
     [EXIT.usage]: 'a policy that keeps nothing, or a pattern that matches nothing',
     [EXIT.notFound]: 'no store here',
@@ -69,7 +73,9 @@ and takes no other's place; nor does one whose clock was set back. In patterns, 
   async run(context, command) {
     const options = command.opts<Options>()
     const { parseDuration } = await context.library()
-    const { keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly, dryRun = false } = options
+    const { keepLast, keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly, dryRun = false, gc = false } = options
+    if (gc && dryRun)
+      throw new UsageError('--gc goes without --dry-run', 'see what gc would do once the commits are pruned')
     const repository = await (dryRun ? context.openToRead() : context.open({ frees: true }))
     const result = await repository.prune({
       ...context.work,
@@ -78,8 +84,10 @@ and takes no other's place; nor does one whose clock was set back. In patterns, 
       keepTags: options.keepTag,
       branches: options.branch,
     })
-    if (context.json) await context.out.json(pruneJson(result))
-    else await tell(context, result)
+    if (!context.json) await tell(context, result, gc)
+    const collected = gc ? await repository.gc(context.work) : undefined
+    if (context.json) await context.out.json({ ...pruneJson(result), ...(collected && { gc: collected }) })
+    else if (collected) await tellCollected(context, collected)
     return EXIT.ok
   },
 }
@@ -105,7 +113,7 @@ function pruneJson({ dryRun, policy, branches, pruned }: PruneResult) {
   }
 }
 
-async function tell(context: Context, { dryRun, branches, pruned }: PruneResult): Promise<void> {
+async function tell(context: Context, { dryRun, branches, pruned }: PruneResult, gc: boolean): Promise<void> {
   const { green, red, yellow } = context.colors
   context.clearProgress()
   for (const { name, commits } of branches) {
@@ -120,7 +128,8 @@ async function tell(context: Context, { dryRun, branches, pruned }: PruneResult)
     await printColumns(context.out, ['left', 'left', 'left', 'left', 'left'], rows)
   }
   const what = counted(pruned.length, 'commit')
+  const files = pruned.length === 1 ? 'its files' : 'their files'
   if (pruned.length === 0) await context.say('nothing goes')
-  else if (dryRun) await context.say(`${what} would lose their files`)
-  else await context.say(`${what} lost their files; \`varve gc\` gives the space back`)
+  else if (dryRun) await context.say(`${what} would lose ${files}`)
+  else await context.say(`${what} lost ${files}${gc ? '' : '; `varve gc` gives the space back'}`)
 }

@@ -66,6 +66,11 @@ export class ErasureState {
     return [...items]
   }
 
+  /** The old commits of an erasure that is not finished: some of what they need may be gone. */
+  commits(): ReadonlySet<string> {
+    return new Set(this.read() ? this.list('map').map((line) => line.slice(0, line.indexOf(' '))) : [])
+  }
+
   /** In an open transaction. */
   clear(tx: CatalogTransaction): void {
     tx.run('DELETE FROM upkeep WHERE name = ? OR name LIKE ?', NAME, `${NAME} %`)

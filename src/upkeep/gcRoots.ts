@@ -13,6 +13,7 @@ import { describeRef, type Refs } from '../refs/refs.js'
 import { Replacements } from '../refs/replacements.js'
 import type { Worktrees } from '../refs/worktrees.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
+import { ErasureState } from './eraseState.js'
 
 export interface GcRoot {
   /** For people: a branch, a tag, a folder, the reflog of one, a replacement. */
@@ -49,6 +50,7 @@ export function gcRoots(catalog: Catalog, refs: Refs, worktrees: Worktrees, refl
     }
     const inPlace = new Replacements(catalog)
     const { ends } = inPlace
+    const beingErased = new ErasureState(catalog).commits()
     const entries = refs.reflog()
     // Numbered from 1 without gaps, the newest first here.
     const kept = entries.slice(0, Math.max(0, entries.length - reflogFrom + 1))
@@ -58,7 +60,9 @@ export function gcRoots(catalog: Catalog, refs: Refs, worktrees: Worktrees, refl
         if (id === undefined) continue
         const end = ends.get(id)
         const root: GcRoot = { name: `reflog of ${ref}`, id, kind: 'reflog', of: ref, entry }
-        roots.push(end === undefined ? root : { ...root, end })
+        if (end === undefined) roots.push(root)
+        // What it needs may be gone in part.
+        else roots.push(beingErased.has(id) ? { ...root, id: end } : { ...root, end })
       }
     }
     const replacements = inPlace.list()

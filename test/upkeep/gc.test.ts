@@ -288,16 +288,19 @@ async function damageRow(_path: string, group: VolumeGroup, pv: number, hash: Ha
   tables.run('DELETE FROM chunk WHERE hash = ?', hashToBytes(hash))
 }
 
-test.runIf(VOLUMES > 1)('what a killed gc left in a volume is dropped by the next', async () => {
-  const { repo, peek } = await newStoreWithMuch()
-  const group = await peek()
-  const orphan = group.catalog
-    .all<{ eid: number; pv: number }>('SELECT eid, pv FROM copy ORDER BY eid DESC')
-    .find(({ pv }) => pv > 0)
-  await repo.gc({ now: true })
-  const volume = group.volume(orphan?.pv as number)
-  expect(await volume?.list(orphan?.eid as number, (orphan?.eid as number) + 1)).toEqual([])
-})
+// In a store of one file the same transaction does both.
+if (VOLUMES > 1) {
+  test('what a killed gc left in a volume is dropped by the next', async () => {
+    const { repo, peek } = await newStoreWithMuch()
+    const group = await peek()
+    const orphan = group.catalog
+      .all<{ eid: number; pv: number }>('SELECT eid, pv FROM copy ORDER BY eid DESC')
+      .find(({ pv }) => pv > 0)
+    await repo.gc({ now: true })
+    const volume = group.volume(orphan?.pv as number)
+    expect(await volume?.list(orphan?.eid as number, (orphan?.eid as number) + 1)).toEqual([])
+  })
+}
 
 test('S-5: a store of format 1 is upgraded by gc', async () => {
   const folder = new URL('../golden/store-v1/', import.meta.url)

@@ -52,3 +52,20 @@ test('refuses what would keep nothing, or names nothing', async () => {
   }
   expect((await bench.run('prune', '--keep-last', '1', '--store', 'nowhere')).status).toBe(3)
 })
+
+test('runs gc as well when told to', async () => {
+  const other = new Workbench()
+  await other.init()
+  for (let number = 0; number < 3; number++) {
+    other.write('tree/f', `${number}\n`.repeat(1000))
+    await other.commit('tree', `number ${number}`)
+  }
+  const said = await other.ok('prune', '--keep-last', '2', '--gc')
+  expect(said).toMatch(/^1 commit lost its files\ncondemned \d+ chunks, /m)
+  expect(await other.json('prune', '--keep-last', '1', '--gc')).toMatchObject({
+    pruned: [expect.any(String)],
+    gc: { dryRun: false, condemned: { chunks: expect.any(Number) }, dropped: { extents: 0 } },
+  })
+  expect(await other.run('prune', '-n', '--gc', '--keep-last', '1')).toMatchObject({ status: 2 })
+  other.remove()
+})
