@@ -13,7 +13,7 @@ import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import type { Compression } from '../codec/compressor.js'
 import { describeRef } from '../refs/refs.js'
 import type { Replacements } from '../refs/replacements.js'
-import { type LeaseInfo, takeUpkeepLease } from '../volume/lease.js'
+import { type LeaseInfo, takeUpkeep } from '../volume/lease.js'
 import { type AskDiskSpace, requireRebuildRoom } from '../volume/rebuild.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import type { FolderHealth } from './doctor.js'
@@ -127,7 +127,7 @@ async function alone<T>(context: EraseContext, body: () => Promise<T>): Promise<
     throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', { path: catalog.path })
   }
   await group.sweep()
-  const end = takeUpkeepLease(catalog, clock)
+  const lease = takeUpkeep(catalog, clock)
   let result: T
   try {
     requireNoLeases(catalog, catalog.path, { isBegun: false })
@@ -135,7 +135,7 @@ async function alone<T>(context: EraseContext, body: () => Promise<T>): Promise<
     await group.refresh()
     result = await body()
   } finally {
-    end()
+    catalog.write((tx) => lease.release(tx))
   }
   // What was written last lies in the log still.
   await group.volume(0)?.giveBack(0)

@@ -110,30 +110,20 @@ export class HistoryBitmaps {
     else for (const id of few) await this.#addCommit(live, id)
   }
 
-  /** Drops the sets of former roots: to be called after all roots were added, and before `write`. */
-  forgetUnused(): void {
-    const { group } = this.#store
-    if (group.readOnly || !this.#options.keeps) return
-    group.catalog.write((tx) => {
-      for (const { commit_id: key } of tx.all<{ commit_id: Buffer }>(
-        'SELECT commit_id FROM bitmap WHERE length(commit_id) = ?',
-        KEY_BYTES,
-      )) {
-        if (key.at(-1) !== ROOT_MARK || this.#used.has(commitOfKey(key.toString('hex')))) continue
-        tx.run('DELETE FROM bitmap WHERE commit_id = ?', key)
-      }
-    })
-  }
-
-  /** Keeps what was made, if the store can be written to, and no commit lost its files meanwhile. */
-  write(): void {
+  /**
+   * Keeps what was made, if the store can be written to, and no commit lost its files meanwhile.
+   * @param forgetsUnused once all roots were added: the sets of former ones go
+   */
+  write(forgetsUnused = false): void {
     const sets = this.#unwritten
     this.#unwritten = []
     this.#unwrittenBytes = 0
     const { group } = this.#store
-    if (sets.length === 0 || group.readOnly) return
+    const unused = forgetsUnused && this.#options.keeps ? this.#unusedKeys() : []
+    if (sets.length + unused.length === 0 || group.readOnly) return
     try {
       group.catalog.write((tx) => {
+        for (const key of unused) tx.run('DELETE FROM bitmap WHERE commit_id = ?', key)
         if (this.#pruned.stamp !== this.#stamp) return
         for (const { id, mark, bytes } of sets) {
           const key = keyOf(id, mark)
@@ -149,6 +139,16 @@ export class HistoryBitmaps {
       // They only save time: on a full disk whoever asked is answered all the same.
       if (!isVarveError(error, 'STORAGE_FULL')) throw error
     }
+  }
+
+  /** Of sets of roots that were of no use. */
+  #unusedKeys(): Buffer[] {
+    const rows = this.#store.group.catalog.all<{ commit_id: Buffer }>(
+      'SELECT commit_id FROM bitmap WHERE length(commit_id) = ?',
+      KEY_BYTES,
+    )
+    const keys = rows.map(({ commit_id: key }) => key)
+    return keys.filter((key) => key.at(-1) === ROOT_MARK && !this.#used.has(commitOfKey(key.toString('hex'))))
   }
 
   /** Commits of a root's history that are not in `live`; `undefined` if these are many. */

@@ -154,8 +154,7 @@ export class KeptMarking extends Marking {
     const onRead = (bytes: number): Promise<void> => this.#read(bytes)
     this.#sets = new HistoryBitmaps(store, pruned, { keeps: this.#keeps, signal, onRead })
     await super.update()
-    if (isFirst) this.#sets.forgetUnused()
-    this.#sets.write()
+    this.#sets.write(isFirst)
   }
 
   /** What has a number that sets do not hold is left to the walk. */

@@ -175,12 +175,6 @@ export function takeUpkeep(catalog: Catalog, clock: Clock): Lease {
   })
 }
 
-/** @returns what ends it. @throws as `takeUpkeep` */
-export function takeUpkeepLease(catalog: Catalog, clock: Clock): () => void {
-  const lease = takeUpkeep(catalog, clock)
-  return () => catalog.write((tx) => lease.release(tx))
-}
-
 export function releaseLease(tx: CatalogTransaction, id: number): void {
   tx.run('DELETE FROM reservation WHERE lease = ?', id)
   tx.run('DELETE FROM lease WHERE id = ?', id)

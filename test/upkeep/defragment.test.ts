@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import type { Repository } from '../../src/repository.js'
-import { takeUpkeepLease } from '../../src/volume/lease.js'
+import { takeUpkeep } from '../../src/volume/lease.js'
 import { EXTENT_CLASS } from '../../src/volume/physicalVolume.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { pseudoRandom } from '../codec/inputs.js'
@@ -104,9 +104,9 @@ describe('is refused, or leaves alone', () => {
   test('a store in which gc is at work', async () => {
     const { repo, path } = await scattered()
     const group = await peek(path)
-    const end = takeUpkeepLease(group.catalog, systemClock)
+    const lease = takeUpkeep(group.catalog, systemClock)
     await expect(repo.defragment({ revision: 'main' })).rejects.toMatchObject({ code: 'STORE_LOCKED' })
-    end()
+    group.catalog.write((tx) => lease.release(tx))
     expect((await repo.defragment({ revision: 'main' })).rewritten.extents).toBeGreaterThan(0)
   })
 
