@@ -43,6 +43,8 @@ export const verb: Verb = {
       .addOption(
         new Option('--check <report>', 'compare a report with the store').conflicts([...ERASING, 'report', 'finish']),
       )
+      // Told what is wrong with one below.
+      .allowExcessArguments()
       .usage(
         '--path <glob>... --all-history [-n] [--reason <text>] [--report <file>]  |  --finish  |  --check <report>',
       )
@@ -106,6 +108,13 @@ destroyed, and where else the same contents are: those stay. Keep it: --check re
 
   async run(context, command) {
     const options = command.opts<Options>()
+    const [operand] = command.args
+    if (operand !== undefined) {
+      throw new UsageError(
+        `${plainText(operand)} stands alone`,
+        `what goes is named by an option: --path ${plainText(operand)}`,
+      )
+    }
     if (options.check !== undefined) return check(context, context.resolvePath(options.check))
     const file = options.report === undefined ? undefined : requireNew(context.resolvePath(options.report))
     if (options.finish) return finish(context, file)

@@ -93,6 +93,8 @@ test('with --json the report is part of the answer; --finish has nothing left to
 test('refuses what is not meant, or cannot be', async () => {
   const without = await bench.run('erase', '--path', 'keys')
   expect(without).toMatchObject({ status: 2, err: expect.stringContaining('commits get new ids') })
+  const alone = await bench.run('erase', 'secret.txt', '--all-history')
+  expect(alone).toMatchObject({ status: 2, err: expect.stringContaining('--path secret.txt') })
   expect(without.err).toContain('--all-history')
   writeFileSync(bench.path('there'), '')
   writeFileSync(bench.path('text'), 'no JSON')
