@@ -71,6 +71,7 @@ export async function commitFrom(session: Session, dir: string, options: CommitF
       skipUnreadable: options.skipUnreadable,
       attributes: options.attributes ?? parseAttributes(session.properties.get('attributes').value),
       storeFiles: storeFiles(session),
+      before: before?.commit,
       signal: options.signal,
       onProgress: options.onProgress,
     })

@@ -354,6 +354,7 @@ export class WorkingFolder extends FolderTidy {
           folderTree(writer, session, this.path, base, {
             ...this.scanning,
             beside: new TreeBeside(writer, base, this.cache(), learn),
+            before: base,
             attributes: parseAttributes(session.properties.get('attributes').value),
             paths: options.paths,
             skipUnreadable: options.skipUnreadable,

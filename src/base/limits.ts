@@ -28,3 +28,8 @@ export const NODE_ENTRIES_MAX = 4096
 
 /** Slots of one extent: the longest archive extent filled with the shortest chunks. */
 export const SLOTS_MAX = 1024 * KIB
+
+/** Extents below one another that a frame is decoded through: its bases, theirs, and so on. */
+export const BASE_DEPTH_MAX = 8
+/** Raw bytes of an extent and of all that it is decoded through. */
+export const DECODED_BYTES_MAX = 16 * 1024 * KIB

@@ -18,13 +18,14 @@ import { healCopy } from '../volume/heal.js'
 import { Lease } from '../volume/lease.js'
 import { type ChunkLocation, EXTENT_CLASS, type StoredExtent } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
+import { BaseBounds, dictionaryOf } from './bases.js'
 import { ComingIds } from './comingIds.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
 import { ObjectCache } from './objectCache.js'
 import { MANY_AT_ONCE, type ObjectReader } from './objects.js'
 
 export interface ChunkStoreOptions {
-  /** Decoded extents kept, in bytes. Default 16 MiB. */
+  /** Decoded extents kept, in bytes. Default 32 MiB. */
   readonly extentCacheBytes?: number
   /** Objects kept, in bytes. Default 16 MiB. */
   readonly objectCacheBytes?: number
@@ -48,6 +49,8 @@ const MAX_LOCATIONS = 20_000
 export class ChunkStore implements ObjectReader {
   private readonly extents: ExtentCache
   readonly objects: ObjectCache
+  /** How deep extents are decoded, and through how much. */
+  readonly bounds: BaseBounds
   /** The same store for whoever must see what is really there: every id is answered by what has it. */
   readonly originals: ChunkStore
   private readonly locations: Map<Hash, ChunkLocation>
@@ -63,8 +66,9 @@ export class ChunkStore implements ObjectReader {
     originals?: ChunkStore,
   ) {
     this.extents =
-      originals?.extents ?? new ExtentCache(options.extentCacheBytes ?? 16 * MIB, (eid) => this.loadExtent(eid))
+      originals?.extents ?? new ExtentCache(options.extentCacheBytes ?? 32 * MIB, (eid) => this.loadExtent(eid))
     this.objects = originals?.objects ?? new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
+    this.bounds = originals?.bounds ?? new BaseBounds(group.catalog)
     this.locations = originals?.locations ?? new Map()
     this.openedAtEpoch = originals?.openedAtEpoch ?? epochOf(group)
     this.replaced = originals && options.replaced
@@ -322,7 +326,8 @@ export class ChunkStore implements ObjectReader {
     const damaged: number[] = []
     const stored = await this.group.readExtent(eid, (pv) => damaged.push(pv))
     if (!stored) return undefined
-    const raw = await decodeFrameAsync(stored.codec, stored.frame, stored.rawBytes)
+    const raw = await this.decodeVisible(stored)
+    if (!raw) return undefined
     const offsets: number[] = []
     let end = 0
     for (const slot of stored.slots) {
@@ -339,6 +344,36 @@ export class ChunkStore implements ObjectReader {
     const extent: DecodedExtent = { eid, raw, slots: stored.slots, offsets, reads: 0 }
     for (const pv of damaged) await this.heal(extent, stored, pv)
     return extent
+  }
+
+  /** An extent, decoded; `undefined` when it is not visible (any more). @throws {CorruptionError} `CORRUPT_EXTENT` */
+  decoded(eid: number): Promise<DecodedExtent | undefined> {
+    return this.extents.get(eid)
+  }
+
+  /** How long the chunks in an extent are, in order. It is not decoded for that. */
+  async slotLengths(eid: number): Promise<readonly number[] | undefined> {
+    const held = this.extents.has(eid) ? await this.decoded(eid) : await this.group.readExtent(eid)
+    return held?.slots.map(({ length }) => length)
+  }
+
+  /**
+   * The raw bytes of an extent, through its bases where it has any.
+   * @throws {CorruptionError} `CORRUPT_EXTENT`, also where one of its bases is damaged or gone: `details.base` is its number then
+   */
+  async decode(stored: StoredExtent): Promise<Buffer> {
+    const { codec, frame, rawBytes } = stored
+    return decodeFrameAsync(codec, frame, rawBytes, await dictionaryOf(stored, this.bounds, (eid) => this.decoded(eid)))
+  }
+
+  /** `undefined` when it was rewritten meanwhile, and its bases are gone with it. */
+  private async decodeVisible(stored: StoredExtent): Promise<Buffer | undefined> {
+    try {
+      return await this.decode(stored)
+    } catch (error) {
+      if (isVarveError(error) && !this.group.catalog.isVisible(stored.eid)) return undefined
+      throw error
+    }
   }
 
   private async heal(extent: DecodedExtent, stored: StoredExtent, pv: number): Promise<void> {

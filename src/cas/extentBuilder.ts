@@ -2,10 +2,11 @@
 import type { Hash } from '../base/hash.js'
 import { KIB } from '../base/units.js'
 import type { Checksum } from '../codec/checksum.js'
-import { type Compression, encodeFrame, encodeFrameAsync, type Frame } from '../codec/compressor.js'
+import { CODEC, type Compression, encodeFrame, encodeFrameAsync, type Frame } from '../codec/compressor.js'
 import type { Kind } from '../format/kinds.js'
-import type { Slot } from '../format/slots.js'
+import type { ExtentBase, Slot } from '../format/slots.js'
 import type { ExtentClass, NewExtent } from '../volume/physicalVolume.js'
+import type { BaseCandidates } from './objects.js'
 
 /** Numbers for what is new; from a lease's reservation, or straight from the catalog inside a transaction. */
 export interface Numbers {
@@ -17,15 +18,29 @@ export interface Numbers {
 export interface FullExtent {
   readonly class: ExtentClass
   readonly raw: Buffer
-  readonly items: readonly { readonly kind: Kind; readonly id: Hash; readonly length: number }[]
+  readonly items: readonly ExtentItem[]
+}
+
+export interface ExtentItem {
+  readonly kind: Kind
+  readonly id: Hash
+  readonly length: number
+  readonly bases?: BaseCandidates | undefined
 }
 
 const SMALL_BYTES = 32 * KIB
+/**
+ * Raw bytes of an extent with bases. What it takes the place of was written bit by bit, and lies in many extents, all of which are
+ * decoded with it: of a longer one they would be too many.
+ */
+const BASED_BYTES = 256 * KIB
 
 export class ExtentBuilder {
-  private items: { kind: Kind; id: Hash; length: number }[] = []
+  private items: ExtentItem[] = []
   private raw: Buffer | undefined
   private used = 0
+  /** Of these, bytes of what may have bases. */
+  private hinted = 0
 
   constructor(
     private readonly extentClass: ExtentClass,
@@ -34,13 +49,18 @@ export class ExtentBuilder {
   ) {}
 
   /** @returns an extent that this chunk did not fit into any more. */
-  add(kind: Kind, id: Hash, bytes: Uint8Array): FullExtent | undefined {
-    const full = this.used + bytes.length > this.peSize ? this.take() : undefined
+  add(kind: Kind, id: Hash, bytes: Uint8Array, bases?: BaseCandidates): FullExtent | undefined {
+    const full = this.used + bytes.length > this.limit ? this.take() : undefined
+    if (bases) this.hinted += bytes.length
     this.makeRoom(this.used + bytes.length)
     this.raw?.set(bytes, this.used)
-    this.items.push({ kind, id, length: bytes.length })
+    this.items.push({ kind, id, length: bytes.length, bases })
     this.used += bytes.length
     return full
+  }
+
+  private get limit(): number {
+    return 2 * this.hinted > this.used ? Math.min(this.peSize, BASED_BYTES) : this.peSize
   }
 
   /** Small commits take little memory; full extents use each other's, since fresh pages are slower than the copy. */
@@ -59,19 +79,27 @@ export class ExtentBuilder {
     this.raw = undefined
     this.items = []
     this.used = 0
+    this.hinted = 0
     return full
   }
 }
 
-export function compressNow(full: FullExtent, compression: Compression): Frame {
-  return encodeFrame(full.raw, compression)
+export function compressNow(full: FullExtent, compression: Compression, dictionary?: Buffer): Frame {
+  return encodeFrame(full.raw, compression, dictionary)
 }
 
-export function compressLater(full: FullExtent, compression: Compression): Promise<Frame> {
-  return encodeFrameAsync(full.raw, compression)
+export function compressLater(full: FullExtent, compression: Compression, dictionary?: Buffer): Promise<Frame> {
+  return encodeFrameAsync(full.raw, compression, dictionary)
 }
 
-export function finishExtent(full: FullExtent, frame: Frame, numbers: Numbers, checksum: Checksum): NewExtent {
+/** @param bases whose bytes `frame` was compressed against */
+export function finishExtent(
+  full: FullExtent,
+  frame: Frame,
+  numbers: Numbers,
+  checksum: Checksum,
+  bases: readonly ExtentBase[] = [],
+): NewExtent {
   const slots: Slot[] = full.items.map(({ kind, length }) => ({ kind, length, chunkId: numbers.takeChunkId() }))
   return {
     eid: numbers.takeEid(),
@@ -79,7 +107,7 @@ export function finishExtent(full: FullExtent, frame: Frame, numbers: Numbers, c
     codec: frame.codec,
     rawBytes: full.raw.length,
     slots,
-    bases: [],
+    bases: frame.codec === CODEC.none ? [] : bases,
     checksum: checksum.of(frame.frame),
     frame: frame.frame,
     hashes: full.items.map(({ id }) => id),

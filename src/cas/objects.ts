@@ -24,12 +24,19 @@ export interface ObjectReader {
   readAhead(kind: Kind, ids: readonly Hash[]): void
 }
 
+/**
+ * What something new takes the place of: chunks, or objects of its kind, that it is likely to be much like. Asked when it is
+ * compressed: by then more may be known than when it was put. Ids that the store has not are passed over.
+ */
+export type BaseCandidates = () => readonly Hash[] | Promise<readonly Hash[]>
+
 /** Reads its own writes. */
 export interface ObjectWriter extends ObjectReader {
   readonly profile: StoreProfile
   /**
    * Copies `bytes` and resolves with their id, before anything is durable. What the store knows already costs
    * nothing.
+   * @param bases what it may be compressed against
    */
-  put(kind: Kind, bytes: Uint8Array): Promise<Hash>
+  put(kind: Kind, bytes: Uint8Array, bases?: BaseCandidates): Promise<Hash>
 }

@@ -15,14 +15,17 @@ import type { Hash } from '../base/hash.js'
 import { throwIfCancelled } from '../base/progress.js'
 import { KIB, MIB } from '../base/units.js'
 import { type Checksum, theChecksum } from '../codec/checksum.js'
-import type { Compression } from '../codec/compressor.js'
+import type { Compression, Frame } from '../codec/compressor.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
+import type { ExtentBase } from '../format/slots.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import { Lease } from '../volume/lease.js'
 import { EXTENT_CLASS, type NewExtent } from '../volume/physicalVolume.js'
 import type { Placement } from '../volume/placement.js'
 import type { PlacedExtent } from '../volume/volumeGroup.js'
+import { asBases, type BasePlace, chooseBases } from './baseChoice.js'
+import { BaseGain } from './baseGain.js'
 import type { ChunkStore } from './chunkStore.js'
 import { condemnedAt, isAnyCondemned, revive } from './condemned.js'
 import {
@@ -34,7 +37,7 @@ import {
   type Numbers,
 } from './extentBuilder.js'
 import { makeReachable, type Reach } from './makeReachable.js'
-import type { ObjectWriter } from './objects.js'
+import type { BaseCandidates, ObjectWriter } from './objects.js'
 import { Slabs } from './slabs.js'
 
 /** Up to this much is written in one transaction without a lease, where the group is one file. */
@@ -44,6 +47,8 @@ const BATCH_BYTES = 32 * MIB
 /** Items looked up together. */
 const LOOKUP_ITEMS = 512
 const LOOKUP_BYTES = MIB
+/** What is left of a frame that is worth the reading of bases. */
+const WORTH_A_BASE = 1.1
 /** Frames being compressed at once: enough for the thread pool of a small machine. */
 const MAX_COMPRESSING = 3
 
@@ -62,6 +67,7 @@ interface Item {
   readonly kind: Kind
   readonly id: Hash
   readonly bytes: Buffer
+  readonly bases?: BaseCandidates | undefined
 }
 
 /** What publishing does to refs, and what that makes reachable (safety rule 4). */
@@ -97,6 +103,8 @@ export class StoreWriter implements ObjectWriter {
   private readonly slabs = new Slabs(256 * KIB)
   private readonly data: ExtentBuilder
   private readonly object: ExtentBuilder
+  private readonly gain = new BaseGain()
+  private choosing: Promise<unknown> = Promise.resolve()
   private compressing: Promise<void>[] = []
   private placed: PlacedExtent[] = []
   /** Staged on volumes, not yet named by the catalog: a publish that failed may be tried again. */
@@ -154,14 +162,14 @@ export class StoreWriter implements ObjectWriter {
   }
 
   /** @throws {VarveError} `CANCELLED`, `VG_FULL`, `STORAGE_FULL`, `STORAGE_IO`, `LEASE_LOST` */
-  async put(kind: Kind, bytes: Uint8Array): Promise<Hash> {
+  async put(kind: Kind, bytes: Uint8Array, bases?: BaseCandidates): Promise<Hash> {
     this.requireOpen()
     const id = this.store.hasher.id(kind, bytes)
     if (this.batch.has(id)) {
       this.countKnown(kind, bytes.length)
       return id
     }
-    const item: Item = { kind, id, bytes: this.slabs.copy(bytes) }
+    const item: Item = { kind, id, bytes: this.slabs.copy(bytes), bases }
     this.batch.set(id, item)
     this.batchBytes += bytes.length
     this.pending.push(item)
@@ -181,7 +189,9 @@ export class StoreWriter implements ObjectWriter {
     this.requireOpen()
     const checksum = await theChecksum()
     const inline = this.fitsInline() && !(move.adopted && this.store.group.catalog.counter('gc_epoch') !== 0)
-    const result = inline ? this.publishInline(move.apply, checksum) : await this.publishBatch(move)
+    const result = inline
+      ? this.publishInline(move.apply, checksum, await this.chooseInline())
+      : await this.publishBatch(move)
     this.closed = true
     for (const { kind, id, bytes } of this.batch.values()) {
       // The parent's nodes are what the next commit reads first.
@@ -243,7 +253,7 @@ export class StoreWriter implements ObjectWriter {
 
   private async addToExtent(item: Item): Promise<void> {
     const builder = item.kind === KIND.chunk ? this.data : this.object
-    const full = builder.add(item.kind, item.id, item.bytes)
+    const full = builder.add(item.kind, item.id, item.bytes, item.bases)
     if (full) await this.startCompressing(full)
   }
 
@@ -263,15 +273,34 @@ export class StoreWriter implements ObjectWriter {
   }
 
   private async compressAndPlace(full: FullExtent): Promise<void> {
-    const frame = await compressLater(full, this.options.compression)
-    const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum())
-    this.placement ??= this.store.group.placement()
-    const pvs = this.placement.place(extent.frame.length)
+    const { group } = this.store
+    this.placement ??= group.placement()
+    const { frame, bases } = await this.compress(full, this.placement.copies)
+    const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum(), bases)
+    const [first] = extent.bases
+    const pvs = this.placement.place(extent.frame.length, first && group.catalog.copies(first.eid))
     this.placed.push({ extent: ownFrame(extent, full.raw), pvs })
     this.counts.storedBytes += extent.frame.length
     if (full.raw.buffer.byteLength === this.store.profile.peSize) {
       this.spareExtents.push(Buffer.from(full.raw.buffer))
     }
+  }
+
+  private async compress(full: FullExtent, copies: number): Promise<{ frame: Frame; bases: ExtentBase[] }> {
+    const { compression } = this.options
+    if (compression.codec === 'none' || !this.gain.isWorthTrying(full.class))
+      return { frame: await compressLater(full, compression), bases: [] }
+    // One after the other: what they are decoded through is much, and neighbours share it.
+    const choosing = this.choosing.then(() => chooseBases(this.store, full.items, copies))
+    this.choosing = choosing.catch(() => undefined)
+    const places = (await choosing).flat()
+    if (places.length === 0) return { frame: await compressLater(full, compression), bases: [] }
+    this.store.group.catalog.upgrade()
+    const bases = asBases(places)
+    const frame = await compressLater(full, compression, dictionaryOf(places))
+    if (this.gain.look(full, frame, this.store.bounds, bases)) return { frame, bases }
+    const alone = await compressLater(full, compression)
+    return alone.frame.length <= frame.frame.length * WORTH_A_BASE ? { frame: alone, bases: [] } : { frame, bases }
   }
 
   private async publishBatch<T>(move: Move<T> | undefined): Promise<{ value: T } | undefined> {
@@ -291,6 +320,7 @@ export class StoreWriter implements ObjectWriter {
       const outcome = group.catalog.write((tx): { again: Hash[] } | { value: T | undefined } => {
         lease.require(tx)
         if (tx.counter('gc_epoch') !== epoch) return { again: [] }
+        if (this.hasGoneBases()) return { again: [] }
         if (durability === 'ordered' && group.hasOldLayout) return { again: [] }
         const absent = this.recheckHits(tx)
         if (absent.length > 0) return { again: absent }
@@ -301,6 +331,7 @@ export class StoreWriter implements ObjectWriter {
       if ('again' in outcome) {
         await group.refresh()
         for (const id of outcome.again) await this.storeAgain(id)
+        if (this.hasGoneBases()) await this.compressAgain()
         continue
       }
       this.unpublished = []
@@ -324,6 +355,26 @@ export class StoreWriter implements ObjectWriter {
     const item = this.batch.get(id)
     if (item) await this.addToExtent(item)
     this.hits.delete(id)
+  }
+
+  /** Whether something was compressed against what was rewritten or dropped meanwhile: nobody could read it. */
+  private hasGoneBases(): boolean {
+    return this.unpublished.some((placed) => this.isWithoutBase(placed))
+  }
+
+  private isWithoutBase({ extent }: PlacedExtent): boolean {
+    const { catalog } = this.store.group
+    return extent.bases.some(({ eid }) => !catalog.isVisible(eid))
+  }
+
+  /** What lost its base is stored once more, from the bytes at hand. All that was staged is staged again. */
+  private async compressAgain(): Promise<void> {
+    const lost = this.unpublished.filter((placed) => this.isWithoutBase(placed))
+    this.placed = this.unpublished.filter((placed) => !lost.includes(placed))
+    this.unpublished = []
+    this.stages = []
+    await this.store.group.dropUnpublished(lost)
+    for (const { extent } of lost) for (const id of extent.hashes) await this.storeAgain(id)
   }
 
   /** Inside the publishing transaction. @returns hits whose extent is gone; revives condemned ones. */
@@ -376,7 +427,28 @@ export class StoreWriter implements ObjectWriter {
 
   // ---- the inline way: one transaction, whose write lock is the lease ----
 
-  private publishInline<T>(apply: (tx: CatalogTransaction) => T, checksum: Checksum): { value: T } {
+  /** By item: what it may be compressed against. Chosen before the transaction, which waits for nothing. */
+  private async chooseInline(): Promise<ReadonlyMap<Hash, readonly BasePlace[]>> {
+    const chosen = new Map<Hash, readonly BasePlace[]>()
+    const hinted = this.pending.filter(({ bases }) => bases)
+    if (hinted.length === 0 || this.options.compression.codec === 'none') return chosen
+    for (const isChunk of [true, false]) {
+      const items = hinted.filter(({ kind }) => (kind === KIND.chunk) === isChunk)
+      const wanting = items.map(({ bytes: { length }, bases }) => ({ length, bases }))
+      for (const [index, places] of (await chooseBases(this.store, wanting, 1)).entries()) {
+        const item = items[index]
+        if (item && places.length > 0) chosen.set(item.id, places)
+      }
+    }
+    if (chosen.size > 0) this.store.group.catalog.upgrade()
+    return chosen
+  }
+
+  private publishInline<T>(
+    apply: (tx: CatalogTransaction) => T,
+    checksum: Checksum,
+    chosen: ReadonlyMap<Hash, readonly BasePlace[]>,
+  ): { value: T } {
     const { group } = this.store
     // A publish that failed may be tried again, and counts once.
     const counts = { ...this.counts }
@@ -390,8 +462,11 @@ export class StoreWriter implements ObjectWriter {
       const firstChunkId = nextChunkId
       const finish = (full: FullExtent | undefined): void => {
         if (!full) return
-        const frame = compressNow(full, this.options.compression)
-        extents.push(ownFrame(finishExtent(full, frame, numbers, checksum), full.raw))
+        const places = full.items
+          .flatMap(({ id }) => chosen.get(id) ?? [])
+          .filter(({ eid }) => group.catalog.isVisible(eid))
+        const frame = compressNow(full, this.options.compression, dictionaryOf(places))
+        extents.push(ownFrame(finishExtent(full, frame, numbers, checksum, asBases(places)), full.raw))
         this.counts.storedBytes += frame.frame.length
       }
       // Of this attempt alone: one that failed must not leave half an extent to the next.
@@ -440,6 +515,10 @@ export class StoreWriter implements ObjectWriter {
       this.counts.newObjectBytes += item.bytes.length
     }
   }
+}
+
+function dictionaryOf(places: readonly BasePlace[]): Buffer | undefined {
+  return places.length === 0 ? undefined : Buffer.concat(places.map(({ bytes }) => bytes))
 }
 
 /** A frame stored as it is would be a view of the raw buffer, which is used again. */

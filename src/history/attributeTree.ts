@@ -18,6 +18,7 @@ import {
 import { type Content, EMPTY_CONTENT } from '../format/content.js'
 import { KIND } from '../format/kinds.js'
 import { contentOf, rootOf } from './sequence.js'
+import type { Before } from './sequenceBefore.js'
 import { entriesFrom } from './sequenceCursor.js'
 import { diffNamed } from './sequenceDiff.js'
 import {
@@ -62,8 +63,9 @@ export const ATTRIBUTES: NamedFormat<AttributesEntry, AttributesChild> = {
 export class AttributesBuilder {
   readonly #builder: NamedBuilder<AttributesEntry, AttributesChild>
 
-  constructor(writer: ObjectWriter) {
-    this.#builder = new NamedBuilder(writer, ATTRIBUTES)
+  /** @param before the sequence that it takes the place of, and is likely to be much like */
+  constructor(writer: ObjectWriter, before?: Before) {
+    this.#builder = new NamedBuilder(writer, ATTRIBUTES, before)
   }
 
   /** To be awaited before the next call where it returns a promise. @throws {VarveError} `INVALID_ARGUMENT` out of order */

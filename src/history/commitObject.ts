@@ -33,7 +33,7 @@ export async function readCommit(reader: ObjectReader, id: Hash): Promise<Commit
 
 /** Resolves with the commit's id, before anything is durable. */
 export async function writeCommit(writer: ObjectWriter, commit: Commit): Promise<Hash> {
-  return writer.put(KIND.commit, encodeCommit(commit))
+  return writer.put(KIND.commit, encodeCommit(commit), () => commit.parents.slice(0, 1))
 }
 
 export function describeCommit(id: Hash, commit: Commit): CommitInfo {

@@ -7,29 +7,42 @@ import type { Hash } from '../base/hash.js'
 import { throwIfCancelled } from '../base/progress.js'
 import type { ObjectWriter } from '../cas/objects.js'
 import { chunkStream, chunkWhole } from '../codec/chunker.js'
-import { type Content, EMPTY_CONTENT, SHAPE_CHUNK } from '../format/content.js'
+import { type Content, EMPTY_CONTENT, SHAPE_CHUNK, SHAPE_SEQUENCE } from '../format/content.js'
 import { KIND } from '../format/kinds.js'
 import type { ManifestChild, ManifestEntry } from '../format/manifest.js'
+import { Lineage } from './lineage.js'
 import { MANIFEST } from './manifestFormat.js'
 import { contentOf } from './sequence.js'
+import type { Before } from './sequenceBefore.js'
 import { SequenceBuilder } from './sequenceBuilder.js'
 
 /**
  * Memory is bounded whatever the length of a stream. Slices of a stream are only looked at until the next one is
  * asked for.
+ * @param options.before what it takes the place of, and is likely to be much like
  * @throws {VarveError} `CANCELLED`
  */
 export async function writeContent(
   writer: ObjectWriter,
   source: AsyncIterable<Uint8Array> | Uint8Array,
-  signal?: AbortSignal,
+  { before, signal }: WriteContentOptions = {},
 ): Promise<Content> {
   const { chunker } = writer.profile
   throwIfCancelled(signal)
-  if (!(source instanceof Uint8Array)) return writeChunks(writer, chunkStream(source, chunker), signal)
+  if (!(source instanceof Uint8Array))
+    return writeChunks(writer, chunkStream(source, chunker), await before?.(), signal)
   // No chunk but the last is shorter than `minBytes`.
-  if (source.length <= chunker.minBytes) return writeChunk(writer, source)
-  return writeChunks(writer, chunkWhole(source, chunker), signal)
+  if (source.length <= chunker.minBytes) return writeChunk(writer, source, before)
+  const chunks = chunkWhole(source, chunker)
+  const [only] = chunks
+  if (only && chunks.length === 1) return writeChunk(writer, only, before)
+  return writeChunks(writer, chunks, await before?.(), signal)
+}
+
+export interface WriteContentOptions {
+  /** Of something short it is asked for only when that turned out to be new, and later. */
+  readonly before?: Before | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -54,8 +67,10 @@ export class ContentBuilder {
   #run: ManifestEntry | undefined
   #hasEntries = false
 
-  constructor(writer: ObjectWriter) {
-    this.#builder = new SequenceBuilder(writer, MANIFEST)
+  /** @param before what it takes the place of */
+  constructor(writer: ObjectWriter, before?: Content) {
+    const hasNodes = before !== undefined && before.shape >= SHAPE_SEQUENCE
+    this.#builder = new SequenceBuilder(writer, MANIFEST, hasNodes ? async () => before : undefined)
   }
 
   /** To be awaited before the next call where it returns a promise. */
@@ -80,28 +95,42 @@ export class ContentBuilder {
   }
 }
 
-async function writeChunk(writer: ObjectWriter, bytes: Uint8Array): Promise<Content> {
+async function writeChunk(writer: ObjectWriter, bytes: Uint8Array, before?: Before): Promise<Content> {
   if (bytes.length === 0) return EMPTY_CONTENT
-  return { shape: SHAPE_CHUNK, size: bytes.length, id: await writer.put(KIND.chunk, bytes) }
+  const bases = before && (() => chunksOf(writer, before, bytes.length))
+  return { shape: SHAPE_CHUNK, size: bytes.length, id: await writer.put(KIND.chunk, bytes, bases) }
+}
+
+/** The first chunks of what something short takes the place of. @param length of it, in bytes */
+async function chunksOf(writer: ObjectWriter, before: Before, length: number): Promise<readonly Hash[]> {
+  const lineage = await Lineage.ofContent(writer, await before())
+  return lineage ? lineage.next(length)() : []
 }
 
 async function writeChunks(
   writer: ObjectWriter,
   chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  before: Content | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Content> {
-  const builder = new ContentBuilder(writer)
+  const lineage = await Lineage.ofContent(writer, before)
+  const builder = new ContentBuilder(writer, before)
+  const put = async (chunk: Buffer): Promise<Hash> => {
+    const id = await writer.put(KIND.chunk, chunk, lineage?.next(chunk.length))
+    await lineage?.wrote({ id, length: chunk.length })
+    return id
+  }
   const { maxBytes } = writer.profile.chunker
   // Long runs, of zeros mostly, are of the longest chunks. Comparing these with the last one saves their hashing.
   let longest: { readonly bytes: Buffer; id: Hash } | undefined
   for await (const chunk of chunks) {
     throwIfCancelled(signal)
     if (chunk.length < maxBytes) {
-      await builder.append(await writer.put(KIND.chunk, chunk), chunk.length)
+      await builder.append(await put(chunk), chunk.length)
       continue
     }
     if (!longest?.bytes.equals(chunk)) {
-      const id = await writer.put(KIND.chunk, chunk)
+      const id = await put(chunk)
       longest ??= { bytes: Buffer.allocUnsafe(maxBytes), id }
       longest.bytes.set(chunk)
       longest.id = id

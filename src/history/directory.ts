@@ -14,6 +14,7 @@ import {
   type TreeEntry,
 } from '../format/tree.js'
 import { contentOf, rootOf, type SummarizedRoot } from './sequence.js'
+import type { Before } from './sequenceBefore.js'
 import { entriesFrom } from './sequenceCursor.js'
 import {
   editNamed,
@@ -79,8 +80,9 @@ export const TREE: NamedFormat<TreeEntry, TreeChild> = {
 export class DirectoryBuilder {
   readonly #builder: NamedBuilder<TreeEntry, TreeChild>
 
-  constructor(writer: ObjectWriter) {
-    this.#builder = new NamedBuilder(writer, TREE)
+  /** @param before the directory that it takes the place of, and is likely to be much like */
+  constructor(writer: ObjectWriter, before?: Before) {
+    this.#builder = new NamedBuilder(writer, TREE, before)
   }
 
   /** To be awaited before the next call where it returns a promise. @throws {VarveError} `INVALID_ARGUMENT` out of order */

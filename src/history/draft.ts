@@ -33,6 +33,7 @@ import { recordOfWritten, withoutLinkGroup } from './draftStore.js'
 import { DraftTree, type Found } from './draftTree.js'
 import { type EntryInfo, notAFile, pathNotFound, type TreeRoot } from './entries.js'
 import { describePath, isBelow, joinPath, type PathLike, parsePath } from './paths.js'
+import type { Before } from './sequenceBefore.js'
 
 /** What a file is written from; text is stored as UTF-8. */
 export type FileData = string | Uint8Array | AsyncIterable<Uint8Array>
@@ -78,7 +79,7 @@ export class Draft {
       const found = await this.tree.find(segments)
       refuseDirectory(segments, found)
       const bytes = typeof data === 'string' ? bytesOf(data) : data
-      const content = await writeContent(this.writer, bytes, options.signal)
+      const content = await writeContent(this.writer, bytes, { before: contentBefore(found), signal: options.signal })
       await this.putFile(segments, content, found, { whole: true, executable: options.executable })
     })
   }
@@ -399,6 +400,12 @@ export class Draft {
 function fileOf(path: readonly ByteName[], { state, kind }: Found): TreeEntry {
   if (state.is !== 'entry' || kind !== 'file') throw notAFile(path, kind)
   return state.entry
+}
+
+/** What a write takes the place of. */
+function contentBefore(found: Found | undefined): Before | undefined {
+  const state = found?.kind === 'file' ? found.state : undefined
+  return state?.is === 'entry' ? async () => state.entry.content : undefined
 }
 
 function refuseDirectory(path: readonly ByteName[], found: Found | undefined): void {

@@ -1,7 +1,8 @@
 /**
  * Writes sequences. The builder keeps one open node a level and nothing else, however long the sequence is.
  */
-import type { ObjectWriter } from '../cas/objects.js'
+import type { BaseCandidates, ObjectWriter } from '../cas/objects.js'
+import { type Before, nodesCovering } from './sequenceBefore.js'
 import type { ItemRules, SequenceChild, SequenceFormat, SequenceKey, SummarizedRoot } from './sequence.js'
 
 /** The node of one level that is being filled. */
@@ -14,6 +15,7 @@ export class OpenNode<Item, Entry, Child extends SequenceChild, Key extends Sequ
   readonly #maxFanout: number
   #items: Item[] = []
   #nodesClosed = 0
+  #start: Key
 
   constructor(
     writer: ObjectWriter,
@@ -25,6 +27,7 @@ export class OpenNode<Item, Entry, Child extends SequenceChild, Key extends Sequ
     this.#format = format
     this.#rules = rules
     this.#level = level
+    this.#start = format.start
     this.#boundaryMask = writer.profile.splitter.averageFanout - 1
     this.#maxFanout = writer.profile.splitter.maxFanout
   }
@@ -37,6 +40,15 @@ export class OpenNode<Item, Entry, Child extends SequenceChild, Key extends Sequ
     return this.#nodesClosed
   }
 
+  /** Where its items begin, as long as those of all nodes before it were added here. */
+  get start(): Key {
+    return this.#start
+  }
+
+  get end(): Key {
+    return this.#items.reduce((end, item) => this.#rules.end(end, item), this.#start)
+  }
+
   /** Whether the node must be closed now. */
   add(item: Item): boolean {
     const count = this.#items.push(item)
@@ -44,12 +56,13 @@ export class OpenNode<Item, Entry, Child extends SequenceChild, Key extends Sequ
     return count >= 2 && (this.#rules.boundary(this.#level, item) & this.#boundaryMask) === 0
   }
 
-  /** Writes the node and begins the next one. */
-  async close(): Promise<Child> {
+  /** Writes the node and begins the next one. @param bases what it may be compressed against */
+  async close(bases?: BaseCandidates): Promise<Child> {
     const items = this.#items
+    this.#start = this.end
     this.#items = []
     this.#nodesClosed++
-    const id = await this.#writer.put(this.#format.kind, this.#rules.encode(this.#level, items))
+    const id = await this.#writer.put(this.#format.kind, this.#rules.encode(this.#level, items), bases)
     return this.#rules.summarize(id, items)
   }
 }
@@ -60,10 +73,13 @@ export class SequenceBuilder<Entry, Child extends SequenceChild, Key extends Seq
   readonly #leaf: OpenNode<Entry, Entry, Child, Key>
   /** Open nodes from level 1 upwards. */
   readonly #inner: OpenNode<Child, Entry, Child, Key>[] = []
+  readonly #before: Before | undefined
 
-  constructor(writer: ObjectWriter, format: SequenceFormat<Entry, Child, Key>) {
+  /** @param before the sequence that this one takes the place of, and is likely to be much like */
+  constructor(writer: ObjectWriter, format: SequenceFormat<Entry, Child, Key>, before?: Before) {
     this.#writer = writer
     this.#format = format
+    this.#before = before
     this.#leaf = new OpenNode(writer, format, format.leaf, 0)
   }
 
@@ -76,25 +92,31 @@ export class SequenceBuilder<Entry, Child extends SequenceChild, Key extends Seq
   async finish(): Promise<SummarizedRoot<Child> | undefined> {
     const leaf = this.#leaf
     if (leaf.items.length === 0 && leaf.nodesClosed === 0) return undefined
-    let last = leaf.items.length > 0 ? await leaf.close() : undefined
+    let last = leaf.items.length > 0 ? await this.#close(leaf, 0) : undefined
     if (last && leaf.nodesClosed === 1) return { height: 0, child: last }
     for (let level = 1; ; level++) {
       const node = this.#innerAt(level)
       if (last) node.add(last)
       const [first, ...others] = node.items
       if (first && others.length === 0 && node.nodesClosed === 0) return { height: level - 1, child: first }
-      last = first ? await node.close() : undefined
+      last = first ? await this.#close(node, level) : undefined
       if (last && node.nodesClosed === 1) return { height: level, child: last }
     }
   }
 
   async #closeLeaf(): Promise<void> {
-    let child = await this.#leaf.close()
+    let child = await this.#close(this.#leaf, 0)
     for (let level = 1; ; level++) {
       const node = this.#innerAt(level)
       if (!node.add(child)) return
-      child = await node.close()
+      child = await this.#close(node, level)
     }
+  }
+
+  #close<Item>(node: OpenNode<Item, Entry, Child, Key>, level: number): Promise<Child> {
+    const { start, end } = node
+    const before = this.#before
+    return node.close(before && (() => nodesCovering(this.#writer, this.#format, level, before, start, end)))
   }
 
   #innerAt(level: number): OpenNode<Child, Entry, Child, Key> {

@@ -8,6 +8,7 @@ import { type ByteName, nameToText } from '../base/names.js'
 import type { ObjectReader, ObjectWriter } from '../cas/objects.js'
 import type { LeafEntries } from '../format/leaves.js'
 import { indexAt, type SequenceChild, type SequenceFormat, type SequenceRoot, type SummarizedRoot } from './sequence.js'
+import type { Before } from './sequenceBefore.js'
 import { SequenceBuilder } from './sequenceBuilder.js'
 import { NodeCursor } from './sequenceCursor.js'
 import { type Replacement, spliceSequence } from './sequenceSplice.js'
@@ -53,8 +54,9 @@ export class NamedBuilder<Entry extends Named, Child extends NamedChild> {
   readonly #builder: SequenceBuilder<Entry, Child, string>
   #lastName: ByteName | undefined
 
-  constructor(writer: ObjectWriter, format: NamedFormat<Entry, Child>) {
-    this.#builder = new SequenceBuilder(writer, format)
+  /** @param before what it takes the place of, and is likely to be much like */
+  constructor(writer: ObjectWriter, format: NamedFormat<Entry, Child>, before?: Before) {
+    this.#builder = new SequenceBuilder(writer, format, before)
   }
 
   append(entry: Entry): Promise<void> | undefined {

@@ -7,7 +7,8 @@
  * From there on the old nodes stand. So a run replaces some old nodes by new ones, which is an edit of the level
  * above. A run over a whole level ends the descent of the old sequence: what is above is built anew.
  */
-import type { ObjectWriter } from '../cas/objects.js'
+import type { Hash } from '../base/hash.js'
+import type { BaseCandidates, ObjectWriter } from '../cas/objects.js'
 import {
   type ItemRules,
   indexAt,
@@ -81,6 +82,7 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
   readonly #level: number
   readonly #asChild: (item: Item) => Child | undefined
   readonly #cursor: NodeCursor<Item, Entry, Child, Key>
+  readonly #rootId: Hash
 
   constructor(
     writer: ObjectWriter,
@@ -95,6 +97,7 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
     this.#rules = rules
     this.#level = level
     this.#asChild = asChild
+    this.#rootId = root.id
     this.#cursor = new NodeCursor(writer, format, rules, level, root)
   }
 
@@ -114,9 +117,14 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
     const open = new OpenNode(this.#writer, this.#format, this.#rules, this.#level)
     const nodes: Child[] = []
     const feed = async (items: readonly Item[]): Promise<void> => {
-      for (const item of items) if (open.add(item)) nodes.push(await open.close())
+      for (const item of items) if (open.add(item)) nodes.push(await open.close(bases()))
     }
     let node = await this.#cursor.seek(place)
+    // What is written while an old node is gone through is likely to be much like it.
+    const bases = (): BaseCandidates => {
+      const ids = [node.child?.id ?? this.#rootId]
+      return () => ids
+    }
     const from = node.start
     for (let index = 0; ; ) {
       const { first } = pending
@@ -131,7 +139,7 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
         index++
       } else {
         const onlyItem = this.#onlyItem(from, nodes, open.items)
-        if (onlyItem === undefined && open.items.length > 0) nodes.push(await open.close())
+        if (onlyItem === undefined && open.items.length > 0) nodes.push(await open.close(bases()))
         return { from, to: node.end, nodes, reachesEnd: true, onlyItem }
       }
       if (index < node.items.length || node.isLast) continue

@@ -10,7 +10,6 @@ import { nameToText } from '../base/names.js'
 import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { formatSize } from '../base/units.js'
 import { condemnedIds } from '../cas/condemned.js'
-import { decodeFrameAsync } from '../codec/compressor.js'
 import { KIND } from '../format/kinds.js'
 import { walkCommits } from '../history/commits.js'
 import type { PlanContext } from './erasePlan.js'
@@ -110,7 +109,7 @@ class Check {
         this.#progress(`reading extent ${eid}`, ++count)
         const extent = await volume.read(eid)
         if (!extent) continue
-        const raw = await decodeFrameAsync(extent.codec, extent.frame, extent.rawBytes)
+        const raw = await this.context.store.decode(extent)
         let offset = 0
         for (const { kind, length } of extent.slots) {
           const id = hasher.id(kind, raw.subarray(offset, offset + length))

@@ -10,7 +10,6 @@ import { isVarveError, VarveError } from '../base/errors.js'
 import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { decodeFrameAsync } from '../codec/compressor.js'
 import { type Lease, takeUpkeep } from '../volume/lease.js'
 import type { NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from '../volume/physicalVolume.js'
 import { volumeFull } from '../volume/placement.js'
@@ -192,7 +191,7 @@ async function sound(store: ChunkStore, eid: number, notes: string[]): Promise<N
   try {
     extent = await store.group.readExtent(eid)
     if (!extent) return undefined
-    const raw = await decodeFrameAsync(extent.codec, extent.frame, extent.rawBytes)
+    const raw = await store.decode(extent)
     let offset = 0
     const hashes = extent.slots.map(({ kind, length }) => {
       offset += length

@@ -14,7 +14,7 @@ import type { ChunkStore } from '../cas/chunkStore.js'
 import { revive } from '../cas/condemned.js'
 import { ExtentBuilder, type FullExtent, finishExtent } from '../cas/extentBuilder.js'
 import { theChecksum } from '../codec/checksum.js'
-import { type Compression, decodeFrame, decodeFrameAsync, encodeFrameAsync, type Frame } from '../codec/compressor.js'
+import { type Compression, decodeFrame, encodeFrameAsync, type Frame } from '../codec/compressor.js'
 import type { Kind } from '../format/kinds.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import type { Lease } from '../volume/lease.js'
@@ -71,7 +71,7 @@ export async function rewriteExtents(
     // Gone meanwhile.
     if (!extent) continue
     sources.push(extent)
-    const raw = await decodeFrameAsync(extent.codec, extent.frame, extent.rawBytes)
+    const raw = await store.decode(extent)
     let offset = 0
     const chunks = extent.slots.map(({ kind, length }) => {
       const bytes = raw.subarray(offset, offset + length)

@@ -10,7 +10,6 @@ import { availableParallelism } from 'node:os'
 import { isVarveError, VarveError } from '../base/errors.js'
 import { type Hash, shortHash } from '../base/hash.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { decodeFrameAsync } from '../codec/compressor.js'
 import { HashThread } from '../codec/hashThread.js'
 import type { Slot } from '../format/slots.js'
 import type { ExtentRecord } from '../volume/catalog.js'
@@ -214,7 +213,7 @@ export class ExtentCheck {
       stored.slots.length === record.chunks
     if (!stored || !isSame) throw wrongCopy(record.eid, volume, stored !== undefined)
     if (depth === 'checksums') return { ...stored, hashes: [] }
-    const raw = await decodeFrameAsync(stored.codec, stored.frame, stored.rawBytes)
+    const raw = await this.#store.decode(stored)
     const end = stored.slots.reduce((sum, { length }) => sum + length, 0)
     if (end === raw.length) return { ...stored, hashes: await this.#idsOf(raw, stored.slots, hashing) }
     throw new VarveError(

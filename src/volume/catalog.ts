@@ -8,7 +8,7 @@ import { CorruptionError } from '../base/errors.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
 import type { ExtentClass } from './physicalVolume.js'
-import { CATALOG_FORMAT, UPKEEP_SCHEMA } from './schema.js'
+import { CATALOG_FORMAT, NEWER_SCHEMAS } from './schema.js'
 import type { Durability, SqlDatabase, SqlValue } from './sqlite.js'
 
 /** What refs and leases use inside a transaction. The body that holds it must be synchronous. */
@@ -261,6 +261,11 @@ export class Catalog implements CatalogTransaction {
     for (const pv of pvs) {
       this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', record.eid, pv, rowCheck(record.eid, pv))
     }
+    for (const base of distinctBases(record)) {
+      // It must be there, or what is written here could never be read.
+      if (!this.isVisible(base)) throw this.damaged('extent', String(base))
+      this.run('INSERT INTO base (base, eid) VALUES (?, ?)', base, record.eid)
+    }
   }
 
   /** One copy lies elsewhere from now on. @param storedBytes of the extent */
@@ -276,10 +281,17 @@ export class Catalog implements CatalogTransaction {
     }
   }
 
-  /** Its row and those of its copies. @returns the volumes that held a copy; none when it was not there */
+  /**
+   * Its row and those of its copies. What decodes through it goes first.
+   * @returns the volumes that held a copy; none when it was not there
+   * @throws {CorruptionError} `CORRUPT_CATALOG` when something visible decodes through it: nothing may be changed then
+   */
   removeExtent(eid: number): number[] {
     const record = this.extent(eid)
     if (!record) return []
+    const [dependant] = this.dependants(eid)
+    if (dependant !== undefined) throw this.damaged('base', `${eid}, ${dependant}`)
+    for (const base of distinctBases(record)) this.run('DELETE FROM base WHERE base = ? AND eid = ?', base, eid)
     const pvs = this.copies(eid)
     this.run('DELETE FROM extent WHERE eid = ?', eid)
     this.run('DELETE FROM copy WHERE eid = ?', eid)
@@ -293,7 +305,7 @@ export class Catalog implements CatalogTransaction {
   /** Brings a catalog of an older format to the newest, once something needs it. */
   upgrade(): void {
     if (this.database.userVersion >= CATALOG_FORMAT) return
-    this.database.upgrade(CATALOG_FORMAT, UPKEEP_SCHEMA)
+    this.database.upgrade(CATALOG_FORMAT, NEWER_SCHEMAS)
   }
 
   /** @throws {VarveError} `STORE_LOCKED` while anybody else has it open, to read or to write */
@@ -306,6 +318,17 @@ export class Catalog implements CatalogTransaction {
   /** Whether it has the tables of format 2. */
   get hasUpkeep(): boolean {
     return this.database.userVersion >= 2
+  }
+
+  /** Whether extents may have bases: it has the table of format 3. */
+  get hasBases(): boolean {
+    return this.database.userVersion >= 3
+  }
+
+  /** Visible extents that decode through this one, ascending. */
+  dependants(eid: number): number[] {
+    if (!this.hasBases) return []
+    return this.all<{ eid: number }>('SELECT eid FROM base WHERE base = ? ORDER BY eid', eid).map((row) => row.eid)
   }
 
   private checkedExtent(row: ExtentRow): ExtentRecord {
@@ -353,13 +376,21 @@ export class Catalog implements CatalogTransaction {
   private compareTotals(pvs: readonly number[]): void {
     const stored = new Map<number, number>()
     let highest = 0
+    let links = 0
     this.visitExtents(({ record, pvs: holders }) => {
       highest = record.eid
+      for (const base of distinctBases(record)) {
+        links++
+        const isKnown = this.get('SELECT 1 FROM base WHERE base = ? AND eid = ?', base, record.eid) !== undefined
+        if (!isKnown || base >= record.eid || !this.isVisible(base)) throw this.damaged('base', `${base}, ${record.eid}`)
+      }
       for (const pv of holders) {
         if (!pvs.includes(pv)) throw this.damaged('copy', `${record.eid}, ${pv}`)
         stored.set(pv, (stored.get(pv) ?? 0) + record.storedBytes)
       }
     })
+    if (this.hasBases && this.get<{ n: number }>('SELECT count(*) AS n FROM base')?.n !== links)
+      throw this.damaged('base', 'of an extent that is gone')
     for (const name of COUNTER_NAMES) this.counter(name)
     if (this.counter('next_eid') <= highest) throw this.damaged('counter', 'next_eid')
     for (const pv of pvs) {
@@ -374,6 +405,10 @@ export class Catalog implements CatalogTransaction {
       { path: this.path, table, row, hint: 'Run `varve verify` to see what else is hit.' },
     )
   }
+}
+
+function distinctBases({ bases }: ExtentRecord): Set<number> {
+  return new Set(bases.map(({ eid }) => eid))
 }
 
 function extentCheck(record: ExtentRecord, bases: Buffer | null): number {

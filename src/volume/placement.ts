@@ -51,12 +51,20 @@ export class Placement {
     this.turn = firstTurn
   }
 
-  /** @throws {VarveError} `VG_FULL` */
-  place(storedBytes: number): number[] {
+  /** Volumes on which each extent lies. */
+  get copies(): number {
+    return this.policy.type === 'mirrored' ? this.policy.copies : 1
+  }
+
+  /**
+   * @param beside volumes to be chosen first where there is room: what it is decoded through lies there
+   * @throws {VarveError} `VG_FULL`
+   */
+  place(storedBytes: number, beside: readonly number[] = []): number[] {
     const roomy = this.candidates.filter(
       (volume) => volume.capacityBytes === null || this.used(volume) + storedBytes <= volume.capacityBytes,
     )
-    const copies = this.policy.type === 'mirrored' ? this.policy.copies : 1
+    const { copies } = this
     if (roomy.length < copies) {
       throw new VarveError('VG_FULL', `no room for ${storedBytes} bytes in logical volume ${this.policy.name}`, {
         expected: copies,
@@ -64,7 +72,8 @@ export class Placement {
         hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv change PV --size SIZE`.',
       })
     }
-    const chosen = this.choose(roomy, copies)
+    const near = roomy.filter(({ number }) => beside.includes(number))
+    const chosen = near.length >= copies ? near.slice(0, copies) : this.choose(roomy, copies)
     for (const volume of chosen) this.usedBytes.set(volume.number, this.used(volume) + storedBytes)
     this.turn++
     return chosen.map((volume) => volume.number)

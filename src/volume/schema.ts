@@ -12,8 +12,8 @@ export const PAYLOAD_APPLICATION_ID = 0x76617250
 
 /** Of payload-only files; these are as they were in the first version. */
 export const PAYLOAD_FORMAT = 1
-/** Of catalogs. Older ones are used as they are, and upgraded by what needs the tables of the newer (`UPKEEP_SCHEMA`). */
-export const CATALOG_FORMAT = 2
+/** Of catalogs. Older ones are used as they are, and upgraded by what needs the tables of the newer (`NEWER_SCHEMAS`). */
+export const CATALOG_FORMAT = 3
 export const OLDEST_FORMAT = 1
 
 /**
@@ -64,7 +64,7 @@ CREATE TABLE chunk (
 `
 
 /** What format 2 has and format 1 has not. */
-export const UPKEEP_SCHEMA = `
+const UPKEEP_SCHEMA = `
 CREATE TABLE upkeep (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL,
@@ -85,6 +85,21 @@ CREATE TABLE replacement (
   row_check INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 `
+
+/** What format 3 has and format 2 has not. */
+const BASE_SCHEMA = `
+CREATE TABLE base (
+  base INTEGER NOT NULL,
+  eid INTEGER NOT NULL,
+  PRIMARY KEY (base, eid)
+) WITHOUT ROWID, STRICT;
+`
+
+/** By format: what it has and the one before has not. */
+export const NEWER_SCHEMAS: ReadonlyMap<number, string> = new Map([
+  [2, UPKEEP_SCHEMA],
+  [3, BASE_SCHEMA],
+])
 
 export const CATALOG_SCHEMA = `
 CREATE TABLE counter (
@@ -181,4 +196,4 @@ CREATE TABLE property (
   row_check INTEGER NOT NULL,
   PRIMARY KEY (dataset, name)
 ) WITHOUT ROWID, STRICT;
-${UPKEEP_SCHEMA}`
+${UPKEEP_SCHEMA}${BASE_SCHEMA}`

@@ -168,11 +168,12 @@ export class SqlDatabase {
     return this.guard(() => this.pragma('user_version') as number)
   }
 
-  /** Makes tables and says which version the file is now; does nothing if somebody was as quick. */
-  upgrade(userVersion: number, schema: string): void {
+  /** Makes the tables of all versions that came since (`schemas`, by version) and says which version the file is now; does nothing if somebody was as quick. */
+  upgrade(userVersion: number, schemas: ReadonlyMap<number, string>): void {
     this.write(() => {
-      if (this.userVersion >= userVersion) return
-      this.handle.exec(schema)
+      const before = this.userVersion
+      if (before >= userVersion) return
+      for (const [version, schema] of schemas) if (version > before) this.handle.exec(schema)
       this.set('user_version', userVersion)
     })
   }

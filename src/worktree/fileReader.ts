@@ -13,6 +13,7 @@ import { KIB, MIB } from '../base/units.js'
 import type { ObjectWriter } from '../cas/objects.js'
 import type { Content } from '../format/content.js'
 import { writeContent, writeSymlinkTarget } from '../history/contentWrite.js'
+import type { Before } from '../history/sequenceBefore.js'
 import { ReadFailure, reading, toReadFailure, vanished } from './readFailure.js'
 
 const SMALL_BYTES_MAX = 256 * KIB
@@ -28,6 +29,8 @@ export interface StoreFileOptions {
   isWanted(stat: FileStat): boolean
   /** What is stored already of a file in this very state: it is not read again. */
   contentOf(stat: FileStat): Content | undefined
+  /** What it takes the place of. */
+  readonly before?: Before | undefined
   /** Told of the bytes of a large file as they are read; to be awaited. */
   onBytes(bytes: number): Promise<void> | undefined
 }
@@ -84,7 +87,7 @@ export class FileReader {
 
   async #storeOnce(
     diskPath: Buffer,
-    { isWanted, contentOf, onBytes }: StoreFileOptions,
+    { isWanted, contentOf, before: old, onBytes }: StoreFileOptions,
   ): Promise<StoredFile | undefined> {
     const file = reading(() => this.#fs.open(diskPath, 'read'))
     try {
@@ -94,10 +97,11 @@ export class FileReader {
       const known = contentOf(before)
       if (known) return { content: known, stat: before }
       if (before.size <= SMALL_BYTES_MAX) {
-        return { content: await writeContent(this.#writer, this.#readSmall(file, before)), stat: before }
+        const bytes = this.#readSmall(file, before)
+        return { content: await writeContent(this.#writer, bytes, { before: old }), stat: before }
       }
       const windows = this.#readWindows(file, before.size, onBytes)
-      const content = await writeContent(this.#writer, windows, this.#signal)
+      const content = await writeContent(this.#writer, windows, { before: old, signal: this.#signal })
       requireUnchanged(
         reading(() => file.stat()),
         before,

@@ -15,6 +15,7 @@ import { type Attributes, isRecordableTime } from '../format/attributes.js'
 import { type Content, EMPTY_CONTENT } from '../format/content.js'
 import { AttributesBuilder } from '../history/attributeTree.js'
 import { DirectoryBuilder } from '../history/directory.js'
+import type { TreeRoot } from '../history/entries.js'
 import { diskPathOf } from './diskPath.js'
 import { storageError } from './faults.js'
 import { FileReader, type StoredFile } from './fileReader.js'
@@ -22,6 +23,7 @@ import { FoundLinks } from './linkGroups.js'
 import { Pace, type PaceOptions } from './pace.js'
 import { ReadFailure, reading, type UnreadableFile, unreadableFiles } from './readFailure.js'
 import { Scan, type ScanOptions, type ScanStep } from './scan.js'
+import { DirectoryBefore } from './treeBefore.js'
 import type { TreeBeside } from './treeBeside.js'
 
 export type RecordedAttribute = 'mtime' | 'mode' | 'owner' | 'links'
@@ -37,6 +39,8 @@ export interface StoreTreeOptions extends ScanOptions, PaceOptions {
    * tree has there, is not opened. What is in that tree is taken in even where ignore rules name it.
    */
   readonly beside?: TreeBeside | undefined
+  /** The tree that this one is to take the place of: what is new is compressed against what was there. */
+  readonly before?: TreeRoot | undefined
   /** Whether to do without what cannot be read. The root must be readable all the same. */
   readonly skipUnreadable?: boolean | undefined
   /** What is recorded beside contents. Default: mtime, mode, and which files are hard links of one. */
@@ -95,6 +99,7 @@ function findRoot(fs: FileSystem, root: Buffer): Buffer {
 interface OpenDirectory {
   readonly tree: DirectoryBuilder
   readonly attributes: AttributesBuilder
+  readonly before: DirectoryBefore | undefined
 }
 
 class StoreRun {
@@ -164,7 +169,12 @@ class StoreRun {
   async #enter({ path, name, stat, entries = [] }: ScanStep): Promise<void> {
     const { beside } = this.#options
     if (stat) await beside?.enter(path, name, stat, entries.length)
-    const directory = { tree: new DirectoryBuilder(this.#writer), attributes: new AttributesBuilder(this.#writer) }
+    const before = this.#beforeOf(name, entries)
+    const directory = {
+      tree: new DirectoryBuilder(this.#writer, before?.tree),
+      attributes: new AttributesBuilder(this.#writer, before?.attributes),
+      before,
+    }
     this.#open.push(directory)
     // The root has no parent that could hold what is recorded of it.
     if (name !== ROOT_NAME || !stat) return
@@ -173,6 +183,14 @@ class StoreRun {
     if (Object.keys(attributes).length > 0) {
       await directory.attributes.append({ name: ROOT_NAME, attributes, below: EMPTY_CONTENT })
     } else await this.#record(directory, ROOT_NAME, stat, EMPTY_CONTENT)
+  }
+
+  #beforeOf(name: ByteName, entries: NonNullable<ScanStep['entries']>): DirectoryBefore | undefined {
+    const { before } = this.#options
+    const parent = this.#open.at(-1)
+    const names = entries.map((entry) => entry.name)
+    if (parent) return parent.before?.directory(name, names)
+    return before && before.tree.shape > 0 ? DirectoryBefore.root(this.#writer, before, names) : undefined
   }
 
   /** @returns What the root is, when it is the root that is left. */
@@ -205,6 +223,7 @@ class StoreRun {
           : await this.#reader.storeFile(step.diskPath, {
               isWanted: (stat) => !this.#scan.storeFiles.has(stat),
               contentOf: (stat) => this.#links.contentOf(stat),
+              before: directory.before?.file(name),
               onBytes: (bytes) => {
                 bytesSeen += bytes
                 return this.#pace.step(0, bytes, path)

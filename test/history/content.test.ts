@@ -105,8 +105,8 @@ describe('writing', () => {
         yield noise(65536, index)
       }
     }
-    await expect(writeContent(objects, source(), controller.signal)).rejects.toMatchObject({ code: 'CANCELLED' })
-    await expect(writeContent(objects, Buffer.from('x'), controller.signal)).rejects.toMatchObject({
+    await expect(writeContent(objects, source(), { signal: controller.signal })).rejects.toMatchObject({ code: 'CANCELLED' })
+    await expect(writeContent(objects, Buffer.from('x'), { signal: controller.signal })).rejects.toMatchObject({
       code: 'CANCELLED',
     })
   })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type Replacement, Replacements } from '../../src/refs/replacements.js'
 import { Catalog } from '../../src/volume/catalog.js'
-import { CATALOG_SCHEMA, UPKEEP_SCHEMA } from '../../src/volume/schema.js'
+import { CATALOG_SCHEMA, NEWER_SCHEMAS } from '../../src/volume/schema.js'
 import { SqlDatabase } from '../../src/volume/sqlite.js'
 import { tempFolder } from '../support/tempFolder.js'
 import { CATALOG_OPTIONS, idOf, openRefs, START_MS } from './catalogs.js'
@@ -99,7 +99,7 @@ test('rows that lead back to themselves are damage, and not followed for ever', 
 })
 
 test('a catalog of the first format has none, until it is upgraded', () => {
-  const schema = CATALOG_SCHEMA.replace(UPKEEP_SCHEMA, '')
+  const schema = CATALOG_SCHEMA.replace(NEWER_SCHEMAS.get(2) ?? '', '')
   const options = { ...CATALOG_OPTIONS, userVersion: 1, schema }
   const database = SqlDatabase.create(':memory:', options, (made) => new Catalog(made).initialise())
   const { catalog, replacements, add } = open(new Catalog(database))

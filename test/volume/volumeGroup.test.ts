@@ -211,7 +211,7 @@ describe('what does not belong is recognised', () => {
     foreign.close()
     await expect(open(join(folder, 'foreign.db'))).rejects.toMatchObject({ code: 'NOT_A_STORE' })
     const newer = new Database(path)
-    newer.pragma('user_version = 3')
+    newer.pragma('user_version = 4')
     newer.close()
     await expect(open(path)).rejects.toMatchObject({ code: 'FORMAT_NEWER', details: { expected: 2, actual: 3 } })
   })

@@ -1,0 +1,127 @@
+/**
+ * Bases: extents whose bytes are the dictionary that another one is compressed against (docs/FORMAT.md, F-BASES).
+ *
+ * A frame is decoded by decoding its bases first, and theirs: so how deep that goes, and how many raw bytes it takes, is bounded
+ * for writers and readers alike. A base has a lower number than what is compressed against it, so there are no circles.
+ */
+import { CorruptionError, isVarveError } from '../base/errors.js'
+import { BASE_DEPTH_MAX, DECODED_BYTES_MAX } from '../base/limits.js'
+import type { ExtentBase } from '../format/slots.js'
+import type { Catalog } from '../volume/catalog.js'
+import type { StoredExtent } from '../volume/physicalVolume.js'
+import type { DecodedExtent } from './extentCache.js'
+
+/** What decoding an extent takes. */
+export interface Bound {
+  readonly rawBytes: number
+  readonly storedBytes: number
+  readonly bases: readonly ExtentBase[]
+  /** 0 for one without bases, else one more than its deepest base. */
+  readonly depth: number
+  /** All extents that it is decoded through, itself included, each with its raw bytes. */
+  readonly through: ReadonlyMap<number, number>
+}
+
+/** Extents that are remembered. */
+const BOUNDS_MAX = 20_000
+
+export class BaseBounds {
+  // Numbers are never used again, and what one says is never changed.
+  readonly #known = new Map<number, Bound>()
+
+  constructor(private readonly catalog: Catalog) {}
+
+  /** `undefined` for an extent that is not visible, or has a base that is not. */
+  of(eid: number): Bound | undefined {
+    return this.#known.get(eid) ?? this.#find(eid)
+  }
+
+  #find(eid: number): Bound | undefined {
+    const record = this.catalog.extent(eid)
+    if (!record) return undefined
+    const bound = this.through(eid, record)
+    if (!bound) return undefined
+    if (this.#known.size >= BOUNDS_MAX) this.#known.clear()
+    this.#known.set(eid, bound)
+    return bound
+  }
+
+  /** @throws {CorruptionError} `CORRUPT_EXTENT` for bases that no writer would have named */
+  through(
+    eid: number,
+    { rawBytes, storedBytes, bases }: Pick<Bound, 'rawBytes' | 'storedBytes' | 'bases'>,
+  ): Bound | undefined {
+    const through = new Map([[eid, rawBytes]])
+    let depth = 0
+    for (const base of bases) {
+      if (base.eid >= eid) throw impossible(eid, `names extent ${base.eid} as a base, which is no older`)
+      const below = this.of(base.eid)
+      if (!below) return undefined
+      depth = Math.max(depth, 1 + below.depth)
+      if (depth > BASE_DEPTH_MAX) throw impossible(eid, `is decoded through more than ${BASE_DEPTH_MAX} others`)
+      for (const [other, bytes] of below.through) through.set(other, bytes)
+    }
+    return { rawBytes, storedBytes, bases, depth, through }
+  }
+}
+
+export function decodedBytes({ through }: Pick<Bound, 'through'>): number {
+  let bytes = 0
+  for (const raw of through.values()) bytes += raw
+  return bytes
+}
+
+/** The bytes of a slot. @throws {CorruptionError} `CORRUPT_EXTENT` when there is no such slot */
+export function slotBytes({ eid, raw, slots, offsets }: DecodedExtent, slot: number): Buffer {
+  const length = slots[slot]?.length
+  const offset = offsets[slot]
+  if (length === undefined || offset === undefined) throw impossible(eid, `has no slot ${slot}, which is named as a base`)
+  return raw.subarray(offset, offset + length)
+}
+
+/**
+ * The dictionary of an extent; `undefined` where it has no bases.
+ * @throws {CorruptionError} `CORRUPT_EXTENT` when a base is damaged or gone, or they are more than any writer would name
+ */
+export async function dictionaryOf(
+  { eid, rawBytes, frame, bases }: StoredExtent,
+  bounds: BaseBounds,
+  decoded: (eid: number) => Promise<DecodedExtent | undefined>,
+): Promise<Buffer | undefined> {
+  if (bases.length === 0) return undefined
+  const bound = bounds.through(eid, { rawBytes, storedBytes: frame.length, bases })
+  if (bound && bases.length > 0 && decodedBytes(bound) > Math.max(DECODED_BYTES_MAX, rawBytes))
+    throw impossible(eid, `is decoded through more than ${DECODED_BYTES_MAX} bytes`)
+  const parts: Buffer[] = []
+  for (const base of bases) {
+    const extent = await baseOf(eid, base.eid, decoded)
+    for (const slot of base.slots) parts.push(slotBytes(extent, slot))
+  }
+  return Buffer.concat(parts)
+}
+
+async function baseOf(
+  eid: number,
+  base: number,
+  decoded: (eid: number) => Promise<DecodedExtent | undefined>,
+): Promise<DecodedExtent> {
+  let cause: unknown
+  try {
+    const extent = await decoded(base)
+    if (extent) return extent
+  } catch (error) {
+    if (!isVarveError(error)) throw error
+    // A volume that is away, or a disk that cannot be read: that is what is to be said.
+    if (!(error instanceof CorruptionError)) throw error
+    cause = error
+  }
+  throw new CorruptionError(
+    'CORRUPT_EXTENT',
+    `extent ${eid} cannot be decoded: extent ${base}, which it is compressed against, is ${cause ? 'damaged' : 'gone'}`,
+    { extent: eid, base, cause, hint: 'Run `varve verify` to see which files hang on it.' },
+  )
+}
+
+function impossible(eid: number, what: string): CorruptionError {
+  return new CorruptionError('CORRUPT_EXTENT', `extent ${eid} ${what}`, { extent: eid })
+}
