@@ -11,11 +11,20 @@ import type { Hash } from '../base/hash.js'
 import { DECODED_BYTES_MAX } from '../base/limits.js'
 import { KIB } from '../base/units.js'
 import type { ExtentBase } from '../format/slots.js'
-import { type BaseBounds, type Bound, slotBytes } from './bases.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
-import type { ChunkStore } from './chunkStore.js'
+import { type BaseBounds, type Bound, slotBytes } from './bases.js'
 import type { DecodedExtent } from './extentCache.js'
 import type { BaseCandidates } from './objects.js'
+
+/** Where bases are looked for: a store, or what is about to become a part of it. */
+export interface BaseSource {
+  find(ids: readonly Hash[]): Promise<ReadonlyMap<Hash, ChosenSlot>>
+  readonly bounds: BaseBounds
+  decoded(eid: number): Promise<DecodedExtent | undefined>
+  slotLengths(eid: number): Promise<readonly number[] | undefined>
+  /** Volumes on which it lies. */
+  copiesOf(eid: number): number
+}
 
 /** A slot that is a part of a dictionary. */
 export interface BasePlace {
@@ -24,7 +33,7 @@ export interface BasePlace {
   readonly bytes: Buffer
 }
 
-type ChosenSlot = Pick<ChunkLocation, 'eid' | 'slot' | 'length'>
+export type ChosenSlot = Pick<ChunkLocation, 'eid' | 'slot' | 'length'>
 
 export interface Wanting {
   readonly length: number
@@ -42,7 +51,7 @@ const LONGER_BYTES = 16 * KIB
  * @param copies volumes on which a base must lie at least
  */
 export async function chooseBases(
-  store: ChunkStore,
+  source: BaseSource,
   wanting: readonly Wanting[],
   copies: number,
 ): Promise<readonly (readonly BasePlace[])[]> {
@@ -51,8 +60,8 @@ export async function chooseBases(
   const all = ids.flat()
   if (all.length === 0) return []
   const rawBytes = wanting.reduce((sum, { length }) => sum + length, 0)
-  const choice = new Choice(store, rawBytes, copies)
-  const found = await store.find(all)
+  const choice = new Choice(source, rawBytes, copies)
+  const found = await source.find(all)
   const chosen: ChosenSlot[][] = []
   for (const each of ids) {
     const slots: ChosenSlot[] = []
@@ -65,7 +74,7 @@ export async function chooseBases(
   // Each is decoded once, in the order of their numbers: those that others are decoded through come first.
   const decoded = new Map<number, DecodedExtent>()
   for (const eid of [...new Set(chosen.flat().map((slot) => slot.eid))].sort((a, b) => a - b)) {
-    const extent = await readable(store.decoded(eid))
+    const extent = await readable(source.decoded(eid))
     if (extent) decoded.set(eid, extent)
   }
   return chosen.map((slots) =>
@@ -108,8 +117,7 @@ export function asBases(places: readonly BasePlace[]): ExtentBase[] {
 }
 
 class Choice {
-  readonly #store: ChunkStore
-  readonly #bounds: BaseBounds
+  readonly #source: BaseSource
   readonly #copies: number
   readonly #taken = new Set<string>()
   readonly #through = new Set<number>()
@@ -119,16 +127,15 @@ class Choice {
   #leftBytes: number
   #leftDecoded: number
 
-  constructor(store: ChunkStore, rawBytes: number, copies: number) {
-    this.#store = store
-    this.#bounds = store.bounds
+  constructor(source: BaseSource, rawBytes: number, copies: number) {
+    this.#source = source
     this.#copies = copies
     this.#leftBytes = rawBytes * (1 + LONGER_PART) + LONGER_BYTES
     this.#leftDecoded = DECODED_BYTES_MAX - rawBytes
   }
 
   async take({ eid, slot, length }: ChosenSlot): Promise<ChosenSlot[]> {
-    const bound = this.#bounds.of(eid)
+    const bound = this.#source.bounds.of(eid)
     if (!bound) return []
     const places = bound.depth < DEPTH_MAX ? [{ eid, slot, length }] : await this.#standsOn(eid, slot, bound)
     return places.filter((place) => this.#accept(place))
@@ -136,7 +143,7 @@ class Choice {
 
   #accept({ eid, slot, length }: ChosenSlot): boolean {
     const key = `${eid}/${slot}`
-    const bound = this.#bounds.of(eid)
+    const bound = this.#source.bounds.of(eid)
     if (!bound || this.#taken.has(key) || length > this.#leftBytes || !this.#isSafeEnough(eid)) return false
     let more = 0
     for (const [other, rawBytes] of bound.through) if (!this.#through.has(other)) more += rawBytes
@@ -169,14 +176,14 @@ class Choice {
 
   /** Of an extent's slots. */
   async #lengthsOf(eid: number): Promise<readonly number[]> {
-    const known = this.#lengths.get(eid) ?? (await readable(this.#store.slotLengths(eid))) ?? []
+    const known = this.#lengths.get(eid) ?? (await readable(this.#source.slotLengths(eid))) ?? []
     this.#lengths.set(eid, known)
     return known
   }
 
   /** What is compressed against it must not be lost where it would not be without it. */
   #isSafeEnough(eid: number): boolean {
-    const known = this.#isSafe.get(eid) ?? this.#store.group.catalog.copies(eid).length >= this.#copies
+    const known = this.#isSafe.get(eid) ?? this.#source.copiesOf(eid) >= this.#copies
     this.#isSafe.set(eid, known)
     return known
   }

@@ -30,7 +30,12 @@ export class BaseGain {
    * Told of each frame that was compressed against bases.
    * @returns whether they seem to have saved enough; if not, it may be smaller without them
    */
-  look({ class: extentClass, raw }: FullExtent, { frame }: Frame, bounds: BaseBounds, bases: readonly ExtentBase[]): boolean {
+  look(
+    { class: extentClass, raw }: FullExtent,
+    { frame }: Frame,
+    bounds: BaseBounds,
+    bases: readonly ExtentBase[],
+  ): boolean {
     const aloneBytes = expected(raw.length, bounds, bases)
     if (aloneBytes === undefined || frame.length <= EXPECTED_PART * aloneBytes) {
       this.#misses.set(extentClass, 0)

@@ -38,8 +38,12 @@ export class BaseBounds {
 
   #find(eid: number): Bound | undefined {
     const record = this.catalog.extent(eid)
-    if (!record) return undefined
-    const bound = this.through(eid, record)
+    return record && this.learn(eid, record)
+  }
+
+  /** Of an extent that is visible, or about to be. `undefined` when it has a base that is not. */
+  learn(eid: number, what: Pick<Bound, 'rawBytes' | 'storedBytes' | 'bases'>): Bound | undefined {
+    const bound = this.through(eid, what)
     if (!bound) return undefined
     if (this.#known.size >= BOUNDS_MAX) this.#known.clear()
     this.#known.set(eid, bound)
@@ -75,7 +79,8 @@ export function decodedBytes({ through }: Pick<Bound, 'through'>): number {
 export function slotBytes({ eid, raw, slots, offsets }: DecodedExtent, slot: number): Buffer {
   const length = slots[slot]?.length
   const offset = offsets[slot]
-  if (length === undefined || offset === undefined) throw impossible(eid, `has no slot ${slot}, which is named as a base`)
+  if (length === undefined || offset === undefined)
+    throw impossible(eid, `has no slot ${slot}, which is named as a base`)
   return raw.subarray(offset, offset + length)
 }
 

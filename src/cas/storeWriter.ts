@@ -85,6 +85,8 @@ export interface Move<T> {
 
 export interface WriterOptions {
   readonly compression: Compression
+  /** Whether anything is compressed against what is there. Not where that is about to be destroyed. Default: it is. */
+  readonly bases?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -217,6 +219,10 @@ export class StoreWriter implements ObjectWriter {
     return !this.lease && this.store.group.isOneFile && this.batchBytes <= INLINE_BYTES
   }
 
+  private get takesBases(): boolean {
+    return this.options.bases !== false && this.options.compression.codec !== 'none'
+  }
+
   private requireOpen(): void {
     if (this.failure) throw this.failure
     throwIfCancelled(this.options.signal)
@@ -288,7 +294,7 @@ export class StoreWriter implements ObjectWriter {
 
   private async compress(full: FullExtent, copies: number): Promise<{ frame: Frame; bases: ExtentBase[] }> {
     const { compression } = this.options
-    if (compression.codec === 'none' || !this.gain.isWorthTrying(full.class))
+    if (!this.takesBases || !this.gain.isWorthTrying(full.class))
       return { frame: await compressLater(full, compression), bases: [] }
     // One after the other: what they are decoded through is much, and neighbours share it.
     const choosing = this.choosing.then(() => chooseBases(this.store, full.items, copies))
@@ -430,8 +436,9 @@ export class StoreWriter implements ObjectWriter {
   /** By item: what it may be compressed against. Chosen before the transaction, which waits for nothing. */
   private async chooseInline(): Promise<ReadonlyMap<Hash, readonly BasePlace[]>> {
     const chosen = new Map<Hash, readonly BasePlace[]>()
-    const hinted = this.pending.filter(({ bases }) => bases)
-    if (hinted.length === 0 || this.options.compression.codec === 'none') return chosen
+    if (!this.takesBases) return chosen
+    const known = await this.store.find(this.pending.map(({ id }) => id))
+    const hinted = this.pending.filter(({ id, bases }) => bases && !known.has(id))
     for (const isChunk of [true, false]) {
       const items = hinted.filter(({ kind }) => (kind === KIND.chunk) === isChunk)
       const wanting = items.map(({ bytes: { length }, bases }) => ({ length, bases }))

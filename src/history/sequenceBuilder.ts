@@ -2,8 +2,8 @@
  * Writes sequences. The builder keeps one open node a level and nothing else, however long the sequence is.
  */
 import type { BaseCandidates, ObjectWriter } from '../cas/objects.js'
-import { type Before, nodesCovering } from './sequenceBefore.js'
 import type { ItemRules, SequenceChild, SequenceFormat, SequenceKey, SummarizedRoot } from './sequence.js'
+import { type Before, nodesCovering } from './sequenceBefore.js'
 
 /** The node of one level that is being filled. */
 export class OpenNode<Item, Entry, Child extends SequenceChild, Key extends SequenceKey> {

@@ -5,7 +5,9 @@
  * lies on several volumes is counted on one. What does not add up to what the catalog says of an extent is not touched: rows
  * that a damaged page lost must not make it look empty.
  */
+import { SLOTS_MAX } from '../base/limits.js'
 import { type Condemned, condemnedBetween } from '../cas/condemned.js'
+import type { ExtentBase } from '../format/slots.js'
 import type { ExtentRecord } from '../volume/catalog.js'
 import type { PackedRow } from '../volume/packedRows.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
@@ -21,6 +23,8 @@ export interface ExtentTally {
   /** Of these, what may go. */
   ripe: number
   ripeBytes: number
+  /** Of these, what others are compressed against: it is needed as long as they are. */
+  heldBytes: number
 }
 
 /** Chunks and raw bytes. */
@@ -31,6 +35,8 @@ export interface Amount {
 
 export interface Census {
   readonly extents: ReadonlyMap<number, ExtentTally>
+  /** What extents are compressed against. */
+  readonly held: HeldSlots
   readonly live: Amount
   /** Not reachable, and not condemned before this. */
   readonly fresh: Amount
@@ -69,12 +75,27 @@ class Count {
   }
 }
 
+/** Slots that are parts of dictionaries. */
+export class HeldSlots {
+  readonly #slots = new Set<number>()
+
+  add(bases: readonly ExtentBase[]): void {
+    for (const { eid, slots } of bases) for (const slot of slots) this.#slots.add(eid * SLOTS_MAX + slot)
+  }
+
+  has(eid: number, slot: number): boolean {
+    return this.#slots.has(eid * SLOTS_MAX + slot)
+  }
+}
+
 /** @throws {CorruptionError} `CORRUPT_CATALOG`, `CORRUPT` */
 export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promise<Census> {
   const extents = new Map<number, ExtentTally>()
+  const held = new HeldSlots()
   group.catalog.eachExtent(({ record, pvs }) => {
     const pv = pvs[0] ?? 0
-    extents.set(record.eid, { record, pv, rows: 0, deadBytes: 0, ripe: 0, ripeBytes: 0 })
+    extents.set(record.eid, { record, pv, rows: 0, deadBytes: 0, ripe: 0, ripeBytes: 0, heldBytes: 0 })
+    held.add(record.bases)
   })
   const counts = { live: new Count(), fresh: new Count(), waiting: new Count(), ripe: new Count() }
   let oldestWaitingMs: number | undefined
@@ -107,6 +128,7 @@ export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promis
           counts.ripe.add(length)
           tally.ripe++
           tally.ripeBytes += length
+          if (held.has(eid, row.slot)) tally.heldBytes += length
         } else {
           counts.waiting.add(length)
           oldestWaitingMs = Math.min(oldestWaitingMs ?? state.storeMs, state.storeMs)
@@ -116,7 +138,7 @@ export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promis
       const isFresh = new Set(fresh)
       for (const row of unknown) if (!isFresh.has(row)) counts.live.add(row.length)
       const isRipe = fresh.length > 0 && (await tasks.onFresh(fresh))
-      for (const { eid, length } of fresh) {
+      for (const { eid, slot, length } of fresh) {
         const tally = extents.get(eid)
         counts.fresh.add(length)
         if (tally) tally.deadBytes += length
@@ -127,11 +149,12 @@ export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promis
         counts.ripe.add(length)
         tally.ripe++
         tally.ripeBytes += length
+        if (held.has(eid, slot)) tally.heldBytes += length
       }
       if (alive.size > 0) await tasks.onLive(alive)
       await tasks.onPage(page.count)
       page = await volume.packedChunkRows(last, pageRows)
     }
   }
-  return { extents, ...counts, oldestWaitingMs }
+  return { extents, held, ...counts, oldestWaitingMs }
 }

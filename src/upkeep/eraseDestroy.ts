@@ -22,7 +22,7 @@ import { ErasureTally, type ExtentCount } from './eraseTally.js'
 import { gcRoots, linkOfRoot, rootsStamp } from './gcRoots.js'
 import { LiveIds } from './liveIds.js'
 import { reflogTerm } from './reflogTerm.js'
-import { rewriteExtents } from './rewrite.js'
+import { leavingOf, rewriteExtents } from './rewrite.js'
 import { UpkeepState } from './upkeepState.js'
 
 export interface DestroyContext extends PlanContext {
@@ -115,12 +115,15 @@ class Destruction {
         const dying = [...extents.values()].filter(({ dead }) => dead > 0)
         if (dying.length === 0) break
         if (attempt > ATTEMPTS) throw this.#movedTooOften()
+        const dead = dying.filter((extent) => extent.dead === extent.record.chunks)
+        const leaving = new Set(this.#leavingOf(dead))
         await this.#drop(
-          dying.filter(({ record, dead }) => dead === record.chunks),
+          dead.filter(({ record }) => leaving.has(record.eid)),
           lease,
         )
+        // What others are compressed against is rewritten with them.
         await this.#compact(
-          dying.filter(({ record, dead }) => dead < record.chunks),
+          dying.filter(({ record }) => !leaving.has(record.eid)),
           lease,
         )
       }
@@ -199,11 +202,20 @@ class Destruction {
     return rootsStamp(tx) === this.#stamp
   }
 
+  #leavingOf(extents: readonly ExtentCount[]): number[] {
+    return leavingOf(
+      this.context.store,
+      extents.map(({ record }) => record.eid),
+    )
+  }
+
   async #drop(extents: readonly ExtentCount[], lease: Lease): Promise<void> {
     const { group } = this.context.store
-    for (const batch of batchesOf(extents, DROP_CHUNKS, ({ record }) => record.chunks)) {
+    // From the newest: what decodes through others goes first.
+    const inOrder = [...extents].sort((a, b) => b.record.eid - a.record.eid)
+    for (const batch of batchesOf(inOrder, DROP_CHUNKS, ({ record }) => record.chunks)) {
       const retired = group.catalog.write((tx) => {
-        if (!this.#isAllowed(tx, lease)) return undefined
+        if (!this.#isAllowed(tx, lease) || this.#leavingOf(batch).length < batch.length) return undefined
         tx.advance('gc_epoch', 1)
         return group.retire(batch.map(({ record }) => record.eid))
       })

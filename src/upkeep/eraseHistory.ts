@@ -39,7 +39,7 @@ export async function rewriteHistory(
   options: WorkOptions,
 ): Promise<void> {
   const { store, compression, pruned } = context
-  const writer = new StoreWriter(store, { compression, signal: options.signal })
+  const writer = new StoreWriter(store, { compression, bases: false, signal: options.signal })
   try {
     const eraser = new TreeEraser(writer, globs)
     const map = new Map<Hash, Hash>()

@@ -22,15 +22,16 @@ import { Lease, type LeaseInfo, listLeases, oldestLeaseEpoch, takeUpkeep } from 
 import type { PackedRow } from '../volume/packedRows.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
 import { batchesOf, rewriteBatches } from './batches.js'
-import { type Census, type ExtentTally, takeCensus } from './census.js'
+import { type Census, type ExtentTally, type HeldSlots, takeCensus } from './census.js'
 import { dropBitmaps } from './commitBitmaps.js'
 import type { GcOptions, GcReport } from './gcReport.js'
 import { rootsStamp } from './gcRoots.js'
+import { GoingExtents } from './goingExtents.js'
 import { forgetHistories } from './historyBitmaps.js'
 import { changesStamp, soundLastGc, writeBegunGc, writeLastGc } from './lastGc.js'
 import { KeptMarking, type MarkContext, type Marking, type MarkOptions, WalkedMarking } from './marking.js'
 import { lookAtReflog, newestEntry, reflogTerm } from './reflogTerm.js'
-import { rewriteExtents } from './rewrite.js'
+import { leavingOf, rewriteExtents } from './rewrite.js'
 import { tickStoreClock } from './storeClock.js'
 import { Throttle } from './throttle.js'
 import { UpkeepState } from './upkeepState.js'
@@ -129,7 +130,7 @@ class Collection {
     const kept = now || group.isTight ? undefined : await this.#fromSets()
     let walkedMs = soundLastGc(this.#state)?.walkedMs ?? 0
     let census = kept?.census
-    if (!census || this.#isAnythingToGo(census) || (!dryRun && this.#storeMs - walkedMs >= WALK_EVERY_MS)) {
+    if (!census || this.#going(census).isAny || (!dryRun && this.#storeMs - walkedMs >= WALK_EVERY_MS)) {
       const walked = new WalkedMarking(this.#context, this.#markOptions())
       await walked.update()
       this.#marking = walked
@@ -156,7 +157,7 @@ class Collection {
       nextMs: this.#nextMs(census),
       dropped: this.#dropped,
       rewritten: this.#rewritten,
-      wasteBytes: this.#wasteBytes(census),
+      wasteBytes: this.#going(census).wasteBytes,
       returnedBytes: Math.max(0, before - after),
       heldBy: listLeases(group.catalog).filter(isHolding),
       notes: this.#notes,
@@ -280,47 +281,27 @@ class Collection {
     return this.#options.now === true || this.#storeMs - storeMs >= this.#context.graceMs
   }
 
-  #isAnythingToGo({ extents }: Census): boolean {
-    return [...extents.values()].some((tally) => {
-      const { record, rows, ripe } = tally
-      return rows === record.chunks && (ripe === record.chunks || this.#isWorthIt(tally))
-    })
-  }
-
   async #collect(census: Census, walked: WalkedMarking): Promise<void> {
     const { store, pruned } = this.#context
     // First: a set must not outlive what is in it.
     store.group.catalog.write((tx) => dropBitmaps(tx, (id) => !walked.hasId(id) || pruned.has(id)))
-    const tallies = [...census.extents.values()]
-    const damaged = tallies.filter(({ record, rows }) => rows !== record.chunks)
-    for (const { record } of damaged) {
+    const going = this.#going(census)
+    for (const { record } of going.damaged) {
       this.#notes.push(`extent ${record.eid} was left alone: its chunk table does not name all that is in it`)
     }
-    const sound = tallies.filter(({ record, rows }) => rows === record.chunks)
-    const empty = sound.filter(({ record, ripe }) => ripe === record.chunks)
     const { isTight } = this.#context.store.group
     const most = isTight ? 1 : DROP_CHUNKS
-    for (const batch of batchesOf(empty, most, ({ record }) => record.chunks)) {
+    for (const batch of batchesOf(going.whole, most, ({ record }) => record.chunks)) {
       await this.#drop(batch)
       if (isTight) await this.#giveBack()
     }
-    const worthIt = sound.filter((tally) => this.#isWorthIt(tally))
-    if (!isTight) await this.#compact(worthIt)
+    const worthIt = going.partly
+    if (!isTight) await this.#compact(worthIt, census)
     else if (worthIt.length > 0) this.#notes.push(`${worthIt.length} extents were not rewritten: the disk was full`)
   }
 
-  /** Whether so much of it may go that it is written anew. */
-  #isWorthIt({ record, ripe, ripeBytes }: ExtentTally): boolean {
-    const { wasteTolerance } = this.#context
-    return ripe > 0 && ripe < record.chunks && ripeBytes >= wasteTolerance * record.rawBytes
-  }
-
-  #wasteBytes(census: Census): number {
-    let bytes = 0
-    for (const tally of census.extents.values()) {
-      if (tally.ripe < tally.record.chunks && !this.#isWorthIt(tally)) bytes += tally.deadBytes
-    }
-    return bytes
+  #going(census: Census): GoingExtents {
+    return new GoingExtents(census, this.#context.wasteTolerance)
   }
 
   async #drop(tallies: readonly ExtentTally[]): Promise<void> {
@@ -328,7 +309,14 @@ class Collection {
     const rows = await this.#rowsOf(tallies)
     const going = tallies.filter(({ record }) => rows.get(record.eid)?.length === record.chunks)
     const retired = await this.#guarded((tx, marking) => {
-      const goes = going.filter(({ record }) => this.#allows(tx, marking, rows.get(record.eid) ?? []))
+      const allowed = going.filter(({ record }) => this.#allows(tx, marking, rows.get(record.eid) ?? []))
+      const leaving = new Set(
+        leavingOf(
+          this.#context.store,
+          allowed.map(({ record }) => record.eid),
+        ),
+      )
+      const goes = allowed.filter(({ record }) => leaving.has(record.eid))
       for (const { record, deadBytes } of goes) {
         this.#forget(tx, rows.get(record.eid) ?? [])
         this.#dropped.extents++
@@ -344,14 +332,14 @@ class Collection {
     await this.#progress('dropping extents', this.#dropped.extents, storedBytes)
   }
 
-  async #compact(tallies: readonly ExtentTally[]): Promise<void> {
+  async #compact(tallies: readonly ExtentTally[], { held }: Census): Promise<void> {
     if (tallies.length === 0) return
-    const { store, compression } = this.#context
+    const { store } = this.#context
     const { catalog } = store.group
     const lease = Lease.take(catalog, 'writer', store.clock)
     try {
       for (const batch of rewriteBatches(tallies)) {
-        await this.#rewrite(batch, lease, compression)
+        await this.#rewrite(batch, lease, held)
         const rawBytes = batch.reduce((sum, { record }) => sum + record.rawBytes, 0)
         await this.#progress('rewriting extents', this.#rewritten.extents, rawBytes)
       }
@@ -360,11 +348,11 @@ class Collection {
     }
   }
 
-  async #rewrite(batch: readonly ExtentTally[], lease: Lease, compression: Compression): Promise<void> {
+  async #rewrite(batch: readonly ExtentTally[], lease: Lease, held: HeldSlots): Promise<void> {
     const what = batch.length === 1 ? 'one extent was' : `${batch.length} extents were`
     try {
       for (let attempt = 1; attempt <= REWRITE_ATTEMPTS; attempt++) {
-        if (await this.#rewriteOnce(batch, lease, compression)) return
+        if (await this.#rewriteOnce(batch, lease, held)) return
         // A branch moved meanwhile, as it does where somebody always commits.
         await this.#marking?.update()
       }
@@ -376,35 +364,34 @@ class Collection {
   }
 
   /** @returns whether it was done */
-  async #rewriteOnce(batch: readonly ExtentTally[], lease: Lease, compression: Compression): Promise<boolean> {
-    const { store } = this.#context
+  async #rewriteOnce(batch: readonly ExtentTally[], lease: Lease, held: HeldSlots): Promise<boolean> {
+    const { store, compression } = this.#context
     const { catalog } = store.group
     const marking = this.#marking as Marking
     const eids = batch.map(({ record }) => record.eid)
-    let chunks = 0
+    let gone: readonly ChunkLocation[] = []
     const oldestLease = oldestLeaseEpoch(catalog)
-    const { isDone, newStoredBytes } = await rewriteExtents(store, eids, {
+    const { isDone, oldExtents, oldStoredBytes, newStoredBytes } = await rewriteExtents(store, eids, {
       lease,
       compression,
       keeps: (row) => {
+        if (held.has(row.eid, row.slot)) return true
         const state = marking.has(row) ? undefined : condemnedAt(catalog, row.hash)
         return !(state?.chunkId === row.chunkId && this.#isRipe(state, oldestLease))
       },
       allows: (tx, dropped) => {
         if (rootsStamp(tx) !== marking.stamp || !this.#allows(tx, marking, dropped)) return false
         this.#forget(tx, dropped)
-        chunks = dropped.length
+        gone = dropped
         return true
       },
     })
     if (!isDone) return false
-    this.#rewritten.extents += eids.length
-    this.#rewritten.chunks += chunks
+    this.#rewritten.extents += oldExtents
+    this.#rewritten.chunks += gone.length
+    this.#rewritten.bytes += gone.reduce((sum, { length }) => sum + length, 0)
+    this.#rewritten.storedBytes += oldStoredBytes
     this.#rewritten.newStoredBytes += newStoredBytes
-    for (const { record, ripeBytes } of batch) {
-      this.#rewritten.bytes += ripeBytes
-      this.#rewritten.storedBytes += record.storedBytes
-    }
     return true
   }
 
@@ -462,15 +449,17 @@ class Collection {
   }
 
   #foresee(census: Census): void {
-    for (const tally of census.extents.values()) {
-      const { record, ripe, ripeBytes, rows } = tally
-      if (rows !== record.chunks) continue
-      const changed = ripe === record.chunks ? this.#dropped : this.#isWorthIt(tally) ? this.#rewritten : undefined
-      if (!changed) continue
-      changed.extents++
-      changed.chunks += ripe
-      changed.bytes += ripeBytes
-      changed.storedBytes += record.storedBytes
+    const { whole, partly } = this.#going(census)
+    for (const [changed, tallies] of [
+      [this.#dropped, whole],
+      [this.#rewritten, partly],
+    ] as const) {
+      for (const { record, ripe, ripeBytes } of tallies) {
+        changed.extents++
+        changed.chunks += ripe
+        changed.bytes += ripeBytes
+        changed.storedBytes += record.storedBytes
+      }
     }
   }
 

@@ -1,28 +1,26 @@
 /**
  * The engine that moves chunks into new extents: plan → rewrite → verify → switch → drop the old.
  *
- * Extents are read and checked, what is to stay is gathered into new ones, these are compressed, decoded again and compared,
- * brought to their volumes, and put in the place of the old ones in one transaction of the catalog. Readers find a chunk before
- * and after; who looked it up in between looks once more. Chunks keep their numbers.
+ * Extents are read and checked, with all that decodes through them; what is to stay is written into new ones (chunkCopies.ts),
+ * compressed against what it was compressed against before, where that stays. In one transaction of the catalog the new ones take
+ * the place of the old ones. Readers find a chunk before and after; who looked it up in between looks once more.
  *
- * Killed at any moment, it leaves the old extents or the new ones, and orphans that nobody sees: there is no log to be played. What
- * it was to do is found again by whoever plans it. Memory is bounded by the sources of one call.
+ * Memory is bounded: where there is more than fits, new extents become visible batch by batch, beside the old ones, and the last
+ * transaction takes all old ones away. Killed at any moment, it leaves the old extents or the new ones or both, and orphans that
+ * nobody sees: there is no log to be played. What it was to do is found again by whoever plans it.
  */
 import { CorruptionError } from '../base/errors.js'
 import { type Hash, shortHash } from '../base/hash.js'
+import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { revive } from '../cas/condemned.js'
-import { ExtentBuilder, type FullExtent, finishExtent } from '../cas/extentBuilder.js'
-import { theChecksum } from '../codec/checksum.js'
-import { type Compression, decodeFrame, encodeFrameAsync, type Frame } from '../codec/compressor.js'
-import type { Kind } from '../format/kinds.js'
+import type { Compression } from '../codec/compressor.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import type { Lease } from '../volume/lease.js'
-import type { ChunkLocation, ExtentClass, StoredExtent } from '../volume/physicalVolume.js'
+import type { ChunkLocation, StoredExtent } from '../volume/physicalVolume.js'
 import type { PlacedExtent } from '../volume/volumeGroup.js'
-
-/** Frames being compressed at once: enough for the thread pool of a small machine. */
-const COMPRESSING = 3
+import { batchesOf } from './batches.js'
+import { ChunkCopies, type ChunkNumber, type CopiedChunk } from './chunkCopies.js'
 
 export interface RewriteOptions {
   /** A writer's, for numbers, and so that nobody takes what is not visible yet for an orphan. */
@@ -32,7 +30,7 @@ export interface RewriteOptions {
   /** Where a chunk belongs in the new extents: the lowest first, then those without, as they were. Default: all as they were. */
   rankOf?(id: Hash): number | undefined
   /**
-   * Asked inside the transaction that switches, with what is not kept.
+   * Asked inside the transaction that takes the old extents away, with what is not kept.
    * @returns whether it may go; if not, nothing is changed
    */
   allows(tx: CatalogTransaction, dropped: readonly ChunkLocation[]): boolean
@@ -40,20 +38,30 @@ export interface RewriteOptions {
 
 export interface RewriteResult {
   readonly isDone: boolean
+  /** Old ones, with those that decoded through what was asked for. */
+  readonly oldExtents: number
+  readonly oldStoredBytes: number
   readonly newExtents: number
   readonly newStoredBytes: number
 }
 
-interface KeptChunk {
-  readonly id: Hash
-  readonly kind: Kind
-  readonly class: ExtentClass
-  readonly bytes: Buffer
-  chunkId: number
+/** Raw bytes of the sources that are in memory at a time. */
+const BATCH_BYTES = 32 * MIB
+
+/** These extents and all that decodes through them, ascending. Those that are gone are left out. */
+export function withDependants({ group: { catalog } }: ChunkStore, eids: Iterable<number>): number[] {
+  const all = new Set<number>()
+  const coming = [...eids]
+  for (let eid = coming.pop(); eid !== undefined; eid = coming.pop()) {
+    if (all.has(eid) || !catalog.isVisible(eid)) continue
+    all.add(eid)
+    coming.push(...catalog.dependants(eid))
+  }
+  return [...all].sort((a, b) => a - b)
 }
 
 /**
- * Rewrites some extents, all of which are in memory meanwhile.
+ * Rewrites some extents, and what decodes through them.
  * @throws {CorruptionError} `CORRUPT_EXTENT` when a source is not what the chunk table says: nothing was changed
  * @throws {VarveError} `VG_FULL`, `STORAGE_FULL`, `STORAGE_IO`, `LEASE_LOST`
  */
@@ -62,66 +70,230 @@ export async function rewriteExtents(
   eids: readonly number[],
   options: RewriteOptions,
 ): Promise<RewriteResult> {
-  const kept = new Map<Hash, KeptChunk>()
-  const merged: Hash[] = []
-  const dropped: ChunkLocation[] = []
-  const sources: StoredExtent[] = []
-  for (const eid of eids) {
-    const extent = await store.group.readExtent(eid)
+  const rewriting = new Rewriting(store, withDependants(store, eids), options)
+  try {
+    return await rewriting.run()
+  } catch (error) {
+    // What failed on the way is the better message; orphans are found by whoever looks for them.
+    await rewriting.takeBack().catch(() => undefined)
+    throw error
+  }
+}
+
+const NOTHING: RewriteResult = { isDone: false, oldExtents: 0, oldStoredBytes: 0, newExtents: 0, newStoredBytes: 0 }
+
+interface Source {
+  readonly eid: number
+  readonly checksum: Buffer
+  readonly storedBytes: number
+}
+
+class Rewriting {
+  readonly #store: ChunkStore
+  readonly #eids: readonly number[]
+  readonly #options: RewriteOptions
+  readonly #copies: ChunkCopies
+  readonly #sources: Source[] = []
+  /** What was written, and under which number. */
+  readonly #kept = new Map<Hash, ChunkNumber>()
+  readonly #merged: Hash[] = []
+  readonly #dropped: ChunkLocation[] = []
+  /** By extent: what its slots hold. */
+  readonly #ids = new Map<number, readonly Hash[]>()
+  readonly #published: PlacedExtent[] = []
+  #staged: PlacedExtent[] = []
+
+  constructor(store: ChunkStore, eids: readonly number[], options: RewriteOptions) {
+    const { lease, compression } = options
+    this.#store = store
+    this.#eids = eids
+    this.#options = options
+    this.#copies = new ChunkCopies(store, { lease, compression, going: new Set(eids) })
+  }
+
+  async run(): Promise<RewriteResult> {
+    const batches = [...batchesOf(this.#eids, BATCH_BYTES, (eid) => this.#store.bounds.of(eid)?.rawBytes ?? 0)]
+    for (const [index, batch] of batches.entries()) {
+      const chunks: CopiedChunk[] = []
+      for (const eid of batch) chunks.push(...(await this.#read(eid)))
+      this.#staged = await this.#copies.place(this.#ranked(chunks))
+      const stage = await this.#store.group.stage(this.#staged)
+      const publish = () => this.#staged.length > 0 && stage.publish()
+      if (index === batches.length - 1) return this.#switch(publish)
+      const isPublished = this.#store.group.catalog.write((tx) => {
+        this.#options.lease.require(tx)
+        if (!this.#hasAllBases()) return false
+        publish()
+        return true
+      })
+      if (!isPublished) return this.#giveUp()
+      this.#published.push(...this.#staged)
+      this.#staged = []
+      this.#copies.forget()
+    }
+    return { ...NOTHING, isDone: true }
+  }
+
+  /** Nothing of it stays, but what others use already. */
+  async takeBack(): Promise<void> {
+    const { group } = this.#store
+    await group.dropUnpublished(this.#staged.filter(({ extent }) => !group.catalog.isVisible(extent.eid)))
+    if (this.#published.length === 0) return
+    const retired = group.catalog.write((tx) => {
+      const fresh = this.#published.map(({ extent }) => extent.eid).filter((eid) => group.catalog.isVisible(eid))
+      const leaving = leavingOf(this.#store, fresh)
+      if (leaving.length > 0) tx.advance('gc_epoch', 1)
+      return group.retire(leaving)
+    })
+    await group.dropRetired(retired)
+  }
+
+  /** What is kept of an extent, and was not kept of another one. */
+  async #read(eid: number): Promise<CopiedChunk[]> {
+    const { group, hasher } = this.#store
+    const extent = await group.readExtent(eid)
     // Gone meanwhile.
-    if (!extent) continue
-    sources.push(extent)
-    const raw = await store.decode(extent)
+    if (!extent) return []
+    this.#sources.push({ eid, checksum: extent.checksum, storedBytes: extent.frame.length })
+    const raw = await this.#store.decode(extent)
     let offset = 0
     const chunks = extent.slots.map(({ kind, length }) => {
       const bytes = raw.subarray(offset, offset + length)
       offset += length
-      return { kind, bytes, hash: store.hasher.id(kind, bytes) }
+      return { kind, bytes, hash: hasher.id(kind, bytes) }
     })
-    const rows = await rowsOf(
-      store,
-      eid,
-      chunks.map(({ hash }) => hash),
-    )
-    for (const [slot, { kind, bytes, hash }] of chunks.entries()) {
+    const ids = chunks.map(({ hash }) => hash)
+    this.#ids.set(eid, ids)
+    const rows = await rowsOf(this.#store, eid, ids)
+    const basesOf = await this.#basesOf(extent)
+    const kept: CopiedChunk[] = []
+    for (const [slot, { kind, bytes, hash: id }] of chunks.entries()) {
       const row = rows.get(slot)
       // What is kept is known by the row, and what is written by the bytes: they must be one.
-      if (row?.hash !== hash) throw notAsTold(eid, slot, row?.hash)
-      const known = kept.get(row.hash)
-      if (!options.keeps(row)) dropped.push(row)
-      // In several of the extents: written once, under its lowest number.
-      else if (known) {
-        known.chunkId = Math.min(known.chunkId, row.chunkId)
-        merged.push(row.hash)
-      } else kept.set(row.hash, { id: row.hash, kind, class: extent.class, bytes, chunkId: row.chunkId })
+      if (row?.hash !== id) throw notAsTold(eid, slot, row?.hash)
+      if (!this.#options.keeps(row)) this.#dropped.push(row)
+      else {
+        const known = this.#kept.get(id)
+        // In several of the extents: written once, under its lowest number as far as that is known by then.
+        if (known) {
+          known.chunkId = Math.min(known.chunkId, row.chunkId)
+          this.#merged.push(id)
+          continue
+        }
+        const number = { chunkId: row.chunkId }
+        this.#kept.set(id, number)
+        kept.push({ id, kind, class: extent.class, bytes, number, bases: basesOf(slot) })
+      }
+    }
+    return kept
+  }
+
+  /** For each slot of an extent what lies in its dictionary where the slot lies in the extent. */
+  async #basesOf({ bases, slots }: StoredExtent): Promise<(slot: number) => readonly Hash[]> {
+    if (bases.length === 0) return () => []
+    const lying: { readonly id: Hash; readonly length: number }[] = []
+    for (const { eid, slots: chosen } of bases) {
+      const ids = await this.#idsOf(eid)
+      const lengths = (await this.#store.slotLengths(eid)) ?? []
+      for (const slot of chosen) {
+        const id = ids[slot]
+        if (id !== undefined) lying.push({ id, length: lengths[slot] ?? 0 })
+      }
+    }
+    const total = lying.reduce((sum, { length }) => sum + length, 0)
+    const rawBytes = slots.reduce((sum, { length }) => sum + length, 0)
+    return (slot) => {
+      const from = slots.slice(0, slot).reduce((sum, { length }) => sum + length, 0)
+      const to = from + (slots[slot]?.length ?? 0)
+      const ids: Hash[] = []
+      let at = 0
+      for (const { id, length } of lying) {
+        if ((at + length) * rawBytes > from * total && at * rawBytes < to * total) ids.push(id)
+        at += length
+      }
+      return ids
     }
   }
-  const full = gathered(kept.values(), store.profile.peSize, options.rankOf)
-  const chunkIds = new Map([...kept.values()].map(({ id, chunkId }) => [id, chunkId]))
-  return switchTo(store, sources, await placed(store, full, chunkIds, options), { dropped, merged }, options)
+
+  async #idsOf(eid: number): Promise<readonly Hash[]> {
+    const known = this.#ids.get(eid)
+    if (known) return known
+    const extent = await this.#store.decoded(eid)
+    const ids =
+      extent?.slots.map(({ kind, length }, slot) => {
+        const offset = extent.offsets[slot] ?? 0
+        return this.#store.hasher.id(kind, extent.raw.subarray(offset, offset + length))
+      }) ?? []
+    this.#ids.set(eid, ids)
+    return ids
+  }
+
+  /** Stable: those of one rank stay as they were. */
+  #ranked(chunks: readonly CopiedChunk[]): readonly CopiedChunk[] {
+    const { rankOf } = this.#options
+    if (!rankOf) return chunks
+    const ranked = chunks.map((chunk) => ({ chunk, rank: rankOf(chunk.id) ?? Number.MAX_SAFE_INTEGER }))
+    return ranked.sort((a, b) => a.rank - b.rank).map(({ chunk }) => chunk)
+  }
+
+  async #switch(publish: () => unknown): Promise<RewriteResult> {
+    const { group } = this.#store
+    const { catalog } = group
+    const { lease, allows } = this.#options
+    const retired = catalog.write((tx) => {
+      lease.require(tx)
+      const isThere = ({ eid, checksum }: Source) => catalog.extent(eid)?.checksum.equals(checksum)
+      const leaving = leavingOf(
+        this.#store,
+        this.#sources.map(({ eid }) => eid),
+      )
+      if (!this.#sources.every(isThere) || leaving.length < this.#sources.length) return undefined
+      if (!this.#hasAllBases() || !allows(tx, this.#dropped)) return undefined
+      publish()
+      if (this.#merged.length > 0) {
+        // What was known of one of their numbers is not true of the other: both are found anew.
+        revive(tx, this.#merged)
+        tx.run('DELETE FROM bitmap')
+      }
+      tx.advance('gc_epoch', 1)
+      return group.retire(leaving)
+    })
+    if (!retired) return this.#giveUp()
+    await group.dropRetired(retired)
+    const all = [...this.#published, ...this.#staged]
+    const newStoredBytes = all.reduce((sum, { extent }) => sum + extent.frame.length, 0)
+    return {
+      isDone: true,
+      oldExtents: this.#sources.length,
+      oldStoredBytes: this.#sources.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+      newExtents: all.length,
+      newStoredBytes,
+    }
+  }
+
+  /** Something changed meanwhile. */
+  async #giveUp(): Promise<RewriteResult> {
+    await this.takeBack()
+    return NOTHING
+  }
+
+  /** Whether what was just written can be read: others may have rewritten what it decodes through. */
+  #hasAllBases(): boolean {
+    const { catalog } = this.#store.group
+    const staged = new Set(this.#staged.map(({ extent }) => extent.eid))
+    return this.#staged.every(({ extent }) =>
+      extent.bases.every(({ eid }) => staged.has(eid) || catalog.isVisible(eid)),
+    )
+  }
 }
 
-/** The new extents, one class after the other. */
-function gathered(
-  kept: Iterable<KeptChunk>,
-  peSize: number,
-  rankOf: (id: Hash) => number | undefined = () => undefined,
-): FullExtent[] {
-  const ranked = [...kept].map((chunk) => ({ chunk, rank: rankOf(chunk.id) ?? Number.MAX_SAFE_INTEGER }))
-  const full: FullExtent[] = []
-  const builders = new Map<ExtentClass, ExtentBuilder>()
-  // Stable: those of one rank stay as they were.
-  for (const { chunk } of ranked.sort((a, b) => a.rank - b.rank)) {
-    const builder = builders.get(chunk.class) ?? new ExtentBuilder(chunk.class, peSize, [])
-    builders.set(chunk.class, builder)
-    const filled = builder.add(chunk.kind, chunk.id, chunk.bytes)
-    if (filled) full.push(filled)
+/** In a transaction: of some extents those that nothing but others of them decodes through, in the order in which they may go. */
+export function leavingOf({ group: { catalog } }: ChunkStore, eids: Iterable<number>): number[] {
+  const leaving = new Set<number>()
+  for (const eid of [...eids].sort((a, b) => b - a)) {
+    if (catalog.dependants(eid).every((dependant) => leaving.has(dependant))) leaving.add(eid)
   }
-  for (const builder of builders.values()) {
-    const filled = builder.take()
-    if (filled) full.push(filled)
-  }
-  return full
+  return [...leaving]
 }
 
 /** The rows of an extent, by slot, from one of its volumes. @param hashes of its chunks, as their bytes have it */
@@ -130,95 +302,6 @@ async function rowsOf(store: ChunkStore, eid: number, hashes: readonly Hash[]): 
   const pv = group.catalog.copies(eid).find((number) => group.volume(number))
   const rows = pv === undefined ? [] : ((await group.volume(pv)?.lookup(hashes)) ?? [])
   return new Map(rows.filter((row) => row.eid === eid).map((row) => [row.slot, row]))
-}
-
-async function placed(
-  store: ChunkStore,
-  full: readonly FullExtent[],
-  chunkIds: ReadonlyMap<Hash, number>,
-  { lease, compression }: RewriteOptions,
-): Promise<PlacedExtent[]> {
-  const placement = store.group.placement()
-  const all: PlacedExtent[] = []
-  const frames = ahead(full, COMPRESSING, ({ raw }) => encodeFrameAsync(raw, compression))
-  for (const [index, each] of full.entries()) {
-    const frame = (await frames(index)) as Frame
-    let slot = 0
-    const extent = finishExtent(
-      each,
-      frame,
-      { takeEid: () => lease.takeEid(), takeChunkId: () => chunkIds.get(each.items[slot++]?.id as Hash) as number },
-      await theChecksum(),
-    )
-    if (!decodeFrame(extent.codec, extent.frame, extent.rawBytes).equals(each.raw)) {
-      throw new CorruptionError(
-        'CORRUPT_EXTENT',
-        'what was compressed did not come back as it was; nothing was changed',
-        {
-          extent: extent.eid,
-          hint: 'The memory or the processor of this machine may be faulty.',
-        },
-      )
-    }
-    all.push({ extent, pvs: placement.place(extent.frame.length) })
-  }
-  return all
-}
-
-/** Starts some tasks before their results are asked for, in order. */
-function ahead<In, Out>(items: readonly In[], count: number, task: (item: In) => Promise<Out>) {
-  const started: Promise<Out>[] = []
-  return (index: number): Promise<Out> | undefined => {
-    for (const item of items.slice(started.length, index + count)) {
-      const running = task(item)
-      // Said where it is awaited; until then it is not unheard of.
-      running.catch(() => undefined)
-      started.push(running)
-    }
-    return started[index]
-  }
-}
-
-async function switchTo(
-  store: ChunkStore,
-  sources: readonly StoredExtent[],
-  all: readonly PlacedExtent[],
-  { dropped, merged }: { readonly dropped: readonly ChunkLocation[]; readonly merged: readonly Hash[] },
-  { lease, allows }: RewriteOptions,
-): Promise<RewriteResult> {
-  const { group } = store
-  const { catalog } = group
-  try {
-    const stage = await group.stage(all)
-    const retired = catalog.write((tx) => {
-      lease.require(tx)
-      const isThere = ({ eid, checksum }: StoredExtent) => catalog.extent(eid)?.checksum.equals(checksum)
-      if (!sources.every(isThere) || !allows(tx, dropped)) return undefined
-      if (all.length > 0) stage.publish()
-      if (merged.length > 0) {
-        // What was known of one of their numbers is not true of the other: both are found anew.
-        revive(tx, merged)
-        tx.run('DELETE FROM bitmap')
-      }
-      tx.advance('gc_epoch', 1)
-      return group.retire(sources.map(({ eid }) => eid))
-    })
-    if (retired) {
-      await group.dropRetired(retired)
-      const newStoredBytes = all.reduce((sum, { extent }) => sum + extent.frame.length, 0)
-      return { isDone: true, newExtents: all.length, newStoredBytes }
-    }
-  } catch (error) {
-    // What failed on the way is the better message; orphans are found by whoever looks for them.
-    await group.dropUnpublished(unpublished(store, all)).catch(() => undefined)
-    throw error
-  }
-  await group.dropUnpublished(all)
-  return { isDone: false, newExtents: 0, newStoredBytes: 0 }
-}
-
-function unpublished(store: ChunkStore, all: readonly PlacedExtent[]): PlacedExtent[] {
-  return all.filter(({ extent }) => !store.group.catalog.isVisible(extent.eid))
 }
 
 function notAsTold(eid: number, slot: number, id: Hash | undefined): CorruptionError {

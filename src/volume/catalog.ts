@@ -382,7 +382,8 @@ export class Catalog implements CatalogTransaction {
       for (const base of distinctBases(record)) {
         links++
         const isKnown = this.get('SELECT 1 FROM base WHERE base = ? AND eid = ?', base, record.eid) !== undefined
-        if (!isKnown || base >= record.eid || !this.isVisible(base)) throw this.damaged('base', `${base}, ${record.eid}`)
+        if (!isKnown || base >= record.eid || !this.isVisible(base))
+          throw this.damaged('base', `${base}, ${record.eid}`)
       }
       for (const pv of holders) {
         if (!pvs.includes(pv)) throw this.damaged('copy', `${record.eid}, ${pv}`)

@@ -57,7 +57,8 @@ export class Placement {
   }
 
   /**
-   * @param beside volumes to be chosen first where there is room: what it is decoded through lies there
+   * @param beside where what it is decoded through lies: copies go there first, so that each volume can be read by itself. Stripes
+   *   are for speed, and go by turns all the same
    * @throws {VarveError} `VG_FULL`
    */
   place(storedBytes: number, beside: readonly number[] = []): number[] {
@@ -72,7 +73,7 @@ export class Placement {
         hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv change PV --size SIZE`.',
       })
     }
-    const near = roomy.filter(({ number }) => beside.includes(number))
+    const near = this.policy.type === 'mirrored' ? roomy.filter(({ number }) => beside.includes(number)) : []
     const chosen = near.length >= copies ? near.slice(0, copies) : this.choose(roomy, copies)
     for (const volume of chosen) this.usedBytes.set(volume.number, this.used(volume) + storedBytes)
     this.turn++

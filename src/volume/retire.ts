@@ -10,7 +10,8 @@ export type RetiredExtents = ReadonlyMap<number, readonly number[]>
 /** Inside the catalog's transaction. What lies in the catalog's own file goes with it. */
 export function retireExtents(catalog: Catalog, home: HomeVolume, eids: readonly number[]): RetiredExtents {
   const byVolume = new Map<number, number[]>()
-  for (const eid of eids) {
+  // What decodes through another one has the higher number, and goes first.
+  for (const eid of [...eids].sort((a, b) => b - a)) {
     for (const pv of catalog.removeExtent(eid)) byVolume.set(pv, [...(byVolume.get(pv) ?? []), eid])
   }
   const atHome = byVolume.get(0) ?? []

@@ -390,7 +390,7 @@ describe('stores that are not as others', () => {
     await repo.close()
     change(
       path,
-      'DELETE FROM upkeep; DROP TABLE upkeep; DROP TABLE pruned; DROP TABLE replacement; PRAGMA user_version = 1',
+      'DELETE FROM upkeep; DROP TABLE upkeep; DROP TABLE pruned; DROP TABLE replacement; DROP TABLE base; PRAGMA user_version = 1',
       0,
     )
     const old = await openRepository(path)

@@ -213,7 +213,7 @@ describe('what does not belong is recognised', () => {
     const newer = new Database(path)
     newer.pragma('user_version = 4')
     newer.close()
-    await expect(open(path)).rejects.toMatchObject({ code: 'FORMAT_NEWER', details: { expected: 2, actual: 3 } })
+    await expect(open(path)).rejects.toMatchObject({ code: 'FORMAT_NEWER', details: { expected: 3, actual: 4 } })
   })
 })
 
