@@ -49,18 +49,20 @@ const LONGER_BYTES = 16 * KIB
 /**
  * For each of some chunks that go into one extent, the bases it brings.
  * @param copies volumes on which a base must lie at least
+ * @param decodedBytes raw bytes that may have to be decoded for the extent, itself included
  */
 export async function chooseBases(
   source: BaseSource,
   wanting: readonly Wanting[],
   copies: number,
+  decodedBytes = DECODED_BYTES_MAX,
 ): Promise<readonly (readonly BasePlace[])[]> {
   const ids: (readonly Hash[])[] = []
   for (const { bases } of wanting) ids.push(bases ? await candidatesOf(bases) : [])
   const all = ids.flat()
   if (all.length === 0) return []
   const rawBytes = wanting.reduce((sum, { length }) => sum + length, 0)
-  const choice = new Choice(source, rawBytes, copies)
+  const choice = new Choice(source, rawBytes, copies, decodedBytes)
   const found = await source.find(all)
   const chosen: ChosenSlot[][] = []
   for (const each of ids) {
@@ -127,11 +129,11 @@ class Choice {
   #leftBytes: number
   #leftDecoded: number
 
-  constructor(source: BaseSource, rawBytes: number, copies: number) {
+  constructor(source: BaseSource, rawBytes: number, copies: number, decodedBytes: number) {
     this.#source = source
     this.#copies = copies
     this.#leftBytes = rawBytes * (1 + LONGER_PART) + LONGER_BYTES
-    this.#leftDecoded = DECODED_BYTES_MAX - rawBytes
+    this.#leftDecoded = decodedBytes - rawBytes
   }
 
   async take({ eid, slot, length }: ChosenSlot): Promise<ChosenSlot[]> {

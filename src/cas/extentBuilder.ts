@@ -30,7 +30,7 @@ export interface ExtentItem {
 
 const SMALL_BYTES = 32 * KIB
 /**
- * Raw bytes of an extent with bases. What it takes the place of was written bit by bit, and lies in many extents, all of which are
+ * Raw bytes of an extent with bases that is written as it comes. What it takes the place of was written bit by bit, and lies in many extents, all of which are
  * decoded with it: of a longer one they would be too many.
  */
 const BASED_BYTES = 256 * KIB
@@ -46,6 +46,7 @@ export class ExtentBuilder {
     private readonly extentClass: ExtentClass,
     private readonly peSize: number,
     private readonly spare: Buffer[],
+    private readonly basedBytes = BASED_BYTES,
   ) {}
 
   /** @returns an extent that this chunk did not fit into any more. */
@@ -60,7 +61,7 @@ export class ExtentBuilder {
   }
 
   private get limit(): number {
-    return 2 * this.hinted > this.used ? Math.min(this.peSize, BASED_BYTES) : this.peSize
+    return 2 * this.hinted > this.used ? Math.min(this.peSize, this.basedBytes) : this.peSize
   }
 
   /** Small commits take little memory; full extents use each other's, since fresh pages are slower than the copy. */

@@ -39,6 +39,10 @@ export interface CopyMeans {
   readonly compression: Compression
   /** Extents that are to go: nothing new decodes through them. */
   readonly going: ReadonlySet<number>
+  /** Raw bytes of an extent with bases. Default: as writers make them. */
+  readonly basedBytes?: number | undefined
+  /** Raw bytes that one may be decoded through. Default: as many as readers take. */
+  readonly decodedBytes?: number | undefined
 }
 
 /** Frames being compressed at once: enough for the thread pool of a small machine. */
@@ -74,7 +78,7 @@ export class ChunkCopies implements BaseSource {
     const builders = new Map<ExtentClass, ExtentBuilder>()
     for (const { id, kind, class: extentClass, bytes, number, bases } of chunks) {
       chunkIds.set(id, number)
-      const builder = builders.get(extentClass) ?? new ExtentBuilder(extentClass, this.#store.profile.peSize, [])
+      const builder = builders.get(extentClass) ?? this.#builder(extentClass)
       builders.set(extentClass, builder)
       const full = builder.add(kind, id, bytes, bases.length > 0 ? () => bases : undefined)
       if (full) numbered.push(await this.#number(full, placement.copies))
@@ -104,9 +108,13 @@ export class ChunkCopies implements BaseSource {
     this.#places.clear()
   }
 
+  #builder(extentClass: ExtentClass): ExtentBuilder {
+    return new ExtentBuilder(extentClass, this.#store.profile.peSize, [], this.#means.basedBytes)
+  }
+
   async #number(full: FullExtent, copies: number): Promise<Numbered> {
     const isPlain = this.#means.compression.codec === 'none'
-    const places = isPlain ? [] : (await chooseBases(this, full.items, copies)).flat()
+    const places = isPlain ? [] : (await chooseBases(this, full.items, copies, this.#means.decodedBytes)).flat()
     const eid = this.#means.lease.takeEid()
     const offsets: number[] = []
     let end = 0

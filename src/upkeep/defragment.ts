@@ -19,6 +19,7 @@ import type { ExtentRecord } from '../volume/catalog.js'
 import { Lease, takeUpkeep } from '../volume/lease.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
 import { rewriteExtents } from './rewrite.js'
+import { takeBackMoving } from './switchExtents.js'
 import { Throttle } from './throttle.js'
 
 export interface DefragmentOptions extends WorkOptions {
@@ -130,6 +131,7 @@ export async function defragment(
   let lease: Lease | undefined
   const throttle = new Throttle(options.rateBytes, clock)
   try {
+    await takeBackMoving(store)
     lease = Lease.take(group.catalog, 'writer', clock)
     for await (const window of windowsOf(store, tree, options)) {
       if (!window.isScattered(profile.peSize)) continue

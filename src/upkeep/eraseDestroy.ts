@@ -22,7 +22,8 @@ import { ErasureTally, type ExtentCount } from './eraseTally.js'
 import { gcRoots, linkOfRoot, rootsStamp } from './gcRoots.js'
 import { LiveIds } from './liveIds.js'
 import { reflogTerm } from './reflogTerm.js'
-import { leavingOf, rewriteExtents } from './rewrite.js'
+import { rewriteExtents } from './rewrite.js'
+import { leavingOf, takeBackMoving } from './switchExtents.js'
 import { UpkeepState } from './upkeepState.js'
 
 export interface DestroyContext extends PlanContext {
@@ -108,6 +109,7 @@ class Destruction {
     const { catalog } = group
     const lease = Lease.take(catalog, 'writer', clock)
     try {
+      await takeBackMoving(this.context.store)
       await group.dropOrphans()
       for (let attempt = 1; ; attempt++) {
         await this.#mark()
@@ -204,7 +206,7 @@ class Destruction {
 
   #leavingOf(extents: readonly ExtentCount[]): number[] {
     return leavingOf(
-      this.context.store,
+      this.context.store.group,
       extents.map(({ record }) => record.eid),
     )
   }

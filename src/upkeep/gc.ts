@@ -31,7 +31,8 @@ import { forgetHistories } from './historyBitmaps.js'
 import { changesStamp, soundLastGc, writeBegunGc, writeLastGc } from './lastGc.js'
 import { KeptMarking, type MarkContext, type Marking, type MarkOptions, WalkedMarking } from './marking.js'
 import { lookAtReflog, newestEntry, reflogTerm } from './reflogTerm.js'
-import { leavingOf, rewriteExtents } from './rewrite.js'
+import { rewriteExtents } from './rewrite.js'
+import { leavingOf, takeBackMoving } from './switchExtents.js'
 import { tickStoreClock } from './storeClock.js'
 import { Throttle } from './throttle.js'
 import { UpkeepState } from './upkeepState.js'
@@ -75,6 +76,7 @@ export async function collectGarbage(context: GcContext, options: GcOptions = {}
   try {
     catalog.write((tx) => writeBegunGc(tx, state, { ms: clock.nowMs() }))
     await group.refresh()
+    await takeBackMoving(context.store)
     await group.dropOrphans()
     return await new Collection(context, options, lease).run()
   } catch (error) {
@@ -312,7 +314,7 @@ class Collection {
       const allowed = going.filter(({ record }) => this.#allows(tx, marking, rows.get(record.eid) ?? []))
       const leaving = new Set(
         leavingOf(
-          this.#context.store,
+          this.#context.store.group,
           allowed.map(({ record }) => record.eid),
         ),
       )

@@ -13,14 +13,13 @@ import { CorruptionError } from '../base/errors.js'
 import { type Hash, shortHash } from '../base/hash.js'
 import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { revive } from '../cas/condemned.js'
 import type { Compression } from '../codec/compressor.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import type { Lease } from '../volume/lease.js'
 import type { ChunkLocation, StoredExtent } from '../volume/physicalVolume.js'
-import type { PlacedExtent } from '../volume/volumeGroup.js'
 import { batchesOf } from './batches.js'
 import { ChunkCopies, type ChunkNumber, type CopiedChunk } from './chunkCopies.js'
+import { ExtentSwitch, NOTHING_SWITCHED, type OldExtent, type SwitchResult } from './switchExtents.js'
 
 export interface RewriteOptions {
   /** A writer's, for numbers, and so that nobody takes what is not visible yet for an orphan. */
@@ -36,14 +35,8 @@ export interface RewriteOptions {
   allows(tx: CatalogTransaction, dropped: readonly ChunkLocation[]): boolean
 }
 
-export interface RewriteResult {
-  readonly isDone: boolean
-  /** Old ones, with those that decoded through what was asked for. */
-  readonly oldExtents: number
-  readonly oldStoredBytes: number
-  readonly newExtents: number
-  readonly newStoredBytes: number
-}
+/** `oldExtents`: with those that decoded through what was asked for. */
+export type RewriteResult = SwitchResult
 
 /** Raw bytes of the sources that are in memory at a time. */
 const BATCH_BYTES = 32 * MIB
@@ -80,34 +73,26 @@ export async function rewriteExtents(
   }
 }
 
-const NOTHING: RewriteResult = { isDone: false, oldExtents: 0, oldStoredBytes: 0, newExtents: 0, newStoredBytes: 0 }
-
-interface Source {
-  readonly eid: number
-  readonly checksum: Buffer
-  readonly storedBytes: number
-}
-
 class Rewriting {
   readonly #store: ChunkStore
   readonly #eids: readonly number[]
   readonly #options: RewriteOptions
   readonly #copies: ChunkCopies
-  readonly #sources: Source[] = []
+  readonly #sources: OldExtent[] = []
   /** What was written, and under which number. */
   readonly #kept = new Map<Hash, ChunkNumber>()
   readonly #merged: Hash[] = []
   readonly #dropped: ChunkLocation[] = []
   /** By extent: what its slots hold. */
   readonly #ids = new Map<number, readonly Hash[]>()
-  readonly #published: PlacedExtent[] = []
-  #staged: PlacedExtent[] = []
+  readonly #switch: ExtentSwitch
 
   constructor(store: ChunkStore, eids: readonly number[], options: RewriteOptions) {
     const { lease, compression } = options
     this.#store = store
     this.#eids = eids
     this.#options = options
+    this.#switch = new ExtentSwitch(store, lease)
     this.#copies = new ChunkCopies(store, { lease, compression, going: new Set(eids) })
   }
 
@@ -116,36 +101,16 @@ class Rewriting {
     for (const [index, batch] of batches.entries()) {
       const chunks: CopiedChunk[] = []
       for (const eid of batch) chunks.push(...(await this.#read(eid)))
-      this.#staged = await this.#copies.place(this.#ranked(chunks))
-      const stage = await this.#store.group.stage(this.#staged)
-      const publish = () => this.#staged.length > 0 && stage.publish()
-      if (index === batches.length - 1) return this.#switch(publish)
-      const isPublished = this.#store.group.catalog.write((tx) => {
-        this.#options.lease.require(tx)
-        if (!this.#hasAllBases()) return false
-        publish()
-        return true
-      })
-      if (!isPublished) return this.#giveUp()
-      this.#published.push(...this.#staged)
-      this.#staged = []
+      await this.#switch.stage(await this.#copies.place(this.#ranked(chunks)))
+      if (index === batches.length - 1) break
+      if (!(await this.#switch.publish())) return NOTHING_SWITCHED
       this.#copies.forget()
     }
-    return { ...NOTHING, isDone: true }
+    return this.#switch.finish(this.#sources, this.#merged, (tx) => this.#options.allows(tx, this.#dropped))
   }
 
-  /** Nothing of it stays, but what others use already. */
-  async takeBack(): Promise<void> {
-    const { group } = this.#store
-    await group.dropUnpublished(this.#staged.filter(({ extent }) => !group.catalog.isVisible(extent.eid)))
-    if (this.#published.length === 0) return
-    const retired = group.catalog.write((tx) => {
-      const fresh = this.#published.map(({ extent }) => extent.eid).filter((eid) => group.catalog.isVisible(eid))
-      const leaving = leavingOf(this.#store, fresh)
-      if (leaving.length > 0) tx.advance('gc_epoch', 1)
-      return group.retire(leaving)
-    })
-    await group.dropRetired(retired)
+  takeBack(): Promise<void> {
+    return this.#switch.takeBack()
   }
 
   /** What is kept of an extent, and was not kept of another one. */
@@ -235,65 +200,6 @@ class Rewriting {
     const ranked = chunks.map((chunk) => ({ chunk, rank: rankOf(chunk.id) ?? Number.MAX_SAFE_INTEGER }))
     return ranked.sort((a, b) => a.rank - b.rank).map(({ chunk }) => chunk)
   }
-
-  async #switch(publish: () => unknown): Promise<RewriteResult> {
-    const { group } = this.#store
-    const { catalog } = group
-    const { lease, allows } = this.#options
-    const retired = catalog.write((tx) => {
-      lease.require(tx)
-      const isThere = ({ eid, checksum }: Source) => catalog.extent(eid)?.checksum.equals(checksum)
-      const leaving = leavingOf(
-        this.#store,
-        this.#sources.map(({ eid }) => eid),
-      )
-      if (!this.#sources.every(isThere) || leaving.length < this.#sources.length) return undefined
-      if (!this.#hasAllBases() || !allows(tx, this.#dropped)) return undefined
-      publish()
-      if (this.#merged.length > 0) {
-        // What was known of one of their numbers is not true of the other: both are found anew.
-        revive(tx, this.#merged)
-        tx.run('DELETE FROM bitmap')
-      }
-      tx.advance('gc_epoch', 1)
-      return group.retire(leaving)
-    })
-    if (!retired) return this.#giveUp()
-    await group.dropRetired(retired)
-    const all = [...this.#published, ...this.#staged]
-    const newStoredBytes = all.reduce((sum, { extent }) => sum + extent.frame.length, 0)
-    return {
-      isDone: true,
-      oldExtents: this.#sources.length,
-      oldStoredBytes: this.#sources.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
-      newExtents: all.length,
-      newStoredBytes,
-    }
-  }
-
-  /** Something changed meanwhile. */
-  async #giveUp(): Promise<RewriteResult> {
-    await this.takeBack()
-    return NOTHING
-  }
-
-  /** Whether what was just written can be read: others may have rewritten what it decodes through. */
-  #hasAllBases(): boolean {
-    const { catalog } = this.#store.group
-    const staged = new Set(this.#staged.map(({ extent }) => extent.eid))
-    return this.#staged.every(({ extent }) =>
-      extent.bases.every(({ eid }) => staged.has(eid) || catalog.isVisible(eid)),
-    )
-  }
-}
-
-/** In a transaction: of some extents those that nothing but others of them decodes through, in the order in which they may go. */
-export function leavingOf({ group: { catalog } }: ChunkStore, eids: Iterable<number>): number[] {
-  const leaving = new Set<number>()
-  for (const eid of [...eids].sort((a, b) => b - a)) {
-    if (catalog.dependants(eid).every((dependant) => leaving.has(dependant))) leaving.add(eid)
-  }
-  return [...leaving]
 }
 
 /** The rows of an extent, by slot, from one of its volumes. @param hashes of its chunks, as their bytes have it */
