@@ -24,6 +24,7 @@ const PHASE_WORDS: Readonly<Record<Progress['phase'], string>> = {
   gc: 'collecting',
   erase: 'erasing',
   defragment: 'putting in order',
+  pack: 'packing',
   move: 'moving',
 }
 

@@ -15,6 +15,7 @@ import { type ExplainOptions, type Explanation, explainKeeping } from './upkeep/
 import { collectGarbage } from './upkeep/gc.js'
 import type { GcOptions, GcReport } from './upkeep/gcReport.js'
 import { isGcDue } from './upkeep/lastGc.js'
+import { type PackOptions, type PackReport, packStore } from './upkeep/pack.js'
 import { type PruneOptions, type PruneResult, pruneCommits } from './upkeep/prune.js'
 import { commitsInPlace } from './upkeep/replace.js'
 import { type ScrubOptions, type ScrubReport, scrubStore } from './upkeep/scrub.js'
@@ -196,6 +197,27 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
     const { root } = await this.at(options.revision ?? 'HEAD')
     const compression = parseCompression(properties.get('compression').value)
     return defragment({ store, compression }, root.tree, options)
+  }
+
+  /**
+   * Puts all chunks together anew, by what they are like: the newest commit whole and in the order of its files, older ones as
+   * what they differ in. The store becomes smaller, or stays as it is; nothing is dropped. Others may read and commit meanwhile;
+   * interrupted or killed, all is as it was. Needs room for the packed store beside the old one.
+   *
+   * @throws {VarveError} `STORE_LOCKED` while other upkeep is at work, `VG_FULL`, `STORAGE_FULL`, `STORAGE_READ_ONLY`,
+   * `PV_MISSING`, `CANCELLED`
+   * @throws {CorruptionError} when something is damaged; nothing was changed then
+   * @example
+   * ```ts
+   * const { storedBytes, newStoredBytes, isPacked } = await repo.pack()
+   * console.log(isPacked ? storedBytes - newStoredBytes : 'as small as can be')
+   * ```
+   */
+  async pack(options: PackOptions = {}): Promise<PackReport> {
+    const { store, group, refs, worktrees, pruned, properties } = this.session
+    group.requireOpen()
+    const compression = parseCompression(properties.get('compression').value)
+    return packStore({ store, refs, worktrees, pruned, compression }, options)
   }
 
   /**

@@ -2,7 +2,18 @@ import { VarveError } from './errors.js'
 
 /** One report of long work. Counts only grow within a phase. */
 export interface Progress {
-  readonly phase: 'scan' | 'store' | 'publish' | 'export' | 'verify' | 'read' | 'gc' | 'erase' | 'defragment' | 'move'
+  readonly phase:
+    | 'scan'
+    | 'store'
+    | 'publish'
+    | 'export'
+    | 'verify'
+    | 'read'
+    | 'gc'
+    | 'erase'
+    | 'defragment'
+    | 'move'
+    | 'pack'
   readonly itemsDone: number
   /** `undefined` while unknown. */
   readonly itemsTotal?: number | undefined

@@ -32,8 +32,8 @@ import { changesStamp, soundLastGc, writeBegunGc, writeLastGc } from './lastGc.j
 import { KeptMarking, type MarkContext, type Marking, type MarkOptions, WalkedMarking } from './marking.js'
 import { lookAtReflog, newestEntry, reflogTerm } from './reflogTerm.js'
 import { rewriteExtents } from './rewrite.js'
-import { leavingOf, takeBackMoving } from './switchExtents.js'
 import { tickStoreClock } from './storeClock.js'
+import { leavingOf, takeBackMoving } from './switchExtents.js'
 import { Throttle } from './throttle.js'
 import { UpkeepState } from './upkeepState.js'
 

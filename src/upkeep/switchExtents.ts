@@ -3,8 +3,9 @@
  * the old ones go. Whoever is killed in between leaves both; which the new ones are is remembered in the table `upkeep`, and the next
  * upkeep takes them back.
  */
-import { throwIfCancelled } from '../base/progress.js'
+
 import type { Hash } from '../base/hash.js'
+import { throwIfCancelled } from '../base/progress.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { revive } from '../cas/condemned.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
@@ -30,7 +31,13 @@ export interface SwitchResult {
 /** Name in the table `upkeep`: numbers of extents that hold nothing but what others hold as well. */
 const MOVING = 'moving'
 
-export const NOTHING_SWITCHED: SwitchResult = { isDone: false, oldExtents: 0, oldStoredBytes: 0, newExtents: 0, newStoredBytes: 0 }
+export const NOTHING_SWITCHED: SwitchResult = {
+  isDone: false,
+  oldExtents: 0,
+  oldStoredBytes: 0,
+  newExtents: 0,
+  newStoredBytes: 0,
+}
 
 export class ExtentSwitch {
   readonly #group: VolumeGroup

@@ -1,0 +1,370 @@
+/**
+ * Pack: chunks are put together anew by lineage, path and age, and each is compressed against what it is like.
+ *
+ * The newest commit lies whole and in the order of its files; older ones are stored as what they differ in (packOrder.ts). All extents
+ * of files and objects are rewritten through the engine that moves chunks (chunkCopies.ts, switchExtents.ts): the new ones become visible
+ * beside the old ones, and in one transaction the old ones go, if the new ones are smaller; else the new ones do. Nothing is
+ * dropped, whether it is reachable or not. Others may read and commit meanwhile. Interrupted or killed, all is as it was.
+ */
+import { CorruptionError, VarveError } from '../base/errors.js'
+import { type Hash, shortHash } from '../base/hash.js'
+import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
+import { MIB } from '../base/units.js'
+import type { ChunkStore } from '../cas/chunkStore.js'
+import type { Compression } from '../codec/compressor.js'
+import { fingerprintsOf } from '../codec/fingerprints.js'
+import { KIND, type Kind } from '../format/kinds.js'
+import type { Refs } from '../refs/refs.js'
+import type { Worktrees } from '../refs/worktrees.js'
+import { Lease, takeUpkeep } from '../volume/lease.js'
+import { EXTENT_CLASS, type ExtentClass } from '../volume/physicalVolume.js'
+import { batchesOf } from './batches.js'
+import { ChunkCopies, type CopiedChunk } from './chunkCopies.js'
+import { ChunkIndex } from './chunkIndex.js'
+import { gcRoots, linkOfRoot } from './gcRoots.js'
+import { type Fingerprints, findAnchors } from './packAnchors.js'
+import { chunkLineage } from './packLineage.js'
+import { objectKey, type PackOrder, packOrder } from './packOrder.js'
+import { reflogTerm } from './reflogTerm.js'
+import { ExtentSwitch, type OldExtent, type SwitchResult, takeBackMoving } from './switchExtents.js'
+import { Throttle } from './throttle.js'
+import { UpkeepState } from './upkeepState.js'
+
+export interface PackOptions extends WorkOptions {
+  /** Compresses harder: for what is rarely written to again. Reading it is as quick. */
+  readonly archive?: boolean | undefined
+  /** Says what there is to be packed, and does nothing. */
+  readonly dryRun?: boolean | undefined
+  /** Bytes a second that are read and written at most, so that others are not held up. Default: as fast as it goes. */
+  readonly rateBytes?: number | undefined
+}
+
+export interface PackReport {
+  readonly dryRun: boolean
+  /** Extents that were read: all but those that are damaged. */
+  readonly extents: number
+  readonly chunks: number
+  readonly objects: number
+  /** Raw bytes of both. */
+  readonly bytes: number
+  readonly storedBytes: number
+  /** Whether the new extents took the place of the old ones: they were smaller. */
+  readonly isPacked: boolean
+  readonly newExtents: number
+  /** Without `isPacked` what they would have taken. */
+  readonly newStoredBytes: number
+  /** What was left as it is, and why. */
+  readonly notes: readonly string[]
+}
+
+export interface PackContext {
+  readonly store: ChunkStore
+  readonly refs: Refs
+  readonly worktrees: Worktrees
+  /** Commits that have no files any more. */
+  readonly pruned: { has(id: Hash): boolean }
+  readonly compression: Compression
+}
+
+/** Levels of zstd; what the store asks for, if that is more. */
+const PACK_LEVEL = 9
+const ARCHIVE_LEVEL = 13
+/** Raw bytes that are in memory at a time. */
+const BATCH_BYTES = 24 * MIB
+/** Raw bytes that an extent is decoded through: its anchors lie close together, mostly. */
+const DECODED_BYTES = 8 * MIB
+/** One of 2^bits positions has a fingerprint; of much there are fewer, so that they fit into memory. */
+const FINGERPRINT_BITS = 7
+const FINGERPRINTS_MAX = 4_000_000
+const PAGE_ROWS = 5000
+
+/**
+ * @throws {VarveError} `STORE_LOCKED` while other upkeep is at work, `VG_FULL`, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `PV_MISSING`,
+ * `LEASE_LOST`, `CANCELLED`
+ * @throws {CorruptionError} when history, or a chunk, is damaged: then nothing was changed
+ */
+export async function packStore(context: PackContext, options: PackOptions): Promise<PackReport> {
+  const { store } = context
+  const { group, clock } = store
+  const [absent] = group.absent.values()
+  // What lies there could not be packed with the rest, and is needed for reading it.
+  if (absent) throw absent
+  if (options.dryRun) return (await Sources.of(store)).report({ dryRun: true })
+  group.catalog.upgrade()
+  await group.sweep()
+  const upkeep = takeUpkeep(group.catalog, clock)
+  let lease: Lease | undefined
+  try {
+    await group.refresh()
+    await takeBackMoving(store)
+    lease = Lease.take(group.catalog, 'writer', clock)
+    const packing = new Packing(context, options, lease, upkeep)
+    const report = await packing.run()
+    for (const volume of group.volumes) await volume.giveBack(await volume.spareBytes())
+    return report
+  } finally {
+    group.catalog.write((tx) => {
+      lease?.release(tx)
+      upkeep.release(tx)
+    })
+  }
+}
+
+/** What is to be packed. */
+class Sources {
+  readonly extents = new Map<number, OldExtent & { readonly class: ExtentClass; readonly pv: number }>()
+  readonly chunks = new ChunkIndex()
+  readonly objects = new ChunkIndex()
+  readonly merged: Hash[] = []
+  readonly notes: string[] = []
+  bytes = 0
+
+  static async of(store: ChunkStore): Promise<Sources> {
+    const sources = new Sources()
+    await sources.#look(store)
+    return sources
+  }
+
+  indexOf(extentClass: ExtentClass): ChunkIndex {
+    return extentClass === EXTENT_CLASS.object ? this.objects : this.chunks
+  }
+
+  get storedBytes(): number {
+    return [...this.extents.values()].reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+  }
+
+  report(result: Partial<PackReport>): PackReport {
+    return {
+      dryRun: false,
+      extents: this.extents.size,
+      chunks: this.chunks.count,
+      objects: this.objects.count,
+      bytes: this.bytes,
+      storedBytes: this.storedBytes,
+      isPacked: false,
+      newExtents: 0,
+      newStoredBytes: 0,
+      notes: this.notes,
+      ...result,
+    }
+  }
+
+  async #look({ group }: ChunkStore): Promise<void> {
+    const missing = new Map<number, number>()
+    group.catalog.eachExtent(({ record, pvs }) => {
+      const { eid, checksum, storedBytes, chunks, class: extentClass } = record
+      this.extents.set(eid, { eid, checksum, storedBytes, class: extentClass, pv: pvs[0] ?? 0 })
+      missing.set(eid, chunks)
+    })
+    for (const volume of group.volumes) {
+      for (let page = await volume.packedChunkRows(undefined, PAGE_ROWS); page.count > 0; ) {
+        for (const row of page.rows(volume.number)) {
+          const extent = this.extents.get(row.eid)
+          if (extent?.pv !== volume.number) continue
+          missing.set(row.eid, (missing.get(row.eid) ?? 0) - 1)
+          if (!this.indexOf(extent.class).add(row)) this.merged.push(row.hash)
+          else this.bytes += row.length
+        }
+        page = await volume.packedChunkRows(page.last, PAGE_ROWS)
+      }
+    }
+    const [damaged] = [...missing].find(([, count]) => count !== 0) ?? []
+    if (damaged === undefined) return
+    throw new CorruptionError('CORRUPT_EXTENT', `the chunk table does not name all that is in extent ${damaged}`, {
+      extent: damaged,
+      hint: 'Run `varve verify` to see what is hit.',
+    })
+  }
+}
+
+class Packing {
+  readonly #store: ChunkStore
+  readonly #copies: ChunkCopies
+  readonly #switch: ExtentSwitch
+  readonly #throttle: Throttle
+  #sources = new Sources()
+  #going = new Set<number>()
+  #done = 0
+
+  constructor(
+    private readonly context: PackContext,
+    private readonly options: PackOptions,
+    lease: Lease,
+    private readonly upkeep: Lease,
+  ) {
+    this.#store = context.store
+    this.#throttle = new Throttle(options.rateBytes, context.store.clock)
+    this.#switch = new ExtentSwitch(context.store, lease)
+    this.#copies = new ChunkCopies(context.store, {
+      lease,
+      compression: harder(context.compression, options.archive ? ARCHIVE_LEVEL : PACK_LEVEL),
+      going: this.#going,
+      basedBytes: context.store.profile.peSize,
+      decodedBytes: DECODED_BYTES,
+    })
+  }
+
+  async run(): Promise<PackReport> {
+    this.#sources = await Sources.of(this.#store)
+    for (const eid of this.#sources.extents.keys()) this.#going.add(eid)
+    try {
+      const result = await this.#pack()
+      const { isDone, newExtents, newStoredBytes } = result
+      return this.#sources.report({ isPacked: isDone, newExtents, newStoredBytes })
+    } catch (error) {
+      // What failed is the better message; what is left is taken back by the next upkeep.
+      await this.#switch.takeBack().catch(() => undefined)
+      throw error
+    }
+  }
+
+  async #pack(): Promise<SwitchResult> {
+    const sources = this.#sources
+    const lineage = await chunkLineage(this.#store.originals, sources.chunks, await this.#starts(), {
+      pruned: this.context.pruned,
+      signal: this.options.signal,
+      onCommit: (count) => this.#progress('looking at commits', count, 0),
+    })
+    const order = packOrder(sources.chunks, lineage, findAnchors(lineage, await this.#fingerprints()))
+    await this.#copy(sources.chunks, order.chunks, EXTENT_CLASS.data, (chunk) => order.basesOf(chunk))
+    await this.#copy(sources.objects, await this.#objectOrder(order), EXTENT_CLASS.object, () => [])
+    const { newStoredBytes } = this.#switch
+    if (newStoredBytes >= sources.storedBytes) {
+      await this.#switch.takeBack()
+      return { isDone: false, oldExtents: 0, oldStoredBytes: 0, newExtents: 0, newStoredBytes }
+    }
+    const result = await this.#switch.finish([...sources.extents.values()], sources.merged, () => true)
+    if (!result.isDone) sources.notes.push('others rewrote extents, or built on them, meanwhile: nothing was changed')
+    return { ...result, newStoredBytes }
+  }
+
+  /** The commits of all that is kept. */
+  async #starts(): Promise<Hash[]> {
+    const { refs, worktrees } = this.context
+    const { catalog } = this.#store.group
+    const starts = new Set<Hash>()
+    for (const root of gcRoots(catalog, refs, worktrees, reflogTerm(new UpkeepState(catalog)).from).roots) {
+      const link = await linkOfRoot(this.#store.originals, root)
+      if (link?.kind === KIND.commit) starts.add(link.id)
+    }
+    return [...starts]
+  }
+
+  async #fingerprints(): Promise<Fingerprints> {
+    const { chunks, bytes } = this.#sources
+    let bits = FINGERPRINT_BITS
+    while (bytes / 2 ** bits > FINGERPRINTS_MAX) bits++
+    const found: number[] = []
+    const begins = new Int32Array(chunks.count)
+    const counts = new Int32Array(chunks.count)
+    for await (const { chunk, bytes: content } of this.#read(chunks, chunks.asTheyLie())) {
+      begins[chunk] = found.length
+      fingerprintsOf(content, bits, found)
+      counts[chunk] = found.length - (begins[chunk] ?? 0)
+    }
+    const all = new Int32Array(found.length)
+    const starts = new Int32Array(chunks.count + 1)
+    let end = 0
+    for (let chunk = 0; chunk < chunks.count; chunk++) {
+      starts[chunk] = end
+      const begin = begins[chunk] ?? 0
+      for (let at = begin; at < begin + (counts[chunk] ?? 0); at++) all[end++] = found[at] ?? 0
+    }
+    starts[chunks.count] = end
+    return { all, starts }
+  }
+
+  async #objectOrder({ places }: PackOrder): Promise<number[]> {
+    const { objects, chunks } = this.#sources
+    const keys: { readonly chunk: number; readonly kind: Kind; readonly key: string }[] = []
+    const placeOf = (id: Hash): number => places[chunks.indexOf(id)] ?? 0
+    for await (const { chunk, kind, bytes } of this.#read(objects, objects.asTheyLie()))
+      keys.push({ chunk, kind, key: objectKey(kind, bytes, placeOf) })
+    // Of one key the newest first: numbers only grow.
+    const age = ({ chunk }: (typeof keys)[number]): number => -objects.chunkId(chunk)
+    keys.sort((a, b) => a.kind - b.kind || (a.key < b.key ? -1 : a.key > b.key ? 1 : age(a) - age(b)))
+    return keys.map(({ chunk }) => chunk)
+  }
+
+  /** In the given order; neighbours in one extent cost one look. */
+  async *#read(
+    index: ChunkIndex,
+    order: Iterable<number>,
+  ): AsyncGenerator<{ chunk: number; kind: Kind; bytes: Buffer }> {
+    let done = 0
+    for (const chunk of order) {
+      const eid = index.eid(chunk)
+      const extent = await this.#store.decoded(eid)
+      const slot = extent?.slots[index.slot(chunk)]
+      const offset = extent?.offsets[index.slot(chunk)]
+      if (!extent || !slot || offset === undefined) throw movedAway(eid)
+      yield { chunk, kind: slot.kind, bytes: extent.raw.subarray(offset, offset + slot.length) }
+      if (++done % 1000 === 0) await this.#progress('reading chunks', done, 0)
+    }
+  }
+
+  async #copy(
+    index: ChunkIndex,
+    order: Iterable<number>,
+    extentClass: ExtentClass,
+    basesOf: (chunk: number) => readonly Hash[],
+  ): Promise<void> {
+    for (const batch of batchesOf([...order], BATCH_BYTES, (chunk) => index.length(chunk))) {
+      const bytesOf = new Map<number, { readonly kind: Kind; readonly bytes: Buffer }>()
+      // Read as they lie, each extent once.
+      const asTheyLie = [...batch].sort((a, b) => index.eid(a) - index.eid(b) || index.slot(a) - index.slot(b))
+      for await (const { chunk, kind, bytes } of this.#read(index, asTheyLie)) {
+        const id = index.id(chunk)
+        if (this.#store.hasher.id(kind, bytes) !== id) throw notAsTold(index.eid(chunk), id)
+        bytesOf.set(chunk, { kind, bytes: Buffer.from(bytes) })
+      }
+      const copied = batch.map((chunk): CopiedChunk => {
+        const { kind, bytes } = bytesOf.get(chunk) as { kind: Kind; bytes: Buffer }
+        const number = { chunkId: index.chunkId(chunk) }
+        return { id: index.id(chunk), kind, class: extentClass, bytes, number, bases: basesOf(chunk) }
+      })
+      await this.#switch.stage(await this.#copies.place(copied))
+      if (!(await this.#switch.publish())) throw movedAway(index.eid(batch[0] ?? 0))
+      this.#copies.forget()
+      this.#done += batch.length
+      const read = batch.reduce((sum, chunk) => sum + index.length(chunk), 0)
+      await this.#progress('packing', this.#done, read)
+    }
+  }
+
+  async #progress(current: string, itemsDone: number, bytes: number): Promise<void> {
+    const { signal, onProgress } = this.options
+    throwIfCancelled(signal)
+    const itemsTotal = this.#sources.chunks.count + this.#sources.objects.count
+    onProgress?.({ phase: 'pack', itemsDone, itemsTotal, bytesDone: 0, current })
+    this.upkeep.beat(this.#store.clock)
+    await this.#throttle.took(bytes, signal)
+  }
+}
+
+function harder(compression: Compression, level: number): Compression {
+  return compression.codec === 'zstd' ? { codec: 'zstd', level: Math.max(compression.level, level) } : compression
+}
+
+function movedAway(eid: number): VarveError {
+  return new VarveError(
+    'STORE_LOCKED',
+    `extent ${eid} was moved by somebody else while it was packed; nothing was changed`,
+    {
+      extent: eid,
+      hint: 'Run the command again.',
+    },
+  )
+}
+
+function notAsTold(eid: number, id: Hash): CorruptionError {
+  return new CorruptionError(
+    'CORRUPT_CHUNK',
+    `chunk ${shortHash(id)} in extent ${eid} is damaged; nothing was changed`,
+    {
+      extent: eid,
+      id,
+      hint: 'Run `varve verify` to see which files it belongs to.',
+    },
+  )
+}
