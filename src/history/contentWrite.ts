@@ -29,7 +29,7 @@ export async function writeContent(
   if (!(source instanceof Uint8Array)) return writeChunks(writer, chunkStream(source, chunker), signal)
   // No chunk but the last is shorter than `minBytes`.
   if (source.length <= chunker.minBytes) return writeChunk(writer, source)
-  return writeChunks(writer, chunkWhole(source, chunker), signal)
+  return writeChunks(writer, [chunkWhole(source, chunker)], signal)
 }
 
 /**
@@ -87,26 +87,30 @@ async function writeChunk(writer: ObjectWriter, bytes: Uint8Array): Promise<Cont
 
 async function writeChunks(
   writer: ObjectWriter,
-  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  batches: AsyncIterable<readonly Buffer[]> | Iterable<readonly Buffer[]>,
   signal: AbortSignal | undefined,
 ): Promise<Content> {
   const builder = new ContentBuilder(writer)
   const { maxBytes } = writer.profile.chunker
   // Long runs, of zeros mostly, are of the longest chunks. Comparing these with the last one saves their hashing.
   let longest: { readonly bytes: Buffer; id: Hash } | undefined
-  for await (const chunk of chunks) {
-    throwIfCancelled(signal)
-    if (chunk.length < maxBytes) {
-      await builder.append(await writer.put(KIND.chunk, chunk), chunk.length)
-      continue
+  for await (const chunks of batches) {
+    for (const chunk of chunks) {
+      throwIfCancelled(signal)
+      if (chunk.length < maxBytes) {
+        const full = builder.append(await writer.put(KIND.chunk, chunk), chunk.length)
+        if (full !== undefined) await full
+        continue
+      }
+      if (!longest?.bytes.equals(chunk)) {
+        const id = await writer.put(KIND.chunk, chunk)
+        longest ??= { bytes: Buffer.allocUnsafe(maxBytes), id }
+        longest.bytes.set(chunk)
+        longest.id = id
+      }
+      const full = builder.append(longest.id, chunk.length)
+      if (full !== undefined) await full
     }
-    if (!longest?.bytes.equals(chunk)) {
-      const id = await writer.put(KIND.chunk, chunk)
-      longest ??= { bytes: Buffer.allocUnsafe(maxBytes), id }
-      longest.bytes.set(chunk)
-      longest.id = id
-    }
-    await builder.append(longest.id, chunk.length)
   }
   return builder.finish()
 }
