@@ -3,6 +3,7 @@
  * program loads the one verb that was asked for, the verb loads the library when it opens a store.
  */
 import { keepCompiled } from './compileCache.js'
+import { optimiseLater } from './optimiseLater.js'
 import { readVersion } from './version.js'
 
 const argv = process.argv.slice(2)
@@ -11,6 +12,8 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`varve ${readVersion()}\n`)
 } else {
   keepCompiled()
+  // Loaded where it is needed: even that takes a millisecond.
+  optimiseLater(process.versions.v8, (flag) => process.getBuiltinModule('node:v8').setFlagsFromString(flag))
   import('./start.js').then(({ start }) => start(argv)).catch(failToStart)
 }
 

@@ -1,23 +1,22 @@
 /**
  * Content-defined chunking.
  *
- * Model: a pure function of the bytes and the profile gives the cuts (FastCDC as the package `fastcdc-wasm` has it).
+ * Model: a pure function of the bytes and the profile gives the cuts (FastCDC: cutKernel.ts).
  * How the bytes are sliced on their way in never shows. Chunks are views, never copies.
  *
  * Why streaming is exact: the algorithm starts afresh at each chunk and looks at no more than `maxBytes` from there.
- * So a cut is final if `maxBytes` were at hand at the chunk's start, or all the input that is left. Other cuts are
- * dropped, and their bytes are carried over and looked at again.
+ * So a cut is final if `maxBytes` were at hand at the chunk's start, or all the input that is left. What is not cut yet
+ * is carried over. Long slices are cut where they lie: of them only the bytes about the seams are copied.
  *
  * Why repeats are quick: where the next bytes equal the whole previous chunk the next cut is the same distance away,
  * for the same reason. Comparing is ten times as fast as rolling, and long runs of zeros are what disk images have.
  */
 import { MIB } from '../base/units.js'
 import type { ChunkerProfile } from '../format/profile.js'
-import { fastcdc } from './packages.js'
+import { findCuts, PIECE_BYTES } from './cutKernel.js'
 
-/** Bytes the algorithm sees at once. At the end of each piece up to `maxBytes` are looked at twice. */
-const PIECE_BYTES = 2 * MIB
-const WINDOW_BYTES = PIECE_BYTES
+/** Short slices are gathered until they are so many of the longest chunks, so that most are looked at once. */
+const GATHERED_CHUNKS = 4
 const WINDOW_BYTES_FIRST = MIB / 16
 /** Windows that streams have done with: fresh memory costs as much as hashing. */
 const IDLE_WINDOWS_MAX = 4
@@ -32,14 +31,17 @@ export function chunkWhole(bytes: Uint8Array, profile: ChunkerProfile): Buffer[]
 }
 
 /**
- * The chunks of a stream. Each is a view, valid until the next one is asked for.
- * Slices of the source are only looked at while they are the latest one.
+ * The chunks of a stream, some at a time: each step of an asynchronous loop costs as much as cutting a chunk does. They are
+ * views, valid until the next ones are asked for. Slices of the source are only looked at while they are the latest one.
  */
-export async function* chunkStream(source: AsyncIterable<Uint8Array>, profile: ChunkerProfile): AsyncIterable<Buffer> {
+export async function* chunkStream(
+  source: AsyncIterable<Uint8Array>,
+  profile: ChunkerProfile,
+): AsyncIterable<readonly Buffer[]> {
   const chunker = new Chunker(profile)
   try {
-    for await (const bytes of source) yield* chunker.push(bytes)
-    yield* chunker.end()
+    for await (const bytes of source) yield chunker.push(bytes)
+    yield chunker.end()
   } finally {
     chunker.release()
   }
@@ -66,13 +68,14 @@ export class Chunker {
   push(bytes: Uint8Array): Buffer[] {
     const { maxBytes } = this.#profile
     let rest = asBuffer(bytes)
-    if (this.#carriedBytes + rest.length <= WINDOW_BYTES - maxBytes) {
+    if (this.#carriedBytes + rest.length <= GATHERED_CHUNKS * maxBytes) {
       this.#carry(rest)
       return []
     }
     const chunks: Buffer[] = []
     if (this.#carriedBytes > 0) {
-      const takenBytes = Math.min(rest.length, WINDOW_BYTES - this.#carriedBytes)
+      // Enough for a cut behind the seam.
+      const takenBytes = Math.min(rest.length, maxBytes)
       this.#carry(rest.subarray(0, takenBytes))
       const window = this.#windows[this.#current].subarray(0, this.#carriedBytes)
       const left = window.subarray(this.#cut(window, false, chunks))
@@ -102,7 +105,7 @@ export class Chunker {
   /** Gives the chunker's memory to the next one. Chunks it returned are no longer valid, nor is the chunker. */
   release(): void {
     for (const window of this.#windows) {
-      if (window.length === WINDOW_BYTES && idleWindows.length < IDLE_WINDOWS_MAX) idleWindows.push(window)
+      if (window.length > WINDOW_BYTES_FIRST && idleWindows.length < IDLE_WINDOWS_MAX) idleWindows.push(window)
     }
     this.#windows = [Buffer.alloc(0), Buffer.alloc(0)]
     this.#carriedBytes = 0
@@ -118,7 +121,7 @@ export class Chunker {
     const neededBytes = this.#carriedBytes + bytes.length
     let window = this.#windows[this.#current]
     if (neededBytes > window.length) {
-      const grown = newWindow(neededBytes)
+      const grown = newWindow(neededBytes, this.#profile)
       grown.set(window.subarray(0, this.#carriedBytes))
       window = grown
       this.#windows[this.#current] = grown
@@ -145,7 +148,7 @@ function cut(
   previous: Buffer | undefined,
   chunks: Buffer[],
 ): number {
-  const { minBytes, averageBytes, maxBytes } = profile
+  const { minBytes, maxBytes } = profile
   let start = 0
   let last = previous
   while (start < region.length) {
@@ -163,11 +166,8 @@ function cut(
     }
     const piece = region.subarray(start, start + PIECE_BYTES)
     const reachesEnd = atEnd && piece.length === leftBytes
-    const cuts = fastcdc().get_chunks(piece, minBytes, averageBytes, maxBytes)
     let from = 0
-    for (let index = 1; index < cuts.length; index++) {
-      if (piece.length - from < maxBytes && !reachesEnd) break
-      const to = cuts[index] ?? piece.length
+    for (const to of findCuts(piece, reachesEnd, profile)) {
       last = piece.subarray(from, to)
       chunks.push(last)
       from = to
@@ -181,12 +181,11 @@ function startsWith(region: Buffer, start: number, chunk: Buffer): boolean {
   return region[start] === chunk[0] && region.compare(chunk, 0, chunk.length, start, start + chunk.length) === 0
 }
 
-function newWindow(neededBytes: number): Buffer {
+function newWindow(neededBytes: number, { maxBytes }: ChunkerProfile): Buffer {
+  if (neededBytes <= WINDOW_BYTES_FIRST) return Buffer.allocUnsafeSlow(WINDOW_BYTES_FIRST)
+  const mostBytes = (GATHERED_CHUNKS + 1) * maxBytes
   const idle = idleWindows.pop()
-  if (idle) return idle
-  let size = WINDOW_BYTES_FIRST
-  while (size < neededBytes) size *= 4
-  return Buffer.allocUnsafeSlow(Math.min(size, WINDOW_BYTES))
+  return idle && idle.length >= mostBytes ? idle : Buffer.allocUnsafeSlow(Math.max(mostBytes, WINDOW_BYTES_FIRST))
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -3,7 +3,7 @@
  * enough to do. One thread, memory for a few extents that is used again and again, and nothing is lost without it: then, and for
  * what does not fit, ids are computed here.
  */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { HASH_BYTES, type Hash, hashFromBytes } from '../base/hash.js'
 import { KIB } from '../base/units.js'
 import type { Kind } from '../format/kinds.js'
@@ -115,7 +115,9 @@ export class HashThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(PROGRAM, { eval: true, workerData: { oneShotBytes: 16 * KIB } })
+    // Loaded here: most commands start none.
+    const threads = process.getBuiltinModule('node:worker_threads')
+    const worker = new threads.Worker(PROGRAM, { eval: true, workerData: { oneShotBytes: 16 * KIB } })
     worker.on('message', ({ number, memory, ids }: Answer) => {
       this.#free.push(memory)
       this.#answer(number, ids)

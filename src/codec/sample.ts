@@ -39,8 +39,12 @@ export function looksIncompressible(raw: Buffer): boolean {
 
 function hasFavouriteBytes(sample: Buffer): boolean {
   counts.fill(0)
-  for (const byte of sample) counts[byte] = (counts[byte] ?? 0) + 1
+  // By index: asked a dozen times in a commit, this is never optimised, and iterators take five times as long then.
+  for (let index = 0; index < SAMPLE_BYTES; index++) {
+    const byte = sample[index] ?? 0
+    counts[byte] = (counts[byte] ?? 0) + 1
+  }
   let squares = 0
-  for (const count of counts) squares += count * count
+  for (let byte = 0; byte < counts.length; byte++) squares += (counts[byte] ?? 0) ** 2
   return squares > RANDOM_SQUARES_MAX
 }

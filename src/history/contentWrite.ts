@@ -36,7 +36,7 @@ export async function writeContent(
   const chunks = chunkWhole(source, chunker)
   const [only] = chunks
   if (only && chunks.length === 1) return writeChunk(writer, only, before)
-  return writeChunks(writer, chunks, await before?.(), signal)
+  return writeChunks(writer, [chunks], await before?.(), signal)
 }
 
 export interface WriteContentOptions {
@@ -109,33 +109,39 @@ async function chunksOf(writer: ObjectWriter, before: Before, length: number): P
 
 async function writeChunks(
   writer: ObjectWriter,
-  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+  batches: AsyncIterable<readonly Buffer[]> | Iterable<readonly Buffer[]>,
   before: Content | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Content> {
   const lineage = await Lineage.ofContent(writer, before)
   const builder = new ContentBuilder(writer, before)
   const put = async (chunk: Buffer): Promise<Hash> => {
-    const id = await writer.put(KIND.chunk, chunk, lineage?.next(chunk.length))
-    await lineage?.wrote({ id, length: chunk.length })
+    if (!lineage) return writer.put(KIND.chunk, chunk)
+    const id = await writer.put(KIND.chunk, chunk, lineage.next(chunk.length))
+    const reading = lineage.wrote({ id, length: chunk.length })
+    if (reading) await reading
     return id
   }
   const { maxBytes } = writer.profile.chunker
   // Long runs, of zeros mostly, are of the longest chunks. Comparing these with the last one saves their hashing.
   let longest: { readonly bytes: Buffer; id: Hash } | undefined
-  for await (const chunk of chunks) {
-    throwIfCancelled(signal)
-    if (chunk.length < maxBytes) {
-      await builder.append(await put(chunk), chunk.length)
-      continue
+  for await (const chunks of batches) {
+    for (const chunk of chunks) {
+      throwIfCancelled(signal)
+      if (chunk.length < maxBytes) {
+        const full = builder.append(await put(chunk), chunk.length)
+        if (full !== undefined) await full
+        continue
+      }
+      if (!longest?.bytes.equals(chunk)) {
+        const id = await put(chunk)
+        longest ??= { bytes: Buffer.allocUnsafe(maxBytes), id }
+        longest.bytes.set(chunk)
+        longest.id = id
+      }
+      const full = builder.append(longest.id, chunk.length)
+      if (full !== undefined) await full
     }
-    if (!longest?.bytes.equals(chunk)) {
-      const id = await put(chunk)
-      longest ??= { bytes: Buffer.allocUnsafe(maxBytes), id }
-      longest.bytes.set(chunk)
-      longest.id = id
-    }
-    await builder.append(longest.id, chunk.length)
   }
   return builder.finish()
 }

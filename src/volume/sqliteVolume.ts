@@ -47,7 +47,8 @@ abstract class TableVolume implements PhysicalVolume {
   abstract close(): Promise<void>
 
   async lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
-    return hashes.flatMap((hash) => this.tables.lookup(hash, this.number))
+    // On one view: else each takes and gives back the locks of the file by itself.
+    return this.database.snapshot(() => hashes.flatMap((hash) => this.tables.lookup(hash, this.number)))
   }
 
   async read(eid: number): Promise<StoredExtent | undefined> {

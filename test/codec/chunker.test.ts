@@ -216,7 +216,9 @@ describe('chunkStream', () => {
         seeds.map(async (seed) => {
           const bytes = pseudoRandom(5 * MIB + seed, seed)
           const copies: Buffer[] = []
-          for await (const chunk of chunkStream(slicesOf(bytes, 300_000 + seed), usual)) copies.push(Buffer.from(chunk))
+          for await (const chunks of chunkStream(slicesOf(bytes, 300_000 + seed), usual)) {
+            copies.push(...chunks.map((chunk) => Buffer.from(chunk)))
+          }
           expect(copies.map((chunk) => chunk.length)).toEqual(lengthsOfWhole(bytes, usual))
           expect(Buffer.concat(copies).equals(bytes)).toBe(true)
         }),
@@ -232,14 +234,16 @@ describe('chunkStream', () => {
       throw new Error('unplugged')
     }
     const reading = async () => {
-      for await (const chunk of chunkStream(failing(), usual)) expect(chunk.length).toBeGreaterThan(0)
+      for await (const chunks of chunkStream(failing(), usual)) {
+        for (const chunk of chunks) expect(chunk.length).toBeGreaterThan(0)
+      }
     }
     await expect(reading()).rejects.toThrow('unplugged')
   })
 
   test('of nothing is nothing', async () => {
     const chunks: Buffer[] = []
-    for await (const chunk of chunkStream(slicesOf(Buffer.alloc(0), 1), usual)) chunks.push(chunk)
+    for await (const some of chunkStream(slicesOf(Buffer.alloc(0), 1), usual)) chunks.push(...some)
     expect(chunks).toEqual([])
   })
 })
