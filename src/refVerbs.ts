@@ -210,6 +210,7 @@ export abstract class RefVerbs {
         require?.(tx)
         this.session.refs.apply(tx, updates, { operation, message, who })
       },
+      (body) => this.session.group.writeRefs(body),
     )
   }
 }

@@ -36,6 +36,12 @@ import { type ExportedTree, type ExportTreeOptions, exportTree } from './worktre
 import { nodeFileSystem } from './worktree/nodeFileSystem.js'
 
 export interface EnvironmentOptions {
+  /**
+   * `full` (default): a commit, branch or tag is on the disk when its call resolves. `normal`: it is whole, in its place in the
+   * order and visible to everybody, and on the disk after the next `sync` or `close`; a killed process loses nothing, a
+   * power failure the newest commits, all of them from some commit on. In a group of several volumes `normal` is as `full`.
+   */
+  readonly durability?: 'full' | 'normal' | undefined
   /** How long a lock that another process holds is waited for, in milliseconds. Default 10,000. */
   readonly lockTimeoutMs?: number | undefined
   /** Memory for decoded extents, in bytes. Default 16 MiB. */
@@ -361,6 +367,23 @@ export class Repository extends RedactVerbs {
   }
 
   /**
+   * Brings to the disk all that was committed before: for a store that was opened with durability `normal`.
+   *
+   * @throws {VarveError} `STORAGE_FULL`, `STORAGE_IO`, `STORE_LOCKED`
+   * @example
+   * ```ts
+   * await using fast = await Repository.open(repo.path, { durability: 'normal' })
+   * const draft = await fast.draft('main')
+   * await draft.write('hello.txt', 'Hello\n')
+   * await draft.commit({ message: 'Say hello' })
+   * await fast.sync()
+   * ```
+   */
+  async sync(): Promise<void> {
+    this.session.group.sync()
+  }
+
+  /**
    * Closes the store's files.
    * @example
    * ```ts
@@ -404,7 +427,15 @@ export class Repository extends RedactVerbs {
 }
 
 function groupOptions(options: EnvironmentOptions) {
+  const { durability = 'full' } = options
+  if (durability !== 'full' && durability !== 'normal') {
+    throw new VarveError('INVALID_ARGUMENT', `there is no durability ${JSON.stringify(durability)}`, {
+      expected: ['full', 'normal'],
+      actual: durability,
+    })
+  }
   return {
+    durability,
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandomness,
     lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,

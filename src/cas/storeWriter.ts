@@ -58,7 +58,7 @@ export interface WriteStats {
   readonly knownBytes: number
 }
 
-interface Item {
+export interface Item {
   readonly kind: Kind
   readonly id: Hash
   readonly bytes: Buffer
@@ -157,19 +157,30 @@ export class StoreWriter implements ObjectWriter {
   async put(kind: Kind, bytes: Uint8Array): Promise<Hash> {
     this.requireOpen()
     const id = this.store.hasher.id(kind, bytes)
-    if (this.batch.has(id)) {
-      this.countKnown(kind, bytes.length)
-      return id
-    }
-    const item: Item = { kind, id, bytes: this.slabs.copy(bytes) }
-    this.batch.set(id, item)
-    this.batchBytes += bytes.length
+    if (this.batch.has(id)) this.countKnown(kind, bytes.length)
+    else await this.add({ kind, id, bytes: this.slabs.copy(bytes) })
+    return id
+  }
+
+  /** As `put`, of what another writer of this store put; its memory must stay as it is. @throws as `put` */
+  async putItem(item: Item): Promise<void> {
+    this.requireOpen()
+    if (!this.batch.has(item.id)) await this.add(item)
+  }
+
+  /** All that was put, unless some of it was looked up or written already. The memory is this writer's. */
+  get untouched(): readonly Item[] | undefined {
+    return this.lease || this.closed ? undefined : this.pending
+  }
+
+  private async add(item: Item): Promise<void> {
+    this.batch.set(item.id, item)
+    this.batchBytes += item.bytes.length
     this.pending.push(item)
-    this.pendingBytes += bytes.length
-    if (this.fitsInline() || (this.pending.length < LOOKUP_ITEMS && this.pendingBytes < LOOKUP_BYTES)) return id
+    this.pendingBytes += item.bytes.length
+    if (this.fitsInline() || (this.pending.length < LOOKUP_ITEMS && this.pendingBytes < LOOKUP_BYTES)) return
     await this.resolvePending()
     if (this.batchBytes >= BATCH_BYTES) await this.publishBatch(undefined)
-    return id
   }
 
   /**
@@ -287,17 +298,18 @@ export class StoreWriter implements ObjectWriter {
       const walks = reachAt(epoch) !== undefined
       // Nothing points at a batch before the ref moves, which syncs all that was written before. Volumes with files of
       // their own must not come to know more publishes than the catalog: with them, every one is synced.
-      const durability = move === undefined && group.isOneFile ? 'ordered' : 'full'
-      const outcome = group.catalog.write((tx): { again: Hash[] } | { value: T | undefined } => {
+      const isOrdered = move === undefined && group.isOneFile
+      const attempt = (tx: CatalogTransaction): { again: Hash[] } | { value: T | undefined } => {
         lease.require(tx)
         if (tx.counter('gc_epoch') !== epoch) return { again: [] }
-        if (durability === 'ordered' && group.hasOldLayout) return { again: [] }
+        if (isOrdered && group.hasOldLayout) return { again: [] }
         const absent = this.recheckHits(tx)
         if (absent.length > 0) return { again: absent }
         for (const stage of this.stages) stage.publish()
         // A walk over the new root needs its objects visible: they are, without a ref, under the lease that keeps them.
         return { value: move && !walks ? this.finish(tx, lease, move) : undefined }
-      }, durability)
+      }
+      const outcome = isOrdered ? group.catalog.write(attempt, 'ordered') : group.writeRefs(attempt)
       if ('again' in outcome) {
         await group.refresh()
         for (const id of outcome.again) await this.storeAgain(id)
@@ -306,7 +318,14 @@ export class StoreWriter implements ObjectWriter {
       this.unpublished = []
       this.stages = []
       const value =
-        move && walks ? await makeReachable(this.store, reachAt, (tx) => this.finish(tx, lease, move)) : outcome.value
+        move && walks
+          ? await makeReachable(
+              this.store,
+              reachAt,
+              (tx) => this.finish(tx, lease, move),
+              (body) => group.writeRefs(body),
+            )
+          : outcome.value
       this.endBatch(move !== undefined)
       return { value: value as T }
     }
@@ -418,7 +437,7 @@ export class StoreWriter implements ObjectWriter {
       return { value: apply(tx) }
     }
     try {
-      return group.catalog.write(attempt)
+      return group.writeRefs(attempt)
     } catch (error) {
       this.counts = counts
       throw error

@@ -48,6 +48,8 @@ export interface CreateDatabaseOptions extends OpenDatabaseOptions {
 
 export class SqlDatabase {
   private isLogShort = false
+  /** Whether something was written `ordered` since the last `sync`. */
+  private isUnsynced = false
   private readonly statements = new Map<string, BetterSqlite3.Statement>()
   private transaction: BetterSqlite3.Transaction<(body: () => unknown) => unknown> | undefined
 
@@ -210,12 +212,22 @@ export class SqlDatabase {
     return this.guard(() => {
       if (durability === 'full') return this.inTransaction('immediate', body)
       this.set('synchronous', 'NORMAL')
+      this.isUnsynced = true
       try {
         return this.inTransaction('immediate', body)
       } finally {
         this.set('synchronous', 'FULL')
       }
     })
+  }
+
+  /** Brings to the disk what was written `ordered`. @returns whether there was anything */
+  sync(): boolean {
+    if (!this.isUnsynced || !this.handle.open) return false
+    // A transaction that writes nothing syncs nothing; this one writes a page, and the whole log is synced with it.
+    this.write(() => this.set('user_version', this.userVersion))
+    this.isUnsynced = false
+    return true
   }
 
   /** Runs `body` on one unchanging view of the file. */
