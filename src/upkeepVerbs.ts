@@ -127,6 +127,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async stats(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<StoreStats> {
+    await this.session.pending.flush()
     const { refs, group, store, pruned } = this.session
     const roots = refs.list().map(({ target }) => target)
     return storeStats(group, store.originals, roots, pruned, options.signal)
@@ -146,6 +147,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async gc(options: GcOptions = {}): Promise<GcReport> {
+    await this.session.pending.flush()
     const { store, refs, worktrees, pruned, properties, group } = this.session
     group.requireOpen()
     return collectGarbage(
@@ -191,6 +193,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async defragment(options: DefragmentOptions = {}): Promise<DefragmentReport> {
+    await this.session.pending.flush()
     const { store, group, properties } = this.session
     group.requireOpen()
     const { root } = await this.at(options.revision ?? 'HEAD')
@@ -212,6 +215,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async prune(options: PruneOptions): Promise<PruneResult> {
+    await this.session.pending.flush()
     const { store, refs, worktrees, pruned, replacements, group, clock } = this.session
     group.requireOpen()
     return pruneCommits(
@@ -240,6 +244,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async which(what: string, options: WhichOptions = {}): Promise<WhichResult> {
+    await this.session.pending.flush()
     return whichUse(this.usageContext(), what, options)
   }
 
@@ -258,6 +263,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async explain(what: string, options: ExplainOptions = {}): Promise<Explanation> {
+    await this.session.pending.flush()
     // What a reader would see there.
     const at = async (rev: string): Promise<Snapshot> =>
       this.at(this.session.replacements.resolve(await this.resolve(rev)))
@@ -304,6 +310,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       readonly signal?: AbortSignal | undefined
     } = {},
   ): Promise<SpaceReport> {
+    await this.session.pending.flush()
     const { refs, worktrees, pruned, properties, replacements } = this.session
     const store = this.session.store.originals
     const { signal } = options
@@ -351,6 +358,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async seal(): Promise<void> {
+    await this.session.pending.flush()
     const { group } = this.session
     if (group.readOnly) {
       throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', { path: group.catalog.path })

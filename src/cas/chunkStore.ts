@@ -22,6 +22,7 @@ import { ComingIds } from './comingIds.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
 import { ObjectCache } from './objectCache.js'
 import { MANY_AT_ONCE, type ObjectReader } from './objects.js'
+import type { PendingObjects } from './pendingObjects.js'
 
 export interface ChunkStoreOptions {
   /** Decoded extents kept, in bytes. Default 16 MiB. */
@@ -48,6 +49,8 @@ const MAX_LOCATIONS = 20_000
 export class ChunkStore implements ObjectReader {
   private readonly extents: ExtentCache
   readonly objects: ObjectCache
+  /** What this process has yet to write. Readers get it; `originals`, and whoever looks for what is known, do not. */
+  pending: PendingObjects | undefined
   /** The same store for whoever must see what is really there: every id is answered by what has it. */
   readonly originals: ChunkStore
   private readonly locations: Map<Hash, ChunkLocation>
@@ -127,7 +130,7 @@ export class ChunkStore implements ObjectReader {
 
   private async startReading(kind: Kind, asked: readonly Hash[]): Promise<void> {
     const ids = this.replaced ? answersTo(asked, this.replaced) : asked
-    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.get(kind, id))
+    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.get(kind, id) && !this.pending?.has(id))
     if (unknown.length === 0) return
     await this.locate(unknown)
     for (const id of unknown) if (this.extents.loads < MAX_LOADS) this.startLoad(id)
@@ -208,6 +211,8 @@ export class ChunkStore implements ObjectReader {
 
   /** Checked bytes that need no waiting for. */
   private atHand(kind: Kind, id: Hash): Buffer | undefined {
+    const own = this.pending?.get(kind, id)
+    if (own) return own
     const object = kind === KIND.chunk ? undefined : this.objects.get(kind, id)
     if (object) return object
     const place = this.extents.find(id)

@@ -1,0 +1,57 @@
+/**
+ * Chunks and objects that are kept in memory until they are written together. Readers of the store find them here; no lookup for
+ * what is known does, since they may never be written.
+ */
+import type { Hash } from '../base/hash.js'
+import { KIND, type Kind } from '../format/kinds.js'
+import type { Item } from './storeWriter.js'
+
+export class PendingObjects {
+  private readonly items = new Map<Hash, Item>()
+  private total = 0
+
+  /** Raw bytes held. */
+  get bytes(): number {
+    return this.total
+  }
+
+  has(id: Hash): boolean {
+    return this.items.has(id)
+  }
+
+  get(kind: Kind, id: Hash): Buffer | undefined {
+    const item = this.items.get(id)
+    if (item?.kind !== kind) return undefined
+    // Chunks get into other hands, and these bytes are still to be written.
+    return kind === KIND.chunk ? Buffer.from(item.bytes) : item.bytes
+  }
+
+  /** Ids of a kind that begin with these hex digits. */
+  findByPrefix(kind: Kind, prefix: string): Hash[] {
+    return this.all().flatMap((item) => (item.kind === kind && item.id.startsWith(prefix) ? item.id : []))
+  }
+
+  /** Copies them, into as much memory as they need: their owner's is used again. */
+  add(items: readonly Item[]): void {
+    const fresh = items.filter(({ id }) => !this.items.has(id))
+    const memory = Buffer.allocUnsafeSlow(fresh.reduce((sum, { bytes }) => sum + bytes.length, 0))
+    let end = 0
+    for (const { kind, id, bytes } of fresh) {
+      const copy = memory.subarray(end, end + bytes.length)
+      copy.set(bytes)
+      end += bytes.length
+      this.items.set(id, { kind, id, bytes: copy })
+    }
+    this.total += end
+  }
+
+  /** In the order in which they came. */
+  all(): Item[] {
+    return [...this.items.values()]
+  }
+
+  clear(): void {
+    this.items.clear()
+    this.total = 0
+  }
+}
