@@ -46,7 +46,8 @@ export function requireWritable({ group }: Session): void {
 export function openWriter(session: Session, signal?: AbortSignal): StoreWriter {
   requireWritable(session)
   return new StoreWriter(session.store, {
-    compression: parseCompression(session.properties.get('compression').value),
+    // Looked up when there is something to compress.
+    compression: () => parseCompression(session.properties.get('compression').value),
     signal,
   })
 }

@@ -78,7 +78,7 @@ export interface Move<T> {
 }
 
 export interface WriterOptions {
-  readonly compression: Compression
+  readonly compression: Compression | (() => Compression)
   readonly signal?: AbortSignal | undefined
 }
 
@@ -102,6 +102,7 @@ export class StoreWriter implements ObjectWriter {
   /** Staged on volumes, not yet named by the catalog: a publish that failed may be tried again. */
   private unpublished: PlacedExtent[] = []
   private stages: { publish(): void }[] = []
+  private chosen: Compression | undefined
   private failure: unknown
   private closed = false
   /** Given up, perhaps not wholly. */
@@ -214,6 +215,12 @@ export class StoreWriter implements ObjectWriter {
     this.closed = true
   }
 
+  private get compression(): Compression {
+    const { compression } = this.options
+    this.chosen ??= typeof compression === 'function' ? compression() : compression
+    return this.chosen
+  }
+
   private fitsInline(): boolean {
     return !this.lease && this.store.group.isOneFile && this.batchBytes <= INLINE_BYTES
   }
@@ -274,7 +281,7 @@ export class StoreWriter implements ObjectWriter {
   }
 
   private async compressAndPlace(full: FullExtent): Promise<void> {
-    const frame = await compressLater(full, this.options.compression)
+    const frame = await compressLater(full, this.compression)
     const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum())
     this.placement ??= this.store.group.placement()
     const pvs = this.placement.place(extent.frame.length)
@@ -409,7 +416,7 @@ export class StoreWriter implements ObjectWriter {
       const firstChunkId = nextChunkId
       const finish = (full: FullExtent | undefined): void => {
         if (!full) return
-        const frame = compressNow(full, this.options.compression)
+        const frame = compressNow(full, this.compression)
         extents.push(ownFrame(finishExtent(full, frame, numbers, checksum), full.raw))
         this.counts.storedBytes += frame.frame.length
       }

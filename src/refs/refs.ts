@@ -190,18 +190,18 @@ export class Refs {
   }
 
   private write(tx: CatalogTransaction, { name, target, message, timeMs }: RefRow): void {
-    this.remove(tx, name)
+    const before = tx.get<{ row_check: number }>('SELECT row_check FROM ref WHERE name = ?', name)?.row_check ?? 0
     const bytes = hashToBytes(target)
     const check = rowCheck(name, bytes, message, timeMs)
     tx.run(
-      'INSERT INTO ref (name, target, message, time_ms, row_check) VALUES (?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO ref (name, target, message, time_ms, row_check) VALUES (?, ?, ?, ?, ?)',
       name,
       bytes,
       message,
       timeMs,
       check,
     )
-    tx.mix('refs_check', check)
+    tx.mix('refs_check', (before ^ check) >>> 0)
   }
 
   private remove(tx: CatalogTransaction, name: string): void {
