@@ -65,7 +65,7 @@ export class Batch {
 
   /**
    * Ends the batch and drops what was not written yet: branches and tags are again where the store has them. A draft that was begun
-   * in the batch cannot be committed any more; snapshots of dropped commits cannot be read.
+   * in the batch cannot be committed any more; who reads on from a dropped commit is told `SNAPSHOT_GONE`.
    *
    * @example
    * ```ts

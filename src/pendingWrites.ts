@@ -127,6 +127,7 @@ export class PendingWrites {
     await this.inTurn(async () => {
       if (this.writes.length > 0) this.timesAbandoned++
       this.refs.take()
+      this.objects.abandon()
       this.forget()
       this.limits = undefined
     })

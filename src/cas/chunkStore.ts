@@ -266,7 +266,7 @@ export class ChunkStore implements ObjectReader {
       }
     }
     if (failures.length > 0) throw failures[0]
-    if (epochOf(this.group) !== this.openedAtEpoch) {
+    if (epochOf(this.group) !== this.openedAtEpoch || this.pending?.wasAbandoned(id)) {
       throw new VarveError('SNAPSHOT_GONE', `what ${shortHash(id)} held was removed while it was being read`, {
         id,
         hint: 'Open the store again; take a lease for long reads.',

@@ -8,6 +8,7 @@ import type { Item } from './storeWriter.js'
 
 export class PendingObjects {
   private readonly items = new Map<Hash, Item>()
+  private readonly abandoned = new Set<Hash>()
   private total = 0
 
   /** Raw bytes held. */
@@ -48,6 +49,16 @@ export class PendingObjects {
   /** In the order in which they came. */
   all(): Item[] {
     return [...this.items.values()]
+  }
+
+  /** Drops what was never written: whoever reads on from it is told so. */
+  abandon(): void {
+    for (const id of this.items.keys()) this.abandoned.add(id)
+    this.clear()
+  }
+
+  wasAbandoned(id: Hash): boolean {
+    return this.abandoned.has(id)
   }
 
   clear(): void {
