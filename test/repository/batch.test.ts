@@ -84,7 +84,7 @@ describe('reading what a batch has not written yet', () => {
   test('who changes the bytes that were read does not change what is written', async () => {
     const { repo, other, batch } = await beside()
     await commitFiles(repo, { a: 'precious' })
-    ;(await (await repo.at('main')).read('a')).fill(0)
+    for await (const part of (await repo.at('main')).stream('a')) part.fill(0)
     await batch.end()
     expect((await (await other.at('main')).read('a')).toString()).toBe('precious')
   })
@@ -203,6 +203,24 @@ describe('a batch that cannot be written', () => {
     await batch.abandon()
     expect(await codeOf(draft.commit({ message: 'found' }))).toBe('REF_CONFLICT')
     expect(await other.verify()).toMatchObject({ ok: true })
+  })
+
+  test('a transaction that fails at its very end: all is as before, and can be written later', async () => {
+    const { repo, other, batch } = await beside()
+    const { group } = repo.parts
+    const writeRefs = group.writeRefs.bind(group)
+    group.writeRefs = (body) =>
+      writeRefs((tx) => {
+        body(tx)
+        throw new Error('the disk fails')
+      })
+    await commitFiles(repo, { a: 'two' }, 'second')
+    await expect(batch.flush()).rejects.toThrow('the disk fails')
+    expect(await messagesOf(repo)).toEqual(['second', 'first'])
+    group.writeRefs = writeRefs
+    await batch.end()
+    expect(await messagesOf(other)).toEqual(['second', 'first'])
+    expect(await repo.reflog('main')).toEqual(await other.reflog('main'))
   })
 
   test('a store that is locked: the commit that needs room is refused, and all is written later', async () => {
