@@ -15,6 +15,7 @@ import {
 } from './refs/refs.js'
 import { idsBelow, type Session, signatureNow } from './session.js'
 import type { CatalogTransaction } from './volume/catalog.js'
+import { writeRefs } from './volume/writeRefs.js'
 
 export abstract class RefVerbs {
   protected constructor(protected readonly session: Session) {}
@@ -222,7 +223,7 @@ export abstract class RefVerbs {
           allowed(tx)
           refs.apply(tx, updates, log)
         },
-        (body) => group.writeRefs(body),
+        (body) => writeRefs(group, body),
       )
     })
   }

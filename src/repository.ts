@@ -430,7 +430,7 @@ export class Repository extends RedactVerbs {
     const { pending, group } = this.session
     group.requireOpen()
     await pending.flush()
-    group.sync()
+    group.catalog.sync()
   }
 
   /**

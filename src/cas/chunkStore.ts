@@ -149,13 +149,17 @@ export class ChunkStore implements ObjectReader {
   async findByPrefix(kind: Kind, prefix: string): Promise<Hash[]> {
     const first = parseHash(prefix.padEnd(2 * HASH_BYTES, '0'))
     const last = parseHash(prefix.padEnd(2 * HASH_BYTES, 'f'))
+    // A whole id, of what was read or written just now.
+    if (first === last && this.atHand(kind, first)) return [first]
     const ids = new Set<Hash>()
     for (const volume of this.group.volumes) {
       for (const id of await volume.hashesBetween(first, last, MAX_PREFIX_MATCHES)) ids.add(id)
     }
     const found: Hash[] = []
     let damage: CorruptionError | undefined
-    for (const { hash: id, eid } of (await this.find([...ids])).values()) {
+    for (const location of (await this.find([...ids])).values()) {
+      const { hash: id, eid } = location
+      this.locations.set(id, location)
       // Of one that gc moved meanwhile nothing is known here; `get` looks where its chunks lie now.
       const extent = this.group.catalog.extent(eid)
       if (extent && extent.class !== EXTENT_CLASS.object) continue

@@ -24,6 +24,13 @@ export interface ObjectReader {
   readAhead(kind: Kind, ids: readonly Hash[]): void
 }
 
+/** A chunk or object with its id. */
+export interface Item {
+  readonly kind: Kind
+  readonly id: Hash
+  readonly bytes: Buffer
+}
+
 /** Reads its own writes. */
 export interface ObjectWriter extends ObjectReader {
   readonly profile: StoreProfile

@@ -4,7 +4,7 @@
  */
 import type { Hash } from '../base/hash.js'
 import { KIND, type Kind } from '../format/kinds.js'
-import type { Item } from './storeWriter.js'
+import type { Item } from './objects.js'
 
 export class PendingObjects {
   private readonly items = new Map<Hash, Item>()

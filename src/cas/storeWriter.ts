@@ -23,6 +23,7 @@ import { Lease } from '../volume/lease.js'
 import { EXTENT_CLASS, type NewExtent } from '../volume/physicalVolume.js'
 import type { Placement } from '../volume/placement.js'
 import type { PlacedExtent } from '../volume/volumeGroup.js'
+import { writeRefs } from '../volume/writeRefs.js'
 import type { ChunkStore } from './chunkStore.js'
 import { condemnedAt, isAnyCondemned, revive } from './condemned.js'
 import {
@@ -34,7 +35,7 @@ import {
   type Numbers,
 } from './extentBuilder.js'
 import { makeReachable, type Reach } from './makeReachable.js'
-import type { ObjectWriter } from './objects.js'
+import type { Item, ObjectWriter } from './objects.js'
 import { Slabs } from './slabs.js'
 
 /** Up to this much is written in one transaction without a lease, where the group is one file. */
@@ -56,12 +57,6 @@ export interface WriteStats {
   readonly storedBytes: number
   readonly knownChunks: number
   readonly knownBytes: number
-}
-
-export interface Item {
-  readonly kind: Kind
-  readonly id: Hash
-  readonly bytes: Buffer
 }
 
 /** What publishing does to refs, and what that makes reachable (safety rule 4). */
@@ -316,7 +311,7 @@ export class StoreWriter implements ObjectWriter {
         // A walk over the new root needs its objects visible: they are, without a ref, under the lease that keeps them.
         return { value: move && !walks ? this.finish(tx, lease, move) : undefined }
       }
-      const outcome = isOrdered ? group.catalog.write(attempt, 'ordered') : group.writeRefs(attempt)
+      const outcome = isOrdered ? group.catalog.write(attempt, 'ordered') : writeRefs(group, attempt)
       if ('again' in outcome) {
         await group.refresh()
         for (const id of outcome.again) await this.storeAgain(id)
@@ -330,7 +325,7 @@ export class StoreWriter implements ObjectWriter {
               this.store,
               reachAt,
               (tx) => this.finish(tx, lease, move),
-              (body) => group.writeRefs(body),
+              (body) => writeRefs(group, body),
             )
           : outcome.value
       this.endBatch(move !== undefined)
@@ -444,7 +439,7 @@ export class StoreWriter implements ObjectWriter {
       return { value: apply(tx) }
     }
     try {
-      return group.writeRefs(attempt)
+      return writeRefs(group, attempt)
     } catch (error) {
       this.counts = counts
       throw error

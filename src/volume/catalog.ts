@@ -162,6 +162,11 @@ export class Catalog implements CatalogTransaction {
     }, durability)
   }
 
+  /** Brings to the disk what was written `ordered`. */
+  sync(): void {
+    this.database.sync()
+  }
+
   /**
    * One unchanging view over several reads. `body` is synchronous. Whoever compares rows with a count or a sum reads both
    * in here: else what another process writes in between looks like damage.

@@ -12,7 +12,7 @@ export interface GroupEnvironment {
 }
 
 export interface OpenGroupOptions extends GroupEnvironment {
-  /** Of `writeRefs`. Default `full`. */
+  /** See `writeRefs`. Default `full`. */
   readonly durability?: 'full' | 'normal'
   readonly readOnly?: boolean
   /** Open although volumes are missing or refused: for looking at the layout, and for rescue. */

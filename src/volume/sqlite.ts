@@ -221,13 +221,12 @@ export class SqlDatabase {
     })
   }
 
-  /** Brings to the disk what was written `ordered`. @returns whether there was anything */
-  sync(): boolean {
-    if (!this.isUnsynced || !this.handle.open) return false
+  /** Brings to the disk what was written `ordered`. */
+  sync(): void {
+    if (!this.isUnsynced) return
     // A transaction that writes nothing syncs nothing; this one writes a page, and the whole log is synced with it.
     this.write(() => this.set('user_version', this.userVersion))
     this.isUnsynced = false
-    return true
   }
 
   /** Runs `body` on one unchanging view of the file. */
@@ -266,9 +265,13 @@ export class SqlDatabase {
 
   close(): void {
     if (!this.handle.open) return
-    if (COLLECTING_ABORTS) keptForEver.push(this.handle, ...this.statements.values())
-    this.statements.clear()
-    this.guard(() => this.handle.close())
+    try {
+      this.sync()
+    } finally {
+      if (COLLECTING_ABORTS) keptForEver.push(this.handle, ...this.statements.values())
+      this.statements.clear()
+      this.guard(() => this.handle.close())
+    }
   }
 
   private set(pragma: string, value: string | number): void {

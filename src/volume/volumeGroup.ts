@@ -12,7 +12,7 @@ import type { Hash } from '../base/hash.js'
 import { newUuid } from '../base/random.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
-import { Catalog, type CatalogTransaction } from './catalog.js'
+import { Catalog } from './catalog.js'
 import { realPath, realPathIfAllowed } from './files.js'
 import { firstLayout } from './firstLayout.js'
 import {
@@ -55,7 +55,7 @@ export class VolumeGroup {
     readonly catalog: Catalog,
     readonly home: HomeVolume,
     private readonly database: SqlDatabase,
-    private readonly options: OpenGroupOptions,
+    readonly options: OpenGroupOptions,
     layout: VolumeGroupLayout,
     /** Whether the catalog's disk had next to no room when it was opened to free some: then work in small steps. */
     readonly isTight = false,
@@ -157,24 +157,6 @@ export class VolumeGroup {
 
   get volumes(): PhysicalVolume[] {
     return [...this.members.values()]
-  }
-
-  /**
-   * One transaction of the catalog that moves refs; on the disk when it returns, unless the group was opened with durability
-   * `normal`: then it is on the disk after the next `sync`, and until then a power failure leaves all of it or nothing, with
-   * nothing of what was written later. That holds for one file alone. A volume with a file of its own remembers how many
-   * publishes it saw, and must never know of one that the catalog lost: so where there are several, every one is synced.
-   */
-  writeRefs<T>(body: (tx: CatalogTransaction) => T): T {
-    if (this.options.durability !== 'normal' || !this.isOneFile) return this.catalog.write(body)
-    // Another process may have added a volume.
-    const outcome = this.catalog.write((tx) => (this.hasOldLayout ? undefined : { value: body(tx) }), 'ordered')
-    return outcome ? outcome.value : this.catalog.write(body)
-  }
-
-  /** Brings to the disk all that was written before. */
-  sync(): void {
-    this.database.sync()
   }
 
   /** Whether another process changed the layout since it was read. */
@@ -433,12 +415,8 @@ export class VolumeGroup {
   }
 
   async close(): Promise<void> {
-    try {
-      this.sync()
-    } finally {
-      await this.closeMembers()
-      this.database.close()
-    }
+    await this.closeMembers()
+    this.database.close()
   }
 
   private requireVolume(number: number): PhysicalVolume {

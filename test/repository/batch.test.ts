@@ -207,20 +207,34 @@ describe('a batch that cannot be written', () => {
 
   test('a transaction that fails at its very end: all is as before, and can be written later', async () => {
     const { repo, other, batch } = await beside()
-    const { group } = repo.parts
-    const writeRefs = group.writeRefs.bind(group)
-    group.writeRefs = (body) =>
-      writeRefs((tx) => {
-        body(tx)
-        throw new Error('the disk fails')
-      })
+    const { pending, group } = repo.parts
+    const write = group.catalog.write.bind(group.catalog)
+    group.catalog.write = (body, durability) =>
+      write((tx) => {
+        const result = body(tx)
+        if (pending.refs.steps.length === 0) throw new Error('the disk fails')
+        return result
+      }, durability)
     await commitFiles(repo, { a: 'two' }, 'second')
     await expect(batch.flush()).rejects.toThrow('the disk fails')
     expect(await messagesOf(repo)).toEqual(['second', 'first'])
-    group.writeRefs = writeRefs
+    group.catalog.write = write
     await batch.end()
     expect(await messagesOf(other)).toEqual(['second', 'first'])
     expect(await repo.reflog('main')).toEqual(await other.reflog('main'))
+  })
+
+  test('a commit that was found and then abandoned is not tagged', async () => {
+    const { repo, other, batch } = await beside()
+    const lost = await commitFiles(repo, { a: 'two' }, 'lost')
+    const resolve = repo.resolve.bind(repo)
+    repo.resolve = async (rev) => {
+      const id = await resolve(rev)
+      await batch.abandon()
+      return id
+    }
+    expect(await codeOf(repo.createTag('kept', lost))).toBe('UNKNOWN_REVISION')
+    expect(await other.tags()).toEqual([])
   })
 
   test('a store that is locked: the commit that needs room is refused, and all is written later', async () => {
