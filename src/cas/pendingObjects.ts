@@ -6,6 +6,8 @@ import type { Hash } from '../base/hash.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { Item } from './objects.js'
 
+const ALIKE_BYTES = 32
+
 export class PendingObjects {
   private readonly items = new Map<Hash, Item>()
   private readonly abandoned = new Set<Hash>()
@@ -46,9 +48,19 @@ export class PendingObjects {
     this.total += end
   }
 
-  /** In the order in which they came. */
+  /**
+   * In the order in which they came; but chunks that begin alike, most often versions of one place in a file, side by side: an
+   * extent holds little more than one of them then.
+   */
   all(): Item[] {
-    return [...this.items.values()]
+    const groups = new Map<string, Item[]>()
+    for (const item of this.items.values()) {
+      const key = item.kind === KIND.chunk ? item.bytes.toString('latin1', 0, ALIKE_BYTES) : ''
+      const group = groups.get(key)
+      if (group) group.push(item)
+      else groups.set(key, [item])
+    }
+    return [...groups.values()].flat()
   }
 
   /** Drops what was never written: whoever reads on from it is told so. */
