@@ -49,6 +49,7 @@ async function measure(name: string, folder: string): Promise<LibraryRun> {
     })
     texts.push(workload.documents.get(watched) ?? '')
   }
+  editsSeconds += await secondsOf(async () => writing.sync?.())
   const cpu = process.cpuUsage(cpuBefore)
   await writing.close()
   const storeBytes = bytesBelow(folder) - before

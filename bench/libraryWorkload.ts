@@ -22,6 +22,8 @@ export interface DocumentStore {
   /** The newest commits, with their messages. @returns How many there were. */
   log(limit: number): Promise<number>
   read(commit: string, path: string): Promise<string>
+  /** Makes durable what was committed and is not yet: part of the time that the edits take. */
+  sync?(): Promise<void>
   close(): Promise<void>
 }
 

@@ -28,6 +28,8 @@ export class BranchDraft extends Draft {
   private baseId: Hash | undefined
   private baseTree: TreeRoot
   private finished = false
+  /** What it is laid over may have been given up since, with the batch that it was in. */
+  private readonly abandonedBefore: number
 
   private constructor(
     private readonly session: Session,
@@ -39,6 +41,7 @@ export class BranchDraft extends Draft {
     super(storeWriter, base?.tree ?? EMPTY_TREE)
     this.baseId = base?.id
     this.baseTree = base?.tree ?? EMPTY_TREE
+    this.abandonedBefore = session.pending.abandoned
   }
 
   /** @internal For `Repository.draft`. */
@@ -73,7 +76,8 @@ export class BranchDraft extends Draft {
   }
 
   /**
-   * Commits the edits on the branch. Durable when resolved; the draft is then done.
+   * Commits the edits on the branch. Durable when resolved, unless a batch is open (`Repository.batch`) or the repository was opened
+   * with another durability. The draft is then done.
    *
    * Compare-and-swap: if the branch moved since the draft was opened, the commit fails with `REF_CONFLICT` and nothing
    * changes; or, with `retry`, the edits are replayed on the new tip, if they touch other paths than it changed.
@@ -93,6 +97,7 @@ export class BranchDraft extends Draft {
     requireMessage(options.message)
     const author = signatureNow(this.session, options.author)
     const attempt = async (): Promise<CommitInfo> => {
+      this.requireBase()
       const tree = await this.toTree()
       if (!options.allowEmpty && this.baseId !== undefined && sameTree(tree, this.baseTree)) {
         throw new VarveError('NOTHING_TO_COMMIT', `nothing changed on ${this.branch}`, {
@@ -107,6 +112,7 @@ export class BranchDraft extends Draft {
         message: options.message,
         author,
         operation: 'commit',
+        batched: true,
         adopted: adopted.length === 0 ? undefined : () => idsBelow(this.session, adopted),
       })
     }
@@ -133,6 +139,13 @@ export class BranchDraft extends Draft {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.abandon()
+  }
+
+  private requireBase(): void {
+    if (this.session.pending.abandoned === this.abandonedBefore) return
+    throw new VarveError('REF_CONFLICT', `the batch that this draft on ${this.branch} was begun in was abandoned`, {
+      hint: 'Begin the draft again.',
+    })
   }
 
   private async moveToTip(): Promise<void> {

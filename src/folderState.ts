@@ -209,6 +209,7 @@ export abstract class FolderState {
     }
     const unlock = this.lock()
     try {
+      await this.session.pending.flush()
       this.idsOfCommand = rememberingNodes(this.ids)
       // What another process did before the lock was taken.
       this.row = this.session.worktrees.get(this.row.id) ?? this.row

@@ -12,6 +12,7 @@ export {
 export { type Hash, isHash, parseHash, shortHash } from './base/hash.js'
 export type { OnProgress, Progress, WorkOptions } from './base/progress.js'
 export { formatSize, parseDuration, parseSize } from './base/units.js'
+export type { Batch, BatchOptions } from './batch.js'
 export type { BranchDraft, DraftCommitOptions } from './branchDraft.js'
 export type { FolderHead, InterruptedSwitch } from './folderState.js'
 export type { RestoreOptions, RestoreResult, SwitchOptions, SwitchResult } from './folderSwitch.js'

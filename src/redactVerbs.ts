@@ -56,6 +56,7 @@ export abstract class RedactVerbs extends UpkeepVerbs {
    * ```
    */
   async replace(a: string, b: string, options: ReplaceOptions): Promise<ReplacementInfo> {
+    await this.session.pending.flush()
     const { store, pruned, replacements, group } = this.session
     group.requireOpen()
     requireWritable(store)
@@ -104,6 +105,7 @@ export abstract class RedactVerbs extends UpkeepVerbs {
    * ```
    */
   async undoReplace(a: string, options: { readonly force?: boolean | undefined } = {}): Promise<ReplacementInfo> {
+    await this.session.pending.flush()
     const { store, replacements, group } = this.session
     group.requireOpen()
     requireWritable(store)
@@ -136,6 +138,7 @@ export abstract class RedactVerbs extends UpkeepVerbs {
    * ```
    */
   async erase(options: EraseOptions): Promise<EraseResult> {
+    await this.session.pending.flush()
     return erasePaths(this.eraseContext(), options)
   }
 
@@ -152,6 +155,7 @@ export abstract class RedactVerbs extends UpkeepVerbs {
    * ```
    */
   async finishErasure(options: WorkOptions = {}): Promise<ErasureReport | undefined> {
+    await this.session.pending.flush()
     return finishErasure(this.eraseContext(), options)
   }
 

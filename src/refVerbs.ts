@@ -1,6 +1,6 @@
 /** Branches, tags and their logs: the part of a repository that names commits. */
 import { VarveError } from './base/errors.js'
-import type { Hash } from './base/hash.js'
+import { type Hash, shortHash } from './base/hash.js'
 import { makeReachable } from './cas/makeReachable.js'
 import { branchRef, splitRef, tagRef } from './refs/refName.js'
 import {
@@ -15,6 +15,7 @@ import {
 } from './refs/refs.js'
 import { idsBelow, type Session, signatureNow } from './session.js'
 import type { CatalogTransaction } from './volume/catalog.js'
+import { writeRefs } from './volume/writeRefs.js'
 
 export abstract class RefVerbs {
   protected constructor(protected readonly session: Session) {}
@@ -29,7 +30,7 @@ export abstract class RefVerbs {
    * ```
    */
   async branches(): Promise<RefInfo[]> {
-    return this.session.refs.list('heads/').map(describeRef)
+    return this.session.pending.refs.list('heads/').map(describeRef)
   }
 
   /**
@@ -40,7 +41,7 @@ export abstract class RefVerbs {
    * ```
    */
   async tags(): Promise<RefInfo[]> {
-    return this.session.refs.list('tags/').map(describeRef)
+    return this.session.pending.refs.list('tags/').map(describeRef)
   }
 
   /**
@@ -56,7 +57,7 @@ export abstract class RefVerbs {
    */
   async createBranch(name: string, rev: string, options: { readonly force?: boolean | undefined } = {}): Promise<void> {
     const target = await this.resolve(rev)
-    const there = this.session.refs.get(branchRef(name))
+    const there = this.session.pending.refs.get(branchRef(name))
     if (there && !options.force) throw refExists(there)
     this.refuseSameName(tagRef(name))
     await this.moveRefs([{ name: branchRef(name), expected: options.force ? 'any' : null, target }], 'branch', rev)
@@ -99,17 +100,19 @@ export abstract class RefVerbs {
    * ```
    */
   async renameBranch(from: string, to: string): Promise<void> {
-    const { refs, group, properties, worktrees } = this.session
+    const { refs, pending, group, properties, worktrees } = this.session
     const { who } = signatureNow(this.session, undefined)
     const log = { operation: 'branch-rename', message: `${from} to ${to}`, who }
-    group.catalog.write((tx) => {
-      refs.rename(tx, branchRef(from), branchRef(to), log)
-      // The folder that stands on it goes on standing on it.
-      for (const row of worktrees.list(tx)) {
-        if (row.branch === branchRef(from)) worktrees.move(tx, row, { ...row, branch: branchRef(to) })
-      }
-      if (properties.get('default-branch').value === from) properties.set(tx, 'default-branch', to)
-    })
+    await pending.alone(async () =>
+      group.catalog.write((tx) => {
+        refs.rename(tx, branchRef(from), branchRef(to), log)
+        // The folder that stands on it goes on standing on it.
+        for (const row of worktrees.list(tx)) {
+          if (row.branch === branchRef(from)) worktrees.move(tx, row, { ...row, branch: branchRef(to) })
+        }
+        if (properties.get('default-branch').value === from) properties.set(tx, 'default-branch', to)
+      }),
+    )
   }
 
   /**
@@ -159,7 +162,7 @@ export abstract class RefVerbs {
    * ```
    */
   async reflog(name?: string, options: { readonly limit?: number | undefined } = {}): Promise<ReflogEntry[]> {
-    return this.session.refs.reflog(name === undefined ? undefined : this.fullRefName(name), options.limit)
+    return this.session.pending.refs.reflog(name === undefined ? undefined : this.fullRefName(name), options.limit)
   }
 
   /**
@@ -170,24 +173,24 @@ export abstract class RefVerbs {
    * ```
    */
   async operations(options: { readonly limit?: number | undefined } = {}): Promise<OperationInfo[]> {
-    return this.session.refs.operations(options.limit)
+    return this.session.pending.refs.operations(options.limit)
   }
 
   /** A branch before a tag of the same name; what was deleted is taken for a branch. */
   private fullRefName(name: string): string {
     if (splitRef(name)) return name
-    const { refs } = this.session
+    const { refs } = this.session.pending
     return !refs.get(branchRef(name)) && refs.get(tagRef(name)) ? tagRef(name) : branchRef(name)
   }
 
   /** A branch and a tag of one name would make every use of it ambiguous. */
   private refuseSameName(other: string): void {
-    const there = this.session.refs.get(other)
+    const there = this.session.pending.refs.get(other)
     if (there) throw refExists(there)
   }
 
   private requireRef(name: string): RefRow {
-    const found = this.session.refs.get(name)
+    const found = this.session.pending.refs.get(name)
     if (found) return found
     throw refNotFound(name)
   }
@@ -199,17 +202,39 @@ export abstract class RefVerbs {
     message: string,
     require?: (tx: CatalogTransaction) => void,
   ): Promise<void> {
+    const { store, pending, pruned, refs, group, clock } = this.session
     const { who } = signatureNow(this.session, undefined)
+    const log = { operation, message, who }
     const roots = updates.flatMap(({ target }) => target ?? [])
-    await makeReachable(
-      this.session.store,
-      // With all their history: nothing else may point at it.
-      (epoch) => (epoch === 0 ? undefined : () => idsBelow(this.session, roots, { parents: true })),
-      (tx) => {
-        for (const id of roots) this.session.pruned.requireFiles(id)
-        require?.(tx)
-        this.session.refs.apply(tx, updates, { operation, message, who })
-      },
-    )
+    // With all their history: nothing else may point at it.
+    const reach = () => idsBelow(this.session, roots, { parents: true })
+    const allowed = (tx: CatalogTransaction): void => {
+      for (const id of roots) pruned.requireFiles(id)
+      require?.(tx)
+    }
+    const step = { updates, log, timeMs: clock.nowMs() }
+    if (await pending.add({ step, adopted: roots.length === 0 ? undefined : reach, require: allowed })) return
+    await pending.alone(async () => {
+      await this.requireWritten(roots)
+      return makeReachable(
+        store,
+        (epoch) => (epoch === 0 ? undefined : reach),
+        (tx) => {
+          allowed(tx)
+          refs.apply(tx, updates, log)
+        },
+        (body) => writeRefs(group, body),
+      )
+    })
+  }
+
+  /** What was found in a batch that was abandoned since is nowhere. */
+  private async requireWritten(ids: readonly Hash[]): Promise<void> {
+    const { pending, store } = this.session
+    if (pending.abandoned === 0) return
+    const found = await store.find(ids)
+    const lost = ids.find((id) => !found.has(id))
+    if (lost === undefined) return
+    throw new VarveError('UNKNOWN_REVISION', `${shortHash(lost)} was in a batch that was abandoned`, { actual: lost })
   }
 }

@@ -10,6 +10,7 @@ import { VarveError } from './base/errors.js'
 import type { FileSystem } from './base/filesystem.js'
 import type { Hash } from './base/hash.js'
 import { type Randomness, systemRandomness } from './base/random.js'
+import { Batch, type BatchOptions, batchLimits } from './batch.js'
 import { BranchDraft } from './branchDraft.js'
 import { ChunkStore } from './cas/chunkStore.js'
 import type { Commit } from './format/commit.js'
@@ -20,6 +21,7 @@ import { type Change, type DiffOptions, diffRoots } from './history/changes.js'
 import { type CommitInfo, describeCommit, readCommit, walkCommits } from './history/commits.js'
 import type { PathLike } from './history/paths.js'
 import { Snapshot } from './history/snapshot.js'
+import { PendingWrites } from './pendingWrites.js'
 import { RedactVerbs } from './redactVerbs.js'
 import { PROPERTIES, Properties } from './refs/properties.js'
 import { PrunedCommits } from './refs/pruned.js'
@@ -28,7 +30,7 @@ import { Refs } from './refs/refs.js'
 import { Replacements } from './refs/replacements.js'
 import { parseRange, type RevisionContext, resolveRevision } from './refs/revision.js'
 import { type WorktreeRow, Worktrees } from './refs/worktrees.js'
-import { filesLost, requireFiles, type Session } from './session.js'
+import { filesLost, idsBelow, openWriter, requireFiles, requireWritable, type Session } from './session.js'
 import { type CommitFromOptions, type CommitFromResult, commitFrom, storeFiles } from './treeCommit.js'
 import type { Lease } from './volume/lease.js'
 import { VolumeGroup } from './volume/volumeGroup.js'
@@ -36,6 +38,12 @@ import { type ExportedTree, type ExportTreeOptions, exportTree } from './worktre
 import { nodeFileSystem } from './worktree/nodeFileSystem.js'
 
 export interface EnvironmentOptions {
+  /**
+   * `full` (default): a commit, branch or tag is on the disk when its call resolves. `normal`: it is whole, in its place in the
+   * order and visible to everybody, and on the disk after the next `sync` or `close`; a killed process loses nothing, a
+   * power failure the newest commits, all of them from some commit on. In a group of several volumes `normal` is as `full`.
+   */
+  readonly durability?: 'full' | 'normal' | undefined
   /** How long a lock that another process holds is waited for, in milliseconds. Default 10,000. */
   readonly lockTimeoutMs?: number | undefined
   /** Memory for decoded extents, in bytes. Default 16 MiB. */
@@ -147,10 +155,19 @@ export class Repository extends RedactVerbs {
     try {
       const cache = options.cacheBytes === undefined ? {} : { extentCacheBytes: options.cacheBytes }
       const replacements = new Replacements(group.catalog)
-      return new Repository({
+      const store = await ChunkStore.open(group, clock, { ...cache, replaced: () => replacements.ends })
+      const refs = new Refs(group.catalog, clock)
+      const pending: PendingWrites = new PendingWrites({
+        refs,
+        openWriter: () => openWriter(session),
+        below: (commits) => idsBelow(session, commits),
+      })
+      store.pending = pending.objects
+      const session: Session = {
         group,
-        store: await ChunkStore.open(group, clock, { ...cache, replaced: () => replacements.ends }),
-        refs: new Refs(group.catalog, clock),
+        store,
+        refs,
+        pending,
         worktrees: new Worktrees(group.catalog),
         pruned: new PrunedCommits(group.catalog),
         replacements,
@@ -158,7 +175,8 @@ export class Repository extends RedactVerbs {
         properties: new Properties(group.catalog),
         clock,
         fileSystem: options.fileSystem ?? nodeFileSystem,
-      })
+      }
+      return new Repository(session)
     } catch (error) {
       await group.close()
       throw error
@@ -361,15 +379,73 @@ export class Repository extends RedactVerbs {
   }
 
   /**
-   * Closes the store's files.
+   * Begins a batch: from now on until its end, commits of drafts, branches and tags made through this repository are gathered in
+   * memory, and written together. Many small commits then take less time, and less room, than each by itself.
+   *
+   * What was committed is at once what this repository reads: `log`, `at`, `diff`, drafts, `reflog`. Others see it, and it is durable,
+   * after a flush: when there is much of it (`flushBytes`), after some time (`flushMs`), by `flush` or `sync`, before any other write
+   * through this repository, and at the batch's end. Each flush is one transaction: all commits since the last one, or none; a
+   * process that is killed in between loses those, and no commit without all that came after it.
+   *
+   * One batch at a time. A commit that is too large for it (about 1 MiB) is written by itself, after all that came before.
+   *
+   * @throws {VarveError} `INVALID_ARGUMENT` also while a batch is open; `STORAGE_READ_ONLY`
+   * @example
+   * ```ts
+   * await using batch = await repo.batch({ flushMs: 200 })
+   * for (const name of ['a', 'b', 'c']) {
+   *   const draft = await repo.draft('main')
+   *   await draft.write(name, 'new\n')
+   *   await draft.commit({ message: `Add ${name}` })
+   * }
+   * console.log((await repo.commit('main')).message)
+   * ```
+   */
+  async batch(options: BatchOptions = {}): Promise<Batch> {
+    const { pending } = this.session
+    this.session.group.requireOpen()
+    requireWritable(this.session)
+    const limits = batchLimits(options)
+    if (pending.isOpen) {
+      throw new VarveError('INVALID_ARGUMENT', 'a batch is open already', { hint: 'End it before the next one.' })
+    }
+    pending.open(limits)
+    return new Batch(pending)
+  }
+
+  /**
+   * Flushes an open batch, and brings to the disk all that was committed before.
+   *
+   * @throws {VarveError} as `Batch.flush`
+   * @example
+   * ```ts
+   * await using fast = await Repository.open(repo.path, { durability: 'normal' })
+   * const draft = await fast.draft('main')
+   * await draft.write('hello.txt', 'Hello\n')
+   * await draft.commit({ message: 'Say hello' })
+   * await fast.sync()
+   * ```
+   */
+  async sync(): Promise<void> {
+    const { pending, group } = this.session
+    group.requireOpen()
+    await pending.flush()
+    group.catalog.sync()
+  }
+
+  /**
+   * Ends an open batch, brings to the disk what was not synced, and closes the store's files.
+   *
+   * @throws {VarveError} as `Batch.flush`: then it is still open
    * @example
    * ```ts
    * const repository = await Repository.open(repo.path)
    * await repository.close()
    * ```
    */
-  close(): Promise<void> {
-    return this.session.group.close()
+  async close(): Promise<void> {
+    await this.session.pending.end()
+    await this.session.group.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -384,18 +460,19 @@ export class Repository extends RedactVerbs {
   }
 
   private revisions(): RevisionContext {
-    const { refs, store, properties, clock } = this.session
+    const { store, pending, properties, clock } = this.session
     // A folder that has no commit yet stands nowhere in particular.
     const place = this.standsAt?.()
     const standsAt = place?.head === undefined ? undefined : place
     return {
-      refs,
+      refs: pending.refs,
       reader: store,
       clock,
       head: splitRef(standsAt?.branch ?? '')?.name ?? properties.get('default-branch').value,
       headId: standsAt?.head,
       findByPrefix: async (prefix) => [
         ...(await store.findByPrefix(KIND.commit, prefix)),
+        ...pending.objects.findByPrefix(KIND.commit, prefix),
         ...(await this.successors(prefix)),
       ],
       successorOf: (id) => this.successorOf(id),
@@ -404,7 +481,15 @@ export class Repository extends RedactVerbs {
 }
 
 function groupOptions(options: EnvironmentOptions) {
+  const { durability = 'full' } = options
+  if (durability !== 'full' && durability !== 'normal') {
+    throw new VarveError('INVALID_ARGUMENT', `there is no durability ${JSON.stringify(durability)}`, {
+      expected: ['full', 'normal'],
+      actual: durability,
+    })
+  }
   return {
+    durability,
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandomness,
     lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,

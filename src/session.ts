@@ -11,6 +11,7 @@ import { parseCompression } from './codec/compressor.js'
 import type { Commit, Signature } from './format/commit.js'
 import { type CommitInfo, describeCommit, readCommit, writeCommit } from './history/commits.js'
 import { type ReachRoot, reachable } from './history/reach.js'
+import type { PendingWrites } from './pendingWrites.js'
 import type { Properties } from './refs/properties.js'
 import type { PrunedCommits } from './refs/pruned.js'
 import { branchRef } from './refs/refName.js'
@@ -23,7 +24,10 @@ import type { VolumeGroup } from './volume/volumeGroup.js'
 export interface Session {
   readonly group: VolumeGroup
   readonly store: ChunkStore
+  /** As the catalog has them. */
   readonly refs: Refs
+  /** What waits in a batch, and with `pending.refs` the refs as this repository sees them. */
+  readonly pending: PendingWrites
   readonly worktrees: Worktrees
   readonly pruned: PrunedCommits
   readonly replacements: Replacements
@@ -33,14 +37,17 @@ export interface Session {
   readonly random: Randomness
 }
 
+/** @throws {VarveError} `STORAGE_READ_ONLY` */
+export function requireWritable({ group }: Session): void {
+  if (!group.readOnly) return
+  throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', { path: group.catalog.path })
+}
+
 export function openWriter(session: Session, signal?: AbortSignal): StoreWriter {
-  if (session.group.readOnly) {
-    throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', {
-      path: session.group.catalog.path,
-    })
-  }
+  requireWritable(session)
   return new StoreWriter(session.store, {
-    compression: parseCompression(session.properties.get('compression').value),
+    // Looked up when there is something to compress.
+    compression: () => parseCompression(session.properties.get('compression').value),
     signal,
   })
 }
@@ -77,7 +84,7 @@ export function requireFiles({ pruned, replacements }: Session, id: Hash): void 
 
 /** Where a branch stands: `undefined` before its first commit. */
 export async function branchTip(session: Session, branch: string): Promise<{ id: Hash; commit: Commit } | undefined> {
-  const target = session.refs.get(branchRef(branch))?.target
+  const target = session.pending.refs.get(branchRef(branch))?.target
   return target && { id: target, commit: await readCommit(session.store, target) }
 }
 
@@ -92,13 +99,15 @@ export interface NewCommit {
   readonly operation: string
   /** Trees taken over from elsewhere by id. */
   readonly adopted?: (() => AsyncIterable<Hash>) | undefined
+  /** Whether an open batch may take it. */
+  readonly batched?: boolean | undefined
   /** What else happens in the same transaction. */
   readonly also?: ((tx: CatalogTransaction, id: Hash) => void) | undefined
 }
 
 /**
  * Writes the commit object, publishes everything `writer` holds and moves the branch, in one transaction. Durable when
- * resolved. @throws {VarveError} `REF_CONFLICT` when the branch moved
+ * resolved, unless a batch takes it. @throws {VarveError} `REF_CONFLICT` when the branch moved
  */
 export async function publishCommit(session: Session, writer: StoreWriter, make: NewCommit): Promise<CommitInfo> {
   const commit: Commit = {
@@ -110,17 +119,27 @@ export async function publishCommit(session: Session, writer: StoreWriter, make:
     extraHeaders: [],
   }
   const id = await writeCommit(writer, commit)
-  const firstLine = make.message.split('\n', 1)[0] ?? ''
-  await writer.publish({
-    apply: (tx) => {
-      const log = { operation: make.operation, message: firstLine, who: make.author.who }
-      if (make.branch !== undefined)
-        session.refs.apply(tx, [{ name: branchRef(make.branch), expected: make.parent ?? null, target: id }], log)
-      make.also?.(tx, id)
-    },
-    reach: () => idsBelow(session, [id]),
-    adopted: make.adopted,
-  })
+  const log = { operation: make.operation, message: make.message.split('\n', 1)[0] ?? '', who: make.author.who }
+  const { adopted, also } = make
+  const updates =
+    make.branch === undefined ? [] : [{ name: branchRef(make.branch), expected: make.parent ?? null, target: id }]
+  if (make.batched) {
+    const step = { updates, log, timeMs: session.clock.nowMs() }
+    if (await session.pending.add({ writer, step, commit: id, adopted })) {
+      await writer.abandon()
+      return describeCommit(id, commit)
+    }
+  }
+  await session.pending.alone(() =>
+    writer.publish({
+      apply: (tx) => {
+        if (updates.length > 0) session.refs.apply(tx, updates, log)
+        also?.(tx, id)
+      },
+      reach: () => idsBelow(session, [id]),
+      adopted,
+    }),
+  )
   return describeCommit(id, commit)
 }
 

@@ -128,6 +128,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async stats(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<StoreStats> {
+    await this.session.pending.flush()
     const { refs, group, store, pruned } = this.session
     const roots = refs.list().map(({ target }) => target)
     return storeStats(group, store.originals, roots, pruned, options.signal)
@@ -147,6 +148,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async gc(options: GcOptions = {}): Promise<GcReport> {
+    await this.session.pending.flush()
     const { store, refs, worktrees, pruned, properties, group } = this.session
     group.requireOpen()
     return collectGarbage(
@@ -192,6 +194,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async defragment(options: DefragmentOptions = {}): Promise<DefragmentReport> {
+    await this.session.pending.flush()
     const { store, group, properties } = this.session
     group.requireOpen()
     const { root } = await this.at(options.revision ?? 'HEAD')
@@ -234,6 +237,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async prune(options: PruneOptions): Promise<PruneResult> {
+    await this.session.pending.flush()
     const { store, refs, worktrees, pruned, replacements, group, clock } = this.session
     group.requireOpen()
     return pruneCommits(
@@ -262,6 +266,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async which(what: string, options: WhichOptions = {}): Promise<WhichResult> {
+    await this.session.pending.flush()
     return whichUse(this.usageContext(), what, options)
   }
 
@@ -280,6 +285,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async explain(what: string, options: ExplainOptions = {}): Promise<Explanation> {
+    await this.session.pending.flush()
     // What a reader would see there.
     const at = async (rev: string): Promise<Snapshot> =>
       this.at(this.session.replacements.resolve(await this.resolve(rev)))
@@ -326,6 +332,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       readonly signal?: AbortSignal | undefined
     } = {},
   ): Promise<SpaceReport> {
+    await this.session.pending.flush()
     const { refs, worktrees, pruned, properties, replacements } = this.session
     const store = this.session.store.originals
     const { signal } = options
@@ -373,6 +380,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async seal(): Promise<void> {
+    await this.session.pending.flush()
     const { group } = this.session
     if (group.readOnly) {
       throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', { path: group.catalog.path })

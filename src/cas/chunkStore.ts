@@ -23,6 +23,7 @@ import { ComingIds } from './comingIds.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
 import { ObjectCache } from './objectCache.js'
 import { MANY_AT_ONCE, type ObjectReader } from './objects.js'
+import type { PendingObjects } from './pendingObjects.js'
 
 export interface ChunkStoreOptions {
   /** Decoded extents kept, in bytes. Default 32 MiB. */
@@ -51,6 +52,8 @@ export class ChunkStore implements ObjectReader {
   readonly objects: ObjectCache
   /** How deep extents are decoded, and through how much. */
   readonly bounds: BaseBounds
+  /** What this process has yet to write. Readers get it; `originals`, and whoever looks for what is known, do not. */
+  pending: PendingObjects | undefined
   /** The same store for whoever must see what is really there: every id is answered by what has it. */
   readonly originals: ChunkStore
   private readonly locations: Map<Hash, ChunkLocation>
@@ -131,7 +134,7 @@ export class ChunkStore implements ObjectReader {
 
   private async startReading(kind: Kind, asked: readonly Hash[]): Promise<void> {
     const ids = this.replaced ? answersTo(asked, this.replaced) : asked
-    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.get(kind, id))
+    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.get(kind, id) && !this.pending?.has(id))
     if (unknown.length === 0) return
     await this.locate(unknown)
     for (const id of unknown) if (this.extents.loads < MAX_LOADS) this.startLoad(id)
@@ -150,13 +153,17 @@ export class ChunkStore implements ObjectReader {
   async findByPrefix(kind: Kind, prefix: string): Promise<Hash[]> {
     const first = parseHash(prefix.padEnd(2 * HASH_BYTES, '0'))
     const last = parseHash(prefix.padEnd(2 * HASH_BYTES, 'f'))
+    // A whole id, of what was read or written just now.
+    if (first === last && this.atHand(kind, first)) return [first]
     const ids = new Set<Hash>()
     for (const volume of this.group.volumes) {
       for (const id of await volume.hashesBetween(first, last, MAX_PREFIX_MATCHES)) ids.add(id)
     }
     const found: Hash[] = []
     let damage: CorruptionError | undefined
-    for (const { hash: id, eid } of (await this.find([...ids])).values()) {
+    for (const location of (await this.find([...ids])).values()) {
+      const { hash: id, eid } = location
+      this.locations.set(id, location)
       // Of one that gc moved meanwhile nothing is known here; `get` looks where its chunks lie now.
       const extent = this.group.catalog.extent(eid)
       if (extent && extent.class !== EXTENT_CLASS.object) continue
@@ -212,6 +219,8 @@ export class ChunkStore implements ObjectReader {
 
   /** Checked bytes that need no waiting for. */
   private atHand(kind: Kind, id: Hash): Buffer | undefined {
+    const own = this.pending?.get(kind, id)
+    if (own) return own
     const object = kind === KIND.chunk ? undefined : this.objects.get(kind, id)
     if (object) return object
     const place = this.extents.find(id)
@@ -265,7 +274,7 @@ export class ChunkStore implements ObjectReader {
       }
     }
     if (failures.length > 0) throw failures[0]
-    if (epochOf(this.group) !== this.openedAtEpoch) {
+    if (epochOf(this.group) !== this.openedAtEpoch || this.pending?.wasAbandoned(id)) {
       throw new VarveError('SNAPSHOT_GONE', `what ${shortHash(id)} held was removed while it was being read`, {
         id,
         hint: 'Open the store again; take a lease for long reads.',

@@ -22,19 +22,21 @@ const ATTEMPTS = 10
  * @param reachAt what has to be walked when gc's epoch is this; `undefined` for nothing. Asked again whenever gc comes in
  *   between.
  * @param apply moves the refs; runs inside the transaction, and again in another if gc came in between.
+ * @param write begins the transaction
  * @throws {VarveError} `MISSING_CHUNK` when something the root needs is gone.
  */
 export async function makeReachable<T>(
   store: ChunkStore,
   reachAt: (epoch: number) => Reach | undefined,
   apply: (tx: CatalogTransaction) => T,
+  write: <R>(body: (tx: CatalogTransaction) => R) => R = (body) => store.group.catalog.write(body),
 ): Promise<T> {
   const { catalog } = store.group
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const epoch = catalog.counter('gc_epoch')
     const reach = reachAt(epoch)
     const revived = reach ? await intersect(store, reach) : []
-    const result = catalog.write((tx) => {
+    const result = write((tx) => {
       if (tx.counter('gc_epoch') !== epoch) return undefined
       revive(tx, revived)
       return { value: apply(tx) }

@@ -30,6 +30,15 @@ export interface ObjectReader {
  */
 export type BaseCandidates = () => readonly Hash[] | Promise<readonly Hash[]>
 
+/** A chunk or object with its id. */
+export interface Item {
+  readonly kind: Kind
+  readonly id: Hash
+  readonly bytes: Buffer
+  /** What it may be compressed against. */
+  readonly bases?: BaseCandidates | undefined
+}
+
 /** Reads its own writes. */
 export interface ObjectWriter extends ObjectReader {
   readonly profile: StoreProfile

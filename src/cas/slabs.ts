@@ -1,3 +1,8 @@
+import { KIB } from '../base/units.js'
+
+/** The first one, after which they double: most writers write little. */
+const FIRST_BYTES = 32 * KIB
+
 /** Memory for copies that live until a batch is published: taken in slabs and used again, since fresh pages are slow. */
 export class Slabs {
   private readonly slabs: Buffer[] = []
@@ -8,13 +13,14 @@ export class Slabs {
 
   copy(bytes: Uint8Array): Buffer {
     if (bytes.length > this.slabBytes) return Buffer.from(bytes)
-    if (this.used + bytes.length > this.slabBytes) {
-      this.current++
+    let slab = this.slabs[this.current]
+    while (slab && this.used + bytes.length > slab.length) {
+      slab = this.slabs[++this.current]
       this.used = 0
     }
-    let slab = this.slabs[this.current]
     if (!slab) {
-      slab = Buffer.allocUnsafeSlow(this.slabBytes)
+      const first = Math.min(FIRST_BYTES * 2 ** this.slabs.length, this.slabBytes)
+      slab = Buffer.allocUnsafeSlow(Math.max(first, bytes.length))
       this.slabs.push(slab)
     }
     const copy = slab.subarray(this.used, this.used + bytes.length)

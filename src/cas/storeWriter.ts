@@ -15,29 +15,20 @@ import type { Hash } from '../base/hash.js'
 import { throwIfCancelled } from '../base/progress.js'
 import { KIB, MIB } from '../base/units.js'
 import { type Checksum, theChecksum } from '../codec/checksum.js'
-import type { Compression, Frame } from '../codec/compressor.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
-import type { ExtentBase } from '../format/slots.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import { Lease } from '../volume/lease.js'
 import { EXTENT_CLASS, type NewExtent } from '../volume/physicalVolume.js'
 import type { Placement } from '../volume/placement.js'
 import type { PlacedExtent } from '../volume/volumeGroup.js'
-import { asBases, type BasePlace, chooseBases } from './baseChoice.js'
-import { BaseGain } from './baseGain.js'
+import { writeRefs } from '../volume/writeRefs.js'
+import { BasedCompression, type BasedCompressionOptions, type ChosenBases } from './basedCompression.js'
 import type { ChunkStore } from './chunkStore.js'
 import { condemnedAt, isAnyCondemned, revive } from './condemned.js'
-import {
-  compressLater,
-  compressNow,
-  ExtentBuilder,
-  type FullExtent,
-  finishExtent,
-  type Numbers,
-} from './extentBuilder.js'
+import { ExtentBuilder, type FullExtent, finishExtent, type Numbers } from './extentBuilder.js'
 import { makeReachable, type Reach } from './makeReachable.js'
-import type { BaseCandidates, ObjectWriter } from './objects.js'
+import type { BaseCandidates, Item, ObjectWriter } from './objects.js'
 import { Slabs } from './slabs.js'
 
 /** Up to this much is written in one transaction without a lease, where the group is one file. */
@@ -47,8 +38,6 @@ const BATCH_BYTES = 32 * MIB
 /** Items looked up together. */
 const LOOKUP_ITEMS = 512
 const LOOKUP_BYTES = MIB
-/** What is left of a frame that is worth the reading of bases. */
-const WORTH_A_BASE = 1.1
 /** Frames being compressed at once: enough for the thread pool of a small machine. */
 const MAX_COMPRESSING = 3
 
@@ -61,13 +50,6 @@ export interface WriteStats {
   readonly storedBytes: number
   readonly knownChunks: number
   readonly knownBytes: number
-}
-
-interface Item {
-  readonly kind: Kind
-  readonly id: Hash
-  readonly bytes: Buffer
-  readonly bases?: BaseCandidates | undefined
 }
 
 /** What publishing does to refs, and what that makes reachable (safety rule 4). */
@@ -83,10 +65,7 @@ export interface Move<T> {
   readonly adopted?: Reach | undefined
 }
 
-export interface WriterOptions {
-  readonly compression: Compression
-  /** Whether anything is compressed against what is there. Not where that is about to be destroyed. Default: it is. */
-  readonly bases?: boolean | undefined
+export interface WriterOptions extends BasedCompressionOptions {
   readonly signal?: AbortSignal | undefined
 }
 
@@ -105,8 +84,7 @@ export class StoreWriter implements ObjectWriter {
   private readonly slabs = new Slabs(256 * KIB)
   private readonly data: ExtentBuilder
   private readonly object: ExtentBuilder
-  private readonly gain = new BaseGain()
-  private choosing: Promise<unknown> = Promise.resolve()
+  private readonly compressor: BasedCompression
   private compressing: Promise<void>[] = []
   private placed: PlacedExtent[] = []
   /** Staged on volumes, not yet named by the catalog: a publish that failed may be tried again. */
@@ -133,6 +111,7 @@ export class StoreWriter implements ObjectWriter {
     const { peSize } = store.profile
     this.data = new ExtentBuilder(EXTENT_CLASS.data, peSize, this.spareExtents)
     this.object = new ExtentBuilder(EXTENT_CLASS.object, peSize, this.spareExtents)
+    this.compressor = new BasedCompression(store, options)
   }
 
   get profile(): StoreProfile {
@@ -167,19 +146,30 @@ export class StoreWriter implements ObjectWriter {
   async put(kind: Kind, bytes: Uint8Array, bases?: BaseCandidates): Promise<Hash> {
     this.requireOpen()
     const id = this.store.hasher.id(kind, bytes)
-    if (this.batch.has(id)) {
-      this.countKnown(kind, bytes.length)
-      return id
-    }
-    const item: Item = { kind, id, bytes: this.slabs.copy(bytes), bases }
-    this.batch.set(id, item)
-    this.batchBytes += bytes.length
+    if (this.batch.has(id)) this.countKnown(kind, bytes.length)
+    else await this.add({ kind, id, bytes: this.slabs.copy(bytes), bases })
+    return id
+  }
+
+  /** As `put`, of what another writer of this store put; its memory must stay as it is. @throws as `put` */
+  async putItem(item: Item): Promise<void> {
+    this.requireOpen()
+    if (!this.batch.has(item.id)) await this.add(item)
+  }
+
+  /** All that was put, unless some of it was looked up or written already. The memory is this writer's. */
+  get untouched(): readonly Item[] | undefined {
+    return this.lease || this.closed ? undefined : this.pending
+  }
+
+  private async add(item: Item): Promise<void> {
+    this.batch.set(item.id, item)
+    this.batchBytes += item.bytes.length
     this.pending.push(item)
-    this.pendingBytes += bytes.length
-    if (this.fitsInline() || (this.pending.length < LOOKUP_ITEMS && this.pendingBytes < LOOKUP_BYTES)) return id
+    this.pendingBytes += item.bytes.length
+    if (this.fitsInline() || (this.pending.length < LOOKUP_ITEMS && this.pendingBytes < LOOKUP_BYTES)) return
     await this.resolvePending()
     if (this.batchBytes >= BATCH_BYTES) await this.publishBatch(undefined)
-    return id
   }
 
   /**
@@ -192,7 +182,7 @@ export class StoreWriter implements ObjectWriter {
     const checksum = await theChecksum()
     const inline = this.fitsInline() && !(move.adopted && this.store.group.catalog.counter('gc_epoch') !== 0)
     const result = inline
-      ? this.publishInline(move.apply, checksum, await this.chooseInline())
+      ? this.publishInline(move.apply, checksum, await this.compressor.choose(this.pending))
       : await this.publishBatch(move)
     this.closed = true
     for (const { kind, id, bytes } of this.batch.values()) {
@@ -217,10 +207,6 @@ export class StoreWriter implements ObjectWriter {
 
   private fitsInline(): boolean {
     return !this.lease && this.store.group.isOneFile && this.batchBytes <= INLINE_BYTES
-  }
-
-  private get takesBases(): boolean {
-    return this.options.bases !== false && this.options.compression.codec !== 'none'
   }
 
   private requireOpen(): void {
@@ -281,7 +267,7 @@ export class StoreWriter implements ObjectWriter {
   private async compressAndPlace(full: FullExtent): Promise<void> {
     const { group } = this.store
     this.placement ??= group.placement()
-    const { frame, bases } = await this.compress(full, this.placement.copies)
+    const { frame, bases } = await this.compressor.later(full, this.placement.copies)
     const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum(), bases)
     const [first] = extent.bases
     const pvs = this.placement.place(extent.frame.length, first && group.catalog.copies(first.eid))
@@ -290,23 +276,6 @@ export class StoreWriter implements ObjectWriter {
     if (full.raw.buffer.byteLength === this.store.profile.peSize) {
       this.spareExtents.push(Buffer.from(full.raw.buffer))
     }
-  }
-
-  private async compress(full: FullExtent, copies: number): Promise<{ frame: Frame; bases: ExtentBase[] }> {
-    const { compression } = this.options
-    if (!this.takesBases || !this.gain.isWorthTrying(full.class))
-      return { frame: await compressLater(full, compression), bases: [] }
-    // One after the other: what they are decoded through is much, and neighbours share it.
-    const choosing = this.choosing.then(() => chooseBases(this.store, full.items, copies))
-    this.choosing = choosing.catch(() => undefined)
-    const places = (await choosing).flat()
-    if (places.length === 0) return { frame: await compressLater(full, compression), bases: [] }
-    this.store.group.catalog.upgrade()
-    const bases = asBases(places)
-    const frame = await compressLater(full, compression, dictionaryOf(places))
-    if (this.gain.look(full, frame, this.store.bounds, bases)) return { frame, bases }
-    const alone = await compressLater(full, compression)
-    return alone.frame.length <= frame.frame.length * WORTH_A_BASE ? { frame: alone, bases: [] } : { frame, bases }
   }
 
   private async publishBatch<T>(move: Move<T> | undefined): Promise<{ value: T } | undefined> {
@@ -322,18 +291,19 @@ export class StoreWriter implements ObjectWriter {
       const walks = reachAt(epoch) !== undefined
       // Nothing points at a batch before the ref moves, which syncs all that was written before. Volumes with files of
       // their own must not come to know more publishes than the catalog: with them, every one is synced.
-      const durability = move === undefined && group.isOneFile ? 'ordered' : 'full'
-      const outcome = group.catalog.write((tx): { again: Hash[] } | { value: T | undefined } => {
+      const isOrdered = move === undefined && group.isOneFile
+      const attempt = (tx: CatalogTransaction): { again: Hash[] } | { value: T | undefined } => {
         lease.require(tx)
         if (tx.counter('gc_epoch') !== epoch) return { again: [] }
         if (this.hasGoneBases()) return { again: [] }
-        if (durability === 'ordered' && group.hasOldLayout) return { again: [] }
+        if (isOrdered && group.hasOldLayout) return { again: [] }
         const absent = this.recheckHits(tx)
         if (absent.length > 0) return { again: absent }
         for (const stage of this.stages) stage.publish()
         // A walk over the new root needs its objects visible: they are, without a ref, under the lease that keeps them.
         return { value: move && !walks ? this.finish(tx, lease, move) : undefined }
-      }, durability)
+      }
+      const outcome = isOrdered ? group.catalog.write(attempt, 'ordered') : writeRefs(group, attempt)
       if ('again' in outcome) {
         await group.refresh()
         for (const id of outcome.again) await this.storeAgain(id)
@@ -343,7 +313,14 @@ export class StoreWriter implements ObjectWriter {
       this.unpublished = []
       this.stages = []
       const value =
-        move && walks ? await makeReachable(this.store, reachAt, (tx) => this.finish(tx, lease, move)) : outcome.value
+        move && walks
+          ? await makeReachable(
+              this.store,
+              reachAt,
+              (tx) => this.finish(tx, lease, move),
+              (body) => writeRefs(group, body),
+            )
+          : outcome.value
       this.endBatch(move !== undefined)
       return { value: value as T }
     }
@@ -433,28 +410,10 @@ export class StoreWriter implements ObjectWriter {
 
   // ---- the inline way: one transaction, whose write lock is the lease ----
 
-  /** By item: what it may be compressed against. Chosen before the transaction, which waits for nothing. */
-  private async chooseInline(): Promise<ReadonlyMap<Hash, readonly BasePlace[]>> {
-    const chosen = new Map<Hash, readonly BasePlace[]>()
-    if (!this.takesBases) return chosen
-    const known = await this.store.find(this.pending.map(({ id }) => id))
-    const hinted = this.pending.filter(({ id, bases }) => bases && !known.has(id))
-    for (const isChunk of [true, false]) {
-      const items = hinted.filter(({ kind }) => (kind === KIND.chunk) === isChunk)
-      const wanting = items.map(({ bytes: { length }, bases }) => ({ length, bases }))
-      for (const [index, places] of (await chooseBases(this.store, wanting, 1)).entries()) {
-        const item = items[index]
-        if (item && places.length > 0) chosen.set(item.id, places)
-      }
-    }
-    if (chosen.size > 0) this.store.group.catalog.upgrade()
-    return chosen
-  }
-
   private publishInline<T>(
     apply: (tx: CatalogTransaction) => T,
     checksum: Checksum,
-    chosen: ReadonlyMap<Hash, readonly BasePlace[]>,
+    chosen: ChosenBases,
   ): { value: T } {
     const { group } = this.store
     // A publish that failed may be tried again, and counts once.
@@ -469,11 +428,8 @@ export class StoreWriter implements ObjectWriter {
       const firstChunkId = nextChunkId
       const finish = (full: FullExtent | undefined): void => {
         if (!full) return
-        const places = full.items
-          .flatMap(({ id }) => chosen.get(id) ?? [])
-          .filter(({ eid }) => group.catalog.isVisible(eid))
-        const frame = compressNow(full, this.options.compression, dictionaryOf(places))
-        extents.push(ownFrame(finishExtent(full, frame, numbers, checksum, asBases(places)), full.raw))
+        const { frame, bases } = this.compressor.now(full, chosen)
+        extents.push(ownFrame(finishExtent(full, frame, numbers, checksum, bases), full.raw))
         this.counts.storedBytes += frame.frame.length
       }
       // Of this attempt alone: one that failed must not leave half an extent to the next.
@@ -500,7 +456,7 @@ export class StoreWriter implements ObjectWriter {
       return { value: apply(tx) }
     }
     try {
-      return group.catalog.write(attempt)
+      return writeRefs(group, attempt)
     } catch (error) {
       this.counts = counts
       throw error
@@ -522,10 +478,6 @@ export class StoreWriter implements ObjectWriter {
       this.counts.newObjectBytes += item.bytes.length
     }
   }
-}
-
-function dictionaryOf(places: readonly BasePlace[]): Buffer | undefined {
-  return places.length === 0 ? undefined : Buffer.concat(places.map(({ bytes }) => bytes))
 }
 
 /** A frame stored as it is would be a view of the raw buffer, which is used again. */

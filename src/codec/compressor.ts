@@ -9,6 +9,7 @@
  * that begin with zstd's dictionary magic would be taken for a trained dictionary.
  */
 import { CorruptionError, VarveError } from '../base/errors.js'
+import { KIB } from '../base/units.js'
 import { lz4 } from './packages.js'
 import { looksIncompressible } from './sample.js'
 import { zstd } from './zstd.js'
@@ -38,6 +39,8 @@ const ZSTD_LEVEL_WITH_BASES = 6
 /** Beyond it, encoders take hundreds of MiB. */
 const ZSTD_LEVEL_MAX = 19
 const LZ4_PREFIX_BYTES = 4
+/** Decoded in less time than a thread takes to be asked. */
+const AT_ONCE_BYTES = 64 * KIB
 const COMPRESSION_PATTERN = /^(?:(none|lz4)|zstd(?::(\d{1,2}))?)$/
 
 /** From `zstd:3`, `zstd`, `lz4` or `none`. @throws {VarveError} `INVALID_ARGUMENT` */
@@ -104,13 +107,14 @@ export function decodeFrame(codec: number, frame: Uint8Array, rawBytes: number, 
   return ofLength(raw, rawBytes)
 }
 
-/** As `decodeFrame`, in the thread pool. `frame` and `dictionary` must not change until it resolves. */
+/** As `decodeFrame`, in the thread pool where that is worth the way there. `frame` and `dictionary` must not change until it resolves. */
 export async function decodeFrameAsync(
   codec: number,
   frame: Uint8Array,
   rawBytes: number,
   dictionary?: Uint8Array,
 ): Promise<Buffer> {
+  if (rawBytes <= AT_ONCE_BYTES) return decodeFrame(codec, frame, rawBytes, dictionary)
   const bytes = inspected(codec, asBuffer(frame), rawBytes)
   if (codec === CODEC.none) return bytes
   const base = prefixed(dictionary)

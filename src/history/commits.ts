@@ -64,7 +64,8 @@ export async function* walkCommits(
       continue
     }
     if (!touches || (await touches.passes(next))) yield next
-    reader.readAhead(KIND.commit, next.commit.parents)
+    // A single one is read at once.
+    if (next.commit.parents.length > 1) reader.readAhead(KIND.commit, next.commit.parents)
     for (const parent of next.commit.parents) {
       await see(parent)
       const left = (children.get(parent) ?? 1) - 1

@@ -56,6 +56,20 @@ interface SqlRefRow {
   row_check: number
 }
 
+/** Updates that happen together, as one operation. */
+export interface RefStep {
+  readonly updates: readonly RefUpdate[]
+  readonly log: OperationLog
+  readonly timeMs: number
+}
+
+/** What one update does. */
+export interface RefOutcome {
+  readonly change: RefChange
+  /** The row from then on; `undefined`: none. */
+  readonly row: RefRow | undefined
+}
+
 type Reader = Pick<CatalogTransaction, 'get'>
 
 export class Refs {
@@ -91,21 +105,33 @@ export class Refs {
    * without force, `REF_NOT_FOUND` when one that is not there would be deleted, `INVALID_REF_NAME`
    */
   apply(tx: CatalogTransaction, updates: readonly RefUpdate[], log: OperationLog): void {
-    const timeMs = this.clock.nowMs()
-    const changes: RefChange[] = []
-    const names = new Set<string>()
-    for (const update of updates) {
-      requireFullRef(update.name)
-      if (names.has(update.name)) {
-        throw new VarveError('INVALID_ARGUMENT', `${shortRef(update.name)} is updated twice at once`, {
-          ref: update.name,
-        })
-      }
-      names.add(update.name)
-      const change = this.applyOne(tx, update, timeMs)
-      if (change) changes.push(change)
+    this.applySteps(tx, [{ updates, log, timeMs: this.clock.nowMs() }])
+  }
+
+  /**
+   * One step after the other, each on what the one before left, and each with its rows in both logs. A ref that moves several
+   * times is written once. @throws as `apply`: then the transaction must not stand
+   */
+  applySteps(tx: CatalogTransaction, steps: readonly RefStep[]): void {
+    const rows = new Map<string, RefRow | undefined>()
+    const current = (name: string): RefRow | undefined => {
+      if (!rows.has(name)) rows.set(name, this.get(name, tx))
+      return rows.get(name)
     }
-    this.record(tx, log, timeMs, changes, changes)
+    const moved = new Set<string>()
+    for (const step of steps) {
+      const changes = outcomesOf(step, current).map(({ change, row }) => {
+        rows.set(change.name, row)
+        moved.add(change.name)
+        return change
+      })
+      this.record(tx, step.log, step.timeMs, changes, changes)
+    }
+    for (const name of moved) {
+      const row = rows.get(name)
+      if (row) this.write(tx, row)
+      else this.remove(tx, name)
+    }
   }
 
   /**
@@ -150,31 +176,6 @@ export class Refs {
     return this.log.operations(limit)
   }
 
-  /** @returns what changed; `undefined` for nothing. */
-  private applyOne(tx: CatalogTransaction, update: RefUpdate, timeMs: number): RefChange | undefined {
-    const { name, expected, target, force, message = '' } = update
-    const current = this.get(name, tx)
-    if (target !== null && current?.target === target && current.message === message && expected !== null) {
-      if (expected !== 'any' && expected !== target) throw refConflict(name, expected, current.target)
-      return undefined
-    }
-    // A tag that is in the way is said to be there, whoever expected what.
-    if (current && target !== null && !force && splitRef(name)?.kind === 'tag') throw refExists(current)
-    if (expected !== 'any' && expected !== (current?.target ?? null)) {
-      throw refConflict(name, expected, current?.target ?? null)
-    }
-    if (target === null) {
-      if (!current) {
-        if (expected === null) return undefined
-        throw refNotFound(name)
-      }
-      this.remove(tx, name)
-    } else {
-      this.write(tx, { name, target, message, timeMs })
-    }
-    return { name, before: current?.target, after: target ?? undefined }
-  }
-
   private record(
     tx: CatalogTransaction,
     log: OperationLog,
@@ -189,18 +190,18 @@ export class Refs {
   }
 
   private write(tx: CatalogTransaction, { name, target, message, timeMs }: RefRow): void {
-    this.remove(tx, name)
+    const before = tx.get<{ row_check: number }>('SELECT row_check FROM ref WHERE name = ?', name)?.row_check ?? 0
     const bytes = hashToBytes(target)
     const check = rowCheck(name, bytes, message, timeMs)
     tx.run(
-      'INSERT INTO ref (name, target, message, time_ms, row_check) VALUES (?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO ref (name, target, message, time_ms, row_check) VALUES (?, ?, ?, ?, ?)',
       name,
       bytes,
       message,
       timeMs,
       check,
     )
-    tx.mix('refs_check', check)
+    tx.mix('refs_check', (before ^ check) >>> 0)
   }
 
   private remove(tx: CatalogTransaction, name: string): void {
@@ -217,6 +218,46 @@ export class Refs {
     }
     return { name, target: hashFromBytes(target), message, timeMs }
   }
+}
+
+/**
+ * What a step does to refs that are as `current` says. An update that changes nothing has no outcome.
+ * @throws as `Refs.apply`
+ */
+export function outcomesOf(
+  { updates, timeMs }: RefStep,
+  current: (name: string) => RefRow | undefined,
+): readonly RefOutcome[] {
+  const names = new Set<string>()
+  return updates.flatMap((update) => {
+    requireFullRef(update.name)
+    if (names.has(update.name)) {
+      throw new VarveError('INVALID_ARGUMENT', `${shortRef(update.name)} is updated twice at once`, {
+        ref: update.name,
+      })
+    }
+    names.add(update.name)
+    return outcomeOf(update, current(update.name), timeMs) ?? []
+  })
+}
+
+function outcomeOf(update: RefUpdate, current: RefRow | undefined, timeMs: number): RefOutcome | undefined {
+  const { name, expected, target, force, message = '' } = update
+  if (target !== null && current?.target === target && current.message === message && expected !== null) {
+    if (expected !== 'any' && expected !== target) throw refConflict(name, expected, current.target)
+    return undefined
+  }
+  // A tag that is in the way is said to be there, whoever expected what.
+  if (current && target !== null && !force && splitRef(name)?.kind === 'tag') throw refExists(current)
+  if (expected !== 'any' && expected !== (current?.target ?? null)) {
+    throw refConflict(name, expected, current?.target ?? null)
+  }
+  if (target === null && !current) {
+    if (expected === null) return undefined
+    throw refNotFound(name)
+  }
+  const change = { name, before: current?.target, after: target ?? undefined }
+  return { change, row: target === null ? undefined : { name, target, message, timeMs } }
 }
 
 export function describeRef({ name, target, message, timeMs }: RefRow): RefInfo {

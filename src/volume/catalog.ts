@@ -104,7 +104,15 @@ export interface PlacedRecord {
 const PAGE_ROWS = 1000
 const EXTENT_COLUMNS = 'eid, class, raw_bytes, stored_bytes, chunks, checksum, bases, row_check'
 
+/** Counters as an open write transaction has them. */
+interface OpenCounters {
+  readonly values: Map<CounterName, number>
+  readonly changed: Set<CounterName>
+}
+
 export class Catalog implements CatalogTransaction {
+  private open: OpenCounters | undefined
+
   constructor(private readonly database: SqlDatabase) {}
 
   get path(): string {
@@ -139,7 +147,24 @@ export class Catalog implements CatalogTransaction {
 
   /** One durable write transaction (BEGIN IMMEDIATE). `body` is synchronous; a throw rolls everything back. */
   write<T>(body: (tx: CatalogTransaction) => T, durability: Durability = 'full'): T {
-    return this.database.write(() => body(this), durability)
+    return this.database.write(() => {
+      if (this.open) return body(this)
+      // Some are asked for and moved on several times: read once, and written once, at the end.
+      const open: OpenCounters = { values: new Map(), changed: new Set() }
+      this.open = open
+      try {
+        const result = body(this)
+        for (const name of open.changed) this.writeCounter(name, open.values.get(name) ?? 0)
+        return result
+      } finally {
+        this.open = undefined
+      }
+    }, durability)
+  }
+
+  /** Brings to the disk what was written `ordered`. */
+  sync(): void {
+    this.database.sync()
   }
 
   /**
@@ -151,6 +176,14 @@ export class Catalog implements CatalogTransaction {
   }
 
   counter(name: CounterName): number {
+    const known = this.open?.values.get(name)
+    if (known !== undefined) return known
+    const value = this.readCounter(name)
+    this.open?.values.set(name, value)
+    return value
+  }
+
+  private readCounter(name: CounterName): number {
     const row = this.get<{ value: number; row_check: number }>(
       'SELECT value, row_check FROM counter WHERE name = ?',
       name,
@@ -162,13 +195,22 @@ export class Catalog implements CatalogTransaction {
 
   advance(name: CounterName, by: number): number {
     const before = this.counter(name)
+    if (this.open) {
+      this.open.values.set(name, before + by)
+      this.open.changed.add(name)
+    } else {
+      this.writeCounter(name, before + by)
+    }
+    return before
+  }
+
+  private writeCounter(name: CounterName, value: number): void {
     this.run(
       'INSERT OR REPLACE INTO counter (name, value, row_check) VALUES (?, ?, ?)',
       name,
-      before + by,
-      rowCheck(name, before + by),
+      value,
+      rowCheck(name, value),
     )
-    return before
   }
 
   mix(name: SumName, check: number): void {

@@ -12,6 +12,8 @@ export interface GroupEnvironment {
 }
 
 export interface OpenGroupOptions extends GroupEnvironment {
+  /** See `writeRefs`. Default `full`. */
+  readonly durability?: 'full' | 'normal'
   readonly readOnly?: boolean
   /** Open although volumes are missing or refused: for looking at the layout, and for rescue. */
   readonly partial?: boolean

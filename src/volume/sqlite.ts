@@ -48,6 +48,8 @@ export interface CreateDatabaseOptions extends OpenDatabaseOptions {
 
 export class SqlDatabase {
   private isLogShort = false
+  /** Whether something was written `ordered` since the last `sync`. */
+  private isUnsynced = false
   private readonly statements = new Map<string, BetterSqlite3.Statement>()
   private transaction: BetterSqlite3.Transaction<(body: () => unknown) => unknown> | undefined
 
@@ -211,12 +213,21 @@ export class SqlDatabase {
     return this.guard(() => {
       if (durability === 'full') return this.inTransaction('immediate', body)
       this.set('synchronous', 'NORMAL')
+      this.isUnsynced = true
       try {
         return this.inTransaction('immediate', body)
       } finally {
         this.set('synchronous', 'FULL')
       }
     })
+  }
+
+  /** Brings to the disk what was written `ordered`. */
+  sync(): void {
+    if (!this.isUnsynced) return
+    // A transaction that writes nothing syncs nothing; this one writes a page, and the whole log is synced with it.
+    this.write(() => this.set('user_version', this.userVersion))
+    this.isUnsynced = false
   }
 
   /** Runs `body` on one unchanging view of the file. */
@@ -255,9 +266,13 @@ export class SqlDatabase {
 
   close(): void {
     if (!this.handle.open) return
-    if (COLLECTING_ABORTS) keptForEver.push(this.handle, ...this.statements.values())
-    this.statements.clear()
-    this.guard(() => this.handle.close())
+    try {
+      this.sync()
+    } finally {
+      if (COLLECTING_ABORTS) keptForEver.push(this.handle, ...this.statements.values())
+      this.statements.clear()
+      this.guard(() => this.handle.close())
+    }
   }
 
   private set(pragma: string, value: string | number): void {

@@ -55,7 +55,7 @@ export class VolumeGroup {
     readonly catalog: Catalog,
     readonly home: HomeVolume,
     private readonly database: SqlDatabase,
-    private readonly options: OpenGroupOptions,
+    readonly options: OpenGroupOptions,
     layout: VolumeGroupLayout,
     /** Whether the catalog's disk had next to no room when it was opened to free some: then work in small steps. */
     readonly isTight = false,

@@ -1,4 +1,5 @@
 /** The program that crash tests start: one verb each, told on standard output, a line for each thing that is done. */
+import { batchUntilKilled } from './batch.js'
 import { commitUntilKilled } from './commit.js'
 import { damageAndLook } from './damage.js'
 import { eraseUntilKilled } from './erase.js'
@@ -12,6 +13,7 @@ import { playSchedules } from './schedule.js'
 import { switchUntilKilled } from './switch.js'
 
 const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
+  batch: batchUntilKilled,
   commit: commitUntilKilled,
   extend: extendUntilKilled,
   erase: eraseUntilKilled,

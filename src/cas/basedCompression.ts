@@ -1,0 +1,102 @@
+/**
+ * Extents of a writer, compressed: against what they take the place of, where that is worth it (baseChoice.ts, baseGain.ts).
+ *
+ * Bases are chosen before any transaction, and may be rewritten or dropped until the extent is published: who publishes it asks
+ * again whether they are there.
+ */
+import type { Hash } from '../base/hash.js'
+import type { Compression, Frame } from '../codec/compressor.js'
+import { KIND } from '../format/kinds.js'
+import type { ExtentBase } from '../format/slots.js'
+import { asBases, type BasePlace, chooseBases } from './baseChoice.js'
+import { BaseGain } from './baseGain.js'
+import type { ChunkStore } from './chunkStore.js'
+import { compressLater, compressNow, type FullExtent } from './extentBuilder.js'
+import type { Item } from './objects.js'
+
+export interface BasedCompressionOptions {
+  /** Asked for when the first extent is compressed. */
+  readonly compression: Compression | (() => Compression)
+  /** Whether anything is compressed against what is there. Not where that is about to be destroyed. Default: it is. */
+  readonly bases?: boolean | undefined
+}
+
+/** By chunk or object, for `BasedCompression.now`. */
+export type ChosenBases = ReadonlyMap<Hash, readonly BasePlace[]>
+
+export interface BasedFrame {
+  readonly frame: Frame
+  readonly bases: readonly ExtentBase[]
+}
+
+/** A frame without bases that is no larger than so many times one with bases saves reading them. */
+const WORTH_A_BASE = 1.1
+
+export class BasedCompression {
+  readonly #gain = new BaseGain()
+  #choosing: Promise<unknown> = Promise.resolve()
+  #compression: Compression | undefined
+
+  constructor(
+    private readonly store: ChunkStore,
+    private readonly options: BasedCompressionOptions,
+  ) {}
+
+  /** In the thread pool. @param copies volumes on which a base must lie at least */
+  async later(full: FullExtent, copies: number): Promise<BasedFrame> {
+    const { compression } = this
+    const alone = async () => ({ frame: await compressLater(full, compression), bases: [] })
+    if (!this.#takesBases || !this.#gain.isWorthTrying(full.class)) return alone()
+    // One after the other: what they are decoded through is much, and neighbours share it.
+    const choosing = this.#choosing.then(() => chooseBases(this.store, full.items, copies))
+    this.#choosing = choosing.catch(() => undefined)
+    const places = (await choosing).flat()
+    if (places.length === 0) return alone()
+    this.store.group.catalog.upgrade()
+    const bases = asBases(places)
+    const frame = await compressLater(full, compression, dictionaryOf(places))
+    if (this.#gain.look(full, frame, this.store.bounds, bases)) return { frame, bases }
+    const without = await alone()
+    return without.frame.frame.length <= WORTH_A_BASE * frame.frame.length ? without : { frame, bases }
+  }
+
+  /** What some items may be compressed against, before the transaction in which `now` is called: that waits for nothing. */
+  async choose(items: readonly Item[]): Promise<ChosenBases> {
+    const chosen = new Map<Hash, readonly BasePlace[]>()
+    if (!this.#takesBases || !items.some(({ bases }) => bases)) return chosen
+    const known = await this.store.find(items.map(({ id }) => id))
+    for (const isChunk of [true, false]) {
+      const wanting = items.filter(
+        ({ id, kind, bases }) => bases && (kind === KIND.chunk) === isChunk && !known.has(id),
+      )
+      const lengths = wanting.map(({ bytes: { length }, bases }) => ({ length, bases }))
+      for (const [index, places] of (await chooseBases(this.store, lengths, 1)).entries()) {
+        const item = wanting[index]
+        if (item && places.length > 0) chosen.set(item.id, places)
+      }
+    }
+    if (chosen.size > 0) this.store.group.catalog.upgrade()
+    return chosen
+  }
+
+  /** Inside the publishing transaction: bases that are gone meanwhile are done without. */
+  now(full: FullExtent, chosen: ChosenBases): BasedFrame {
+    const { catalog } = this.store.group
+    const places = full.items.flatMap(({ id }) => chosen.get(id) ?? []).filter(({ eid }) => catalog.isVisible(eid))
+    return { frame: compressNow(full, this.compression, dictionaryOf(places)), bases: asBases(places) }
+  }
+
+  private get compression(): Compression {
+    const { compression } = this.options
+    this.#compression ??= typeof compression === 'function' ? compression() : compression
+    return this.#compression
+  }
+
+  get #takesBases(): boolean {
+    return this.options.bases !== false && this.compression.codec !== 'none'
+  }
+}
+
+function dictionaryOf(places: readonly BasePlace[]): Buffer | undefined {
+  return places.length === 0 ? undefined : Buffer.concat(places.map(({ bytes }) => bytes))
+}
