@@ -18,6 +18,7 @@ import { healCopy } from '../volume/heal.js'
 import { Lease } from '../volume/lease.js'
 import { type ChunkLocation, EXTENT_CLASS, type StoredExtent } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
+import type { CacheStats } from './adaptiveCache.js'
 import { ComingIds } from './comingIds.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
 import { ObjectCache } from './objectCache.js'
@@ -76,6 +77,11 @@ export class ChunkStore implements ObjectReader {
     return new ChunkStore(group, hasher, clock, options, new ChunkStore(group, hasher, clock, options))
   }
 
+  /** Since it was opened. */
+  get cacheStats(): { readonly extents: CacheStats; readonly objects: CacheStats } {
+    return { extents: this.extents.stats, objects: this.objects.stats }
+  }
+
   get profile(): StoreProfile {
     return this.group.layout.profile
   }
@@ -127,7 +133,7 @@ export class ChunkStore implements ObjectReader {
 
   private async startReading(kind: Kind, asked: readonly Hash[]): Promise<void> {
     const ids = this.replaced ? answersTo(asked, this.replaced) : asked
-    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.get(kind, id))
+    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.has(kind, id))
     if (unknown.length === 0) return
     await this.locate(unknown)
     for (const id of unknown) if (this.extents.loads < MAX_LOADS) this.startLoad(id)
@@ -241,7 +247,7 @@ export class ChunkStore implements ObjectReader {
   private startLoad(id: Hash): boolean {
     const location = this.locations.get(id)
     if (!location || this.extents.has(location.eid)) return false
-    this.extents.get(location.eid).catch(() => undefined)
+    this.extents.loadAhead(location.eid).catch(() => undefined)
     return true
   }
 
@@ -307,7 +313,7 @@ export class ChunkStore implements ObjectReader {
     if (kind === KIND.chunk) return bytes
     // A copy: a cached object must not keep a whole extent in memory.
     const copy = Buffer.from(bytes)
-    this.objects.set(kind, id, copy)
+    this.objects.fill(kind, id, copy)
     return copy
   }
 
