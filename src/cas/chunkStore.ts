@@ -33,6 +33,13 @@ export interface ChunkStoreOptions {
   readonly replaced?: () => ReadonlyMap<Hash, Hash>
 }
 
+/** What was asked of the caches since the store was opened. */
+export interface StoreCacheStats {
+  readonly extents: CacheStats
+  /** Manifests, trees, attributes and commits. */
+  readonly objects: CacheStats
+}
+
 /** Extents being loaded at a time, the thread pool's share. */
 const MAX_LOADS = 3
 /** Chunks read from an extent before all of it is hashed: of some, a file that was changed often has but a few. */
@@ -78,7 +85,7 @@ export class ChunkStore implements ObjectReader {
   }
 
   /** Since it was opened. */
-  get cacheStats(): { readonly extents: CacheStats; readonly objects: CacheStats } {
+  get cacheStats(): StoreCacheStats {
     return { extents: this.extents.stats, objects: this.objects.stats }
   }
 
