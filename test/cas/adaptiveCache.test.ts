@@ -42,6 +42,23 @@ test('with weights of one it is the algorithm of the paper: same hits, same cont
   )
 })
 
+test('the same over long times, in which what is wanted changes: all of its cases are met', () => {
+  let state = 1
+  const below = (limit: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * limit)
+  }
+  for (const c of [3, 8, 20]) {
+    const paper = new PaperArc(c)
+    const cache = new AdaptiveCache<number, Value>(c)
+    for (let step = 0; step < 6000; step++) {
+      const key = Math.floor(step / 500) % 2 === 0 ? below(1 + below(4 * c)) : below(2 * c) + Math.floor(step / 40)
+      expect(use(cache, key)).toBe(paper.request(key))
+      if (step % 10 === 0) expect([...cache.keys()]).toEqual([...paper.t2.toReversed(), ...paper.t1.toReversed()])
+    }
+  }
+})
+
 test('a larger unit changes nothing: it counts bytes', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 12 }), requests, (c, keys) => {
@@ -54,7 +71,7 @@ test('a larger unit changes nothing: it counts bytes', () => {
 
 const weighted = fc.record({
   key: fc.nat(40),
-  weight: fc.integer({ min: 1, max: 150 }),
+  weight: fc.oneof(fc.integer({ min: 1, max: 150 }), fc.integer({ min: 1, max: 9 })),
   what: fc.constantFrom('use', 'use', 'use', 'set', 'delete', 'reserve'),
 })
 
@@ -106,6 +123,17 @@ test('what is asked for again soon after it went makes room for what was used la
   }
   expect(turn(0).filter((key) => cache.peek(key))).toEqual([])
   expect(hits).toBeGreaterThan(0.8 * 6 * 30)
+})
+
+test('ghosts are limited in number as well', () => {
+  const ghostsOf = (maxGhosts?: number) => {
+    const cache = new AdaptiveCache<number, Value>(20, { maxGhosts })
+    for (const key of [1, 2, 3, 1, 2, 3]) use(cache, key)
+    for (let key = 100; key < 200; key++) use(cache, key)
+    return cache.ghosts
+  }
+  expect(ghostsOf(2)).toBe(2)
+  expect(ghostsOf()).toBe(3)
 })
 
 test('counts hits, misses and what was put out; looking counts nothing', () => {
