@@ -71,7 +71,7 @@ export interface PackContext {
 const PACK_LEVEL = 9
 const ARCHIVE_LEVEL = 13
 /** Raw bytes that are in memory at a time. */
-const BATCH_BYTES = 24 * MIB
+const BATCH_BYTES = 16 * MIB
 /** Raw bytes that an extent is decoded through: its anchors lie close together, mostly. */
 const DECODED_BYTES = 8 * MIB
 /** One of 2^bits positions has a fingerprint; of much there are fewer, so that they fit into memory. */
