@@ -173,10 +173,12 @@ export class ExtentSwitch {
 /**
  * What somebody left who was killed while moving chunks. To be called while no other upkeep is at work. What old extents do not
  * hold any more, since they were damaged meanwhile, stays in the new ones.
+ * @throws {CorruptionError} `CORRUPT_CATALOG` when it is not known what decodes through what: then nothing may be taken away
  */
 export async function takeBackMoving(store: ChunkStore, signal?: AbortSignal): Promise<void> {
   const { group } = store
   const { catalog } = group
+  catalog.requireBases()
   const noted = movingOf(catalog)
   if (noted.length === 0) return
   const needed = await neededOf(store, new Set(noted), signal)
