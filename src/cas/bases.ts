@@ -69,7 +69,7 @@ export class BaseBounds {
   }
 }
 
-export function decodedBytes({ through }: Pick<Bound, 'through'>): number {
+function decodedBytes({ through }: Pick<Bound, 'through'>): number {
   let bytes = 0
   for (const raw of through.values()) bytes += raw
   return bytes
