@@ -256,7 +256,8 @@ export class Catalog implements CatalogTransaction {
   /**
    * Visits visible extents with the volumes that hold them, as they are at one moment; ascending, read in pages so that
    * memory stays bounded. @param visit synchronous
-   * @throws {CorruptionError} `CORRUPT_CATALOG` for a row that does not match its check, or an extent without a copy
+   * @throws {CorruptionError} `CORRUPT_CATALOG` for a row that does not match its check, an extent without a copy, or rows of
+   * bases that are not those that the extents name
    */
   eachExtent(visit: (placed: PlacedRecord) => void): void {
     this.snapshot(() => this.visitExtents(visit))
@@ -265,6 +266,7 @@ export class Catalog implements CatalogTransaction {
   private visitExtents(visit: (placed: PlacedRecord) => void): void {
     let last = 0
     let copies = 0
+    let links = 0
     for (;;) {
       const rows = this.all<ExtentRow>(
         `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? ORDER BY eid LIMIT ${PAGE_ROWS}`,
@@ -278,6 +280,12 @@ export class Catalog implements CatalogTransaction {
         const pvs = this.copies(record.eid)
         if (pvs.length === 0) throw this.damaged('copy', String(record.eid))
         copies += pvs.length
+        // Whoever moves or drops an extent finds by these rows what hangs on it: a missing one would take its base away.
+        for (const base of distinctBases(record)) {
+          links++
+          if (base >= record.eid || !this.#isLinked(base, record.eid))
+            throw this.damaged('base', `${base}, ${record.eid}`)
+        }
         visit({ record, pvs })
       }
       if (rows.length < PAGE_ROWS) break
@@ -285,6 +293,15 @@ export class Catalog implements CatalogTransaction {
     // Rows that a damaged page lost are missed by counting the other table.
     if (this.get<{ n: number }>('SELECT count(*) AS n FROM copy')?.n !== copies)
       throw this.damaged('extent', 'that is missing')
+    if (this.hasBases && this.get<{ n: number }>('SELECT count(*) AS n FROM base')?.n !== links)
+      throw this.damaged('base', 'of an extent that is gone')
+  }
+
+  /** To a base that is visible. */
+  #isLinked(base: number, eid: number): boolean {
+    if (!this.hasBases) return false
+    const sql = 'SELECT 1 FROM base JOIN extent ON extent.eid = base.base WHERE base.base = ? AND base.eid = ?'
+    return this.get(sql, base, eid) !== undefined
   }
 
   addExtent(record: ExtentRecord, pvs: readonly number[]): void {
@@ -418,22 +435,13 @@ export class Catalog implements CatalogTransaction {
   private compareTotals(pvs: readonly number[]): void {
     const stored = new Map<number, number>()
     let highest = 0
-    let links = 0
     this.visitExtents(({ record, pvs: holders }) => {
       highest = record.eid
-      for (const base of distinctBases(record)) {
-        links++
-        const isKnown = this.get('SELECT 1 FROM base WHERE base = ? AND eid = ?', base, record.eid) !== undefined
-        if (!isKnown || base >= record.eid || !this.isVisible(base))
-          throw this.damaged('base', `${base}, ${record.eid}`)
-      }
       for (const pv of holders) {
         if (!pvs.includes(pv)) throw this.damaged('copy', `${record.eid}, ${pv}`)
         stored.set(pv, (stored.get(pv) ?? 0) + record.storedBytes)
       }
     })
-    if (this.hasBases && this.get<{ n: number }>('SELECT count(*) AS n FROM base')?.n !== links)
-      throw this.damaged('base', 'of an extent that is gone')
     for (const name of COUNTER_NAMES) this.counter(name)
     if (this.counter('next_eid') <= highest) throw this.damaged('counter', 'next_eid')
     for (const pv of pvs) {
