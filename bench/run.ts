@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { cache } from './cache.js'
 import { stopChildren } from './children.js'
 import { type Corpus, openCorpus } from './corpora.js'
 import { runFolder } from './folder.js'
@@ -107,6 +108,7 @@ function subjectFailed({ stores, folder, library, absent }: Results): boolean {
 async function main(): Promise<number> {
   const [first, ...rest] = process.argv.slice(2)
   if (first === 'upkeep') return upkeep(rest)
+  if (first === 'cache') return cache(rest)
   let options: BenchOptions
   try {
     options = readOptions(

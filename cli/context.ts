@@ -135,8 +135,8 @@ export class Context {
   }
 
   /** Opens the store to read from it only. */
-  openToRead(): Promise<Repository> {
-    return this.open({ readOnly: true })
+  openToRead(options: Pick<OpenOptions, 'cacheBytes'> = {}): Promise<Repository> {
+    return this.open({ ...options, readOnly: true })
   }
 
   /**

@@ -14,6 +14,8 @@ export type { OnProgress, Progress, WorkOptions } from './base/progress.js'
 export { formatSize, parseDuration, parseSize } from './base/units.js'
 export type { Batch, BatchOptions } from './batch.js'
 export type { BranchDraft, DraftCommitOptions } from './branchDraft.js'
+export type { CacheStats } from './cas/adaptiveCache.js'
+export type { StoreCacheStats } from './cas/chunkStore.js'
 export type { FolderHead, InterruptedSwitch } from './folderState.js'
 export type { RestoreOptions, RestoreResult, SwitchOptions, SwitchResult } from './folderSwitch.js'
 export type {

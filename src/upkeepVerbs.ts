@@ -2,6 +2,7 @@
 import { VarveError } from './base/errors.js'
 import type { Hash } from './base/hash.js'
 import { parseDuration } from './base/units.js'
+import type { StoreCacheStats } from './cas/chunkStore.js'
 import { parseCompression } from './codec/compressor.js'
 import { foldersHealth } from './folderHealth.js'
 import { walkCommits } from './history/commits.js'
@@ -132,6 +133,21 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
     const { refs, group, store, pruned } = this.session
     const roots = refs.list().map(({ target }) => target)
     return storeStats(group, store.originals, roots, pruned, options.signal)
+  }
+
+  /**
+   * How often what was read since the store was opened was still in memory, and what is held there: of extents, a run of reads from
+   * one counts once. Costs nothing. `cacheBytes` says how much memory extents get when a store is opened.
+   *
+   * @example
+   * ```ts
+   * await (await repo.at('main')).read('readme.txt')
+   * const { extents, objects } = repo.cacheStats()
+   * console.log(extents.hits, extents.misses, extents.bytes, objects.hits)
+   * ```
+   */
+  cacheStats(): StoreCacheStats {
+    return this.session.store.cacheStats
   }
 
   /**

@@ -18,6 +18,7 @@ import { healCopy } from '../volume/heal.js'
 import { Lease } from '../volume/lease.js'
 import { type ChunkLocation, EXTENT_CLASS, type StoredExtent } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
+import type { CacheStats } from './adaptiveCache.js'
 import { BaseBounds, dictionaryOf } from './bases.js'
 import { ComingIds } from './comingIds.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
@@ -32,6 +33,13 @@ export interface ChunkStoreOptions {
   readonly objectCacheBytes?: number
   /** By which ids others are answered, at this moment. Asked for each read. Default: none are. */
   readonly replaced?: () => ReadonlyMap<Hash, Hash>
+}
+
+/** What was asked of the caches since the store was opened. */
+export interface StoreCacheStats {
+  readonly extents: CacheStats
+  /** Manifests, trees, attributes and commits. */
+  readonly objects: CacheStats
 }
 
 /** Extents being loaded at a time, the thread pool's share. */
@@ -81,6 +89,11 @@ export class ChunkStore implements ObjectReader {
   static async open(group: VolumeGroup, clock: Clock, options: ChunkStoreOptions = {}): Promise<ChunkStore> {
     const hasher = await createHasher(group.layout.profile.hash)
     return new ChunkStore(group, hasher, clock, options, new ChunkStore(group, hasher, clock, options))
+  }
+
+  /** Since it was opened. */
+  get cacheStats(): StoreCacheStats {
+    return { extents: this.extents.stats, objects: this.objects.stats }
   }
 
   get profile(): StoreProfile {
@@ -134,7 +147,7 @@ export class ChunkStore implements ObjectReader {
 
   private async startReading(kind: Kind, asked: readonly Hash[]): Promise<void> {
     const ids = this.replaced ? answersTo(asked, this.replaced) : asked
-    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.get(kind, id) && !this.pending?.has(id))
+    const unknown = ids.filter((id) => !this.extents.find(id) && !this.objects.has(kind, id) && !this.pending?.has(id))
     if (unknown.length === 0) return
     await this.locate(unknown)
     for (const id of unknown) if (this.extents.loads < MAX_LOADS) this.startLoad(id)
@@ -255,7 +268,7 @@ export class ChunkStore implements ObjectReader {
   private startLoad(id: Hash): boolean {
     const location = this.locations.get(id)
     if (!location || this.extents.has(location.eid)) return false
-    this.extents.get(location.eid).catch(() => undefined)
+    this.extents.loadAhead(location.eid).catch(() => undefined)
     return true
   }
 
@@ -321,7 +334,7 @@ export class ChunkStore implements ObjectReader {
     if (kind === KIND.chunk) return bytes
     // A copy: a cached object must not keep a whole extent in memory.
     const copy = Buffer.from(bytes)
-    this.objects.set(kind, id, copy)
+    this.objects.fill(kind, id, copy)
     return copy
   }
 

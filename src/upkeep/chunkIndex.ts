@@ -61,12 +61,6 @@ export class ChunkIndex {
     return this.#chunkIds[index] ?? 0
   }
 
-  /** All, in the order in which they lie. */
-  asTheyLie(): Int32Array {
-    const order = Int32Array.from({ length: this.#count }, (_, index) => index)
-    return order.sort((a, b) => this.eid(a) - this.eid(b) || this.slot(a) - this.slot(b))
-  }
-
   #find(id: Uint8Array): number {
     const mask = this.#table.length - 1
     for (let at = startOf(id) & mask; ; at = (at + 1) & mask) {

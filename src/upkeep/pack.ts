@@ -14,6 +14,7 @@ import type { ChunkStore } from '../cas/chunkStore.js'
 import type { Compression } from '../codec/compressor.js'
 import { fingerprintsOf } from '../codec/fingerprints.js'
 import { KIND, type Kind } from '../format/kinds.js'
+import type { ExtentBase } from '../format/slots.js'
 import type { Refs } from '../refs/refs.js'
 import type { Worktrees } from '../refs/worktrees.js'
 import { Lease, takeUpkeep } from '../volume/lease.js'
@@ -115,6 +116,8 @@ class Sources {
   readonly extents = new Map<number, OldExtent & { readonly class: ExtentClass; readonly pv: number }>()
   readonly chunks = new ChunkIndex()
   readonly objects = new ChunkIndex()
+  /** By extent: where it belongs among those that it is decoded with. Read in that order, each is decoded once. */
+  readonly regions = new Map<number, number>()
   readonly merged: Hash[] = []
   readonly notes: string[] = []
   bytes = 0
@@ -155,6 +158,8 @@ class Sources {
       const { eid, checksum, storedBytes, chunks, class: extentClass } = record
       this.extents.set(eid, { eid, checksum, storedBytes, class: extentClass, pv: pvs[0] ?? 0 })
       missing.set(eid, chunks)
+      // Bases come before: their numbers are lower.
+      this.regions.set(eid, regionOf(record.bases, this.regions) ?? this.regions.size)
     })
     for (const volume of group.volumes) {
       for (let page = await volume.packedChunkRows(undefined, PAGE_ROWS); page.count > 0; ) {
@@ -257,7 +262,7 @@ class Packing {
     const found: number[] = []
     const begins = new Int32Array(chunks.count)
     const counts = new Int32Array(chunks.count)
-    for await (const { chunk, bytes: content } of this.#read(chunks, chunks.asTheyLie())) {
+    for await (const { chunk, bytes: content } of this.#read(chunks, this.#asTheyLie(chunks))) {
       begins[chunk] = found.length
       fingerprintsOf(content, bits, found)
       counts[chunk] = found.length - (begins[chunk] ?? 0)
@@ -278,7 +283,7 @@ class Packing {
     const { objects, chunks } = this.#sources
     const keys: { readonly chunk: number; readonly kind: Kind; readonly key: string }[] = []
     const placeOf = (id: Hash): number => places[chunks.indexOf(id)] ?? 0
-    for await (const { chunk, kind, bytes } of this.#read(objects, objects.asTheyLie()))
+    for await (const { chunk, kind, bytes } of this.#read(objects, this.#asTheyLie(objects)))
       keys.push({ chunk, kind, key: objectKey(kind, bytes, placeOf) })
     // Of one key the newest first: numbers only grow.
     const age = ({ chunk }: (typeof keys)[number]): number => -objects.chunkId(chunk)
@@ -303,6 +308,13 @@ class Packing {
     }
   }
 
+  #asTheyLie(index: ChunkIndex, some?: Iterable<number>): number[] {
+    const chunks = [...(some ?? Array(index.count).keys())]
+    const { regions } = this.#sources
+    const region = (chunk: number): number => regions.get(index.eid(chunk)) ?? 0
+    return chunks.sort((a, b) => region(a) - region(b) || index.eid(a) - index.eid(b) || index.slot(a) - index.slot(b))
+  }
+
   async #copy(
     index: ChunkIndex,
     order: Iterable<number>,
@@ -311,9 +323,7 @@ class Packing {
   ): Promise<void> {
     for (const batch of batchesOf([...order], BATCH_BYTES, (chunk) => index.length(chunk))) {
       const bytesOf = new Map<number, { readonly kind: Kind; readonly bytes: Buffer }>()
-      // Read as they lie, each extent once.
-      const asTheyLie = [...batch].sort((a, b) => index.eid(a) - index.eid(b) || index.slot(a) - index.slot(b))
-      for await (const { chunk, kind, bytes } of this.#read(index, asTheyLie)) {
+      for await (const { chunk, kind, bytes } of this.#read(index, this.#asTheyLie(index, batch))) {
         const id = index.id(chunk)
         if (this.#store.hasher.id(kind, bytes) !== id) throw notAsTold(index.eid(chunk), id)
         bytesOf.set(chunk, { kind, bytes: Buffer.from(bytes) })
@@ -340,6 +350,17 @@ class Packing {
     this.upkeep.beat(this.#store.clock)
     await this.#throttle.took(bytes, signal)
   }
+}
+
+/** The middle of the regions of its bases. */
+function regionOf(bases: readonly ExtentBase[], regions: ReadonlyMap<number, number>): number | undefined {
+  let sum = 0
+  let slots = 0
+  for (const base of bases) {
+    sum += (regions.get(base.eid) ?? 0) * base.slots.length
+    slots += base.slots.length
+  }
+  return slots === 0 ? undefined : sum / slots
 }
 
 function harder(compression: Compression, level: number): Compression {

@@ -64,6 +64,9 @@ const INSERT_PAYLOAD = `INSERT INTO payload
   (eid, class, codec, cipher, key_id, nonce, raw_bytes, slots, bases, checksum, row_check, frame)
   VALUES (?, ?, ?, 0, NULL, NULL, ?, ?, ?, ?, ?, ?)`
 const INSERT_CHUNK = 'INSERT INTO chunk (hash, eid, slot, length, chunk_id) VALUES (?, ?, ?, ?, ?)'
+/** Fewer rows than that are not worth the writing of a table, nor is a smaller part of what stays. */
+const REBUILD_ROWS = 1000
+const REBUILD_PART = 0.5
 const CHUNK_COLUMNS = 'hash, eid, slot, length, chunk_id'
 /** The rows of a page in one text, in hexadecimal: SQLite makes that faster than rows are made into objects. */
 const packedPage = (condition: string): string => `
@@ -303,8 +306,19 @@ export class PayloadTables {
   /** The ids are not in the rows, so the chunk table is scanned: once for all of them. */
   remove(eids: readonly number[]): void {
     const list = JSON.stringify(eids)
-    this.database.run('DELETE FROM chunk WHERE eid IN (SELECT value FROM json_each(?))', list)
+    const { changes } = this.database.run('DELETE FROM chunk WHERE eid IN (SELECT value FROM json_each(?))', list)
     this.database.run('DELETE FROM payload WHERE eid IN (SELECT value FROM json_each(?))', list)
+    if (changes >= REBUILD_ROWS) this.rebuildChunks(changes)
+  }
+
+  /** Rows that went left their pages half empty, all over the table; what comes is spread as evenly, and fills none of them. */
+  private rebuildChunks(removed: number): void {
+    const { left } = this.database.get<{ left: number }>('SELECT count(*) AS left FROM chunk') ?? { left: 0 }
+    if (removed < REBUILD_PART * left) return
+    this.database.run(`CREATE TEMP TABLE chunks_in_order AS SELECT ${CHUNK_COLUMNS} FROM chunk ORDER BY hash, eid`)
+    this.database.run('DELETE FROM chunk')
+    this.database.run(`INSERT INTO chunk SELECT ${CHUNK_COLUMNS} FROM chunks_in_order ORDER BY rowid`)
+    this.database.run('DROP TABLE chunks_in_order')
   }
 
   private damaged(what: string): CorruptionError {

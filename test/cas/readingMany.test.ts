@@ -50,7 +50,7 @@ async function idsRead(store: ChunkStore, batches: readonly (readonly Hash[])[])
 }
 
 test('chunks read in the order they were stored are not looked up one by one', async () => {
-  const { store, ids, lookedUp } = await storeOf(1200, 1024 * KIB)
+  const { store, ids, lookedUp } = await storeOf(2400, 1024 * KIB)
   expect(await idsRead(store, [ids])).toEqual(ids)
   expect(lookedUp()).toBeLessThan(ids.length / 2)
 })

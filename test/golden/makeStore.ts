@@ -1,11 +1,11 @@
 /**
- * The golden store of format 1: a store of one file and a group of three volumes, as this version writes them.
+ * Golden stores: of each format one of one file and a group of three volumes, as the program of that time wrote them.
  *
  *     npx tsx test/golden/makeStore.ts
  *
- * writes the folder store-v1 anew: the stores, and in expected.json what is in them. Do so only before format 1 is released;
- * a later format gets a folder of its own, and this one must stay readable. Clock and randomness are fixed, and no path or
- * name of the machine is left in the files.
+ * writes the folder of the format that this program writes (store-v2 for format 2) anew: the stores, and in expected.json what is
+ * in them. Do so only before that format is released; a later format gets a folder of its own, and the others must stay readable.
+ * Clock and randomness are fixed, and no path or name of the machine is left in the files.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,9 +17,11 @@ import type { Clock } from '../../src/base/clock.js'
 import type { Randomness } from '../../src/base/random.js'
 import { KIB } from '../../src/base/units.js'
 import { type CreateOptions, Repository } from '../../src/repository.js'
+import { CATALOG_FORMAT } from '../../src/volume/schema.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { pseudoRandom, pseudoText } from '../codec/inputs.js'
 import { directory, file, makeTree, symlink } from '../support/trees.js'
+import { keepUp } from './upkeepHistory.js'
 
 /** Where the layouts say that the catalogs lie: nowhere. */
 const RECORDED_FOLDER = '/golden'
@@ -40,6 +42,24 @@ export const GOLDEN_STORES: Readonly<Record<string, GoldenStore>> = {
   },
 }
 
+interface GoldenFormat {
+  /** Entries of the directory `many`. */
+  readonly manyEntries: number
+  /** Whether upkeep was at the stores. */
+  readonly isKeptUp: boolean
+}
+
+/** What was written at each format's time. */
+export const GOLDEN_FORMATS: Readonly<Record<number, GoldenFormat>> = {
+  // Names enough for a tree of several nodes.
+  1: { manyEntries: 70, isKeptUp: false },
+  2: { manyEntries: 8, isKeptUp: true },
+}
+
+export function goldenFolder(format: number): string {
+  return fileURLToPath(new URL(`store-v${format}`, import.meta.url))
+}
+
 /** Moved by hand, so that it does not matter how often it is looked at. */
 class FixedClock implements Clock {
   #nowMs = Date.UTC(2026, 10, 22, 12)
@@ -52,8 +72,8 @@ class FixedClock implements Clock {
     return 90
   }
 
-  tick(): void {
-    this.#nowMs += 61_001
+  tick(ms = 61_001): void {
+    this.#nowMs += ms
   }
 }
 
@@ -70,8 +90,9 @@ function fixedRandomness(seed: string): Randomness {
   }
 }
 
-/** Makes both stores in `folder`; they are as if made in the folder that the layouts name. */
-export async function makeStores(folder: string): Promise<void> {
+/** Makes both stores in `folder`, with what was in them at a format's time; they are as if made in the folder that the layouts name. */
+export async function makeStores(folder: string, format: number): Promise<void> {
+  const { manyEntries, isKeptUp } = requireGoldenFormat(format)
   for (const [name, { files, options }] of Object.entries(GOLDEN_STORES)) {
     const [catalog, ...others] = files.map((fileName) => join(folder, fileName)) as [string, ...string[]]
     const clock = new FixedClock()
@@ -80,14 +101,21 @@ export async function makeStores(folder: string): Promise<void> {
     for (const path of others) await repo.extendVolumeGroup(path, { tags: ['golden'] })
     if (others.length > 0) await repo.changeVolumeGroup({ type: 'striped' })
     await repo.config.set('author', AUTHOR)
-    await writeHistory(repo, clock, join(folder, 'source'))
+    await writeHistory(repo, clock, join(folder, 'source'), manyEntries)
+    if (isKeptUp) await keepUp(repo, (ms) => clock.tick(ms))
     await repo.close()
     await forgetPlace(catalog, environment)
     for (const path of [catalog, ...others]) dropRemains(path)
   }
 }
 
-async function writeHistory(repo: Repository, clock: FixedClock, source: string): Promise<void> {
+function requireGoldenFormat(format: number): GoldenFormat {
+  const golden = GOLDEN_FORMATS[format]
+  if (!golden) throw new Error(`GOLDEN_FORMATS does not say what is in a store of format ${format}`)
+  return golden
+}
+
+async function writeHistory(repo: Repository, clock: FixedClock, source: string, manyEntries: number): Promise<void> {
   const { value: main } = await repo.config.get('default-branch')
   // Long, and small when stored.
   const text = Buffer.concat(Array.from({ length: 25 }, () => pseudoText(12_000, 1)))
@@ -126,8 +154,7 @@ async function writeHistory(repo: Repository, clock: FixedClock, source: string)
   await side.commit({ message: 'Another way', author: 'Ada Łovelace <ada@example.org>' })
 
   clock.tick()
-  // Enough names for a tree of several nodes.
-  const many = Array.from({ length: 70 }, (_, index) => [`entry-${index}`, file(`${index % 7}\n`)] as const)
+  const many = Array.from({ length: manyEntries }, (_, index) => [`entry-${index}`, file(`${index % 7}\n`)] as const)
   makeTree(source, directory({ many: directory(new Map(many)), 'run.bin': file(Buffer.alloc(200_000, 7)) }))
   await repo.commitFrom(source, { message: 'Another folder', attributes: ['mtime'] })
   rmSync(source, { recursive: true })
@@ -160,15 +187,35 @@ function dropRemains(path: string): void {
   database.close()
 }
 
-/** What is in a store, as expected.json has it. */
+/** What is in a store, as expected.json has it. What upkeep did is left out where it did nothing. */
 export async function describeStore(repo: Repository): Promise<unknown> {
   const refs = [...(await repo.branches()), ...(await repo.tags())]
   const commits = []
-  for await (const { id, tree, parents, author, message } of repo.log({ from: refs.map(({ target }) => target) })) {
-    commits.push({ id, tree, parents: parents.join(' '), author, message, entries: await describeEntries(repo, id) })
+  for await (const commit of repo.log({ from: refs.map(({ target }) => target) })) {
+    const { id, tree, parents, author, message, pruned } = commit
+    const files = pruned ? { pruned } : { entries: await describeEntries(repo, id) }
+    commits.push({ id, tree, parents: parents.join(' '), author, message, ...files })
   }
   const { profile } = repo
-  return { profile, refs, config: await repo.config.list(), reflog: await repo.reflog(), commits }
+  const described = { profile, refs, config: await repo.config.list(), reflog: await repo.reflog(), commits }
+  return { ...described, ...(await describeUpkeep(repo)) }
+}
+
+async function describeUpkeep(repo: Repository): Promise<object> {
+  const replacements = await repo.replacements()
+  const { last } = await repo.scrubStatus()
+  const { waiting, condemned } = await repo.gc({ dryRun: true })
+  // What a dry run finds is not condemned yet.
+  const chunks = waiting.chunks - condemned.chunks
+  return {
+    ...(replacements.length > 0 && {
+      replacements: replacements.map(({ id, by, reason, who, timeMs }) => ({ id, by, reason, who, timeMs })),
+    }),
+    ...(last && {
+      scrub: { startedMs: last.startedMs, finishedMs: last.finishedMs, healed: last.healed, problems: last.problems },
+    }),
+    ...(chunks > 0 && { condemned: { chunks, bytes: waiting.bytes - condemned.bytes } }),
+  }
 }
 
 async function describeEntries(repo: Repository, rev: string): Promise<unknown> {
@@ -202,10 +249,11 @@ function requireNoTrace(path: string, folder: string): void {
   if (traces.length > 0) throw new Error(`${path} holds ${traces.join(', ')}`)
 }
 
-async function regenerate(target: string): Promise<void> {
+async function regenerate(format: number): Promise<void> {
+  const target = goldenFolder(format)
   const folder = mkdtempSync(join(tmpdir(), 'varve-golden-'))
   try {
-    await makeStores(folder)
+    await makeStores(folder, format)
     const expected: Record<string, unknown> = {}
     for (const [name, { files }] of Object.entries(GOLDEN_STORES)) {
       const repo = await Repository.open(join(folder, files[0] as string), { readOnly: true })
@@ -224,6 +272,4 @@ async function regenerate(target: string): Promise<void> {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await regenerate(fileURLToPath(new URL('store-v1', import.meta.url)))
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await regenerate(CATALOG_FORMAT)

@@ -55,3 +55,38 @@ test('an empty store has none', async () => {
   expect((await empty.ok('stats')).split('\n')[0]).toMatch(/^logical +0 B {2}0 commits, 0 files$/)
   empty.remove()
 })
+
+test('--cache reads revisions, and tells of extents and objects', async () => {
+  const of = { hits: NUMBER, misses: NUMBER, fetchedBytes: NUMBER, evictions: 0, entries: NUMBER, bytes: NUMBER }
+  const report = await bench.json<Record<string, Record<string, number>[]>>('stats', '--cache', 'main~1', 'main')
+  expect(report).toEqual({
+    read: [
+      { revision: 'main~1', files: 2, bytes: 112_000, fetchedBytes: NUMBER },
+      { revision: 'main', files: 3, bytes: 112_001, fetchedBytes: NUMBER },
+    ],
+    extents: { ...of, maxBytes: 16 * 2 ** 20 },
+    objects: { ...of, maxBytes: 16 * 2 ** 20 },
+  })
+  // What the first read took is in memory for the second.
+  expect(report.read?.[1]?.fetchedBytes).toBeLessThan(report.read?.[0]?.fetchedBytes ?? 0)
+})
+
+test('--cache for people, of HEAD, with the memory that was asked for', async () => {
+  const lines = (await bench.ok('stats', '--cache', '--cache-size', '1M')).split('\n')
+  expect(lines[0]).toMatch(/^HEAD: 3 files, 109 KiB read; \d+.* of extents fetched$/)
+  expect(lines[2]).toMatch(/^ +hits +misses +hit rate +put out +held$/)
+  expect(lines[3]).toMatch(/^extents +\d+ +\d+ .* of 1\.00 MiB$/)
+  expect(lines[4]).toMatch(/^objects +\d+ +\d+ .* of 16\.0 MiB$/)
+})
+
+test.each([
+  [['stats', 'main'], 2, /revisions go with --cache/],
+  [['stats', '--cache-size', '1M'], 2, /--cache-size goes with --cache/],
+  [['stats', '--cache', '--cache-size', '0'], 2, /at least 1 byte/],
+  [['stats', '--cache', '--cache-size', 'much'], 2, /number of bytes/],
+  [['stats', '--cache', 'nowhere'], 3, /nowhere/],
+])('%j is refused', async (args, status, message) => {
+  const { status: ended, err } = await bench.run(...args)
+  expect(err).toMatch(message)
+  expect(ended).toBe(status)
+})
