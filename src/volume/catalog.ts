@@ -321,8 +321,8 @@ export class Catalog implements CatalogTransaction {
       this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', record.eid, pv, rowCheck(record.eid, pv))
     }
     for (const base of distinctBases(record)) {
-      // It must be there, or what is written here could never be read.
-      if (!this.isVisible(base)) throw this.damaged('extent', String(base))
+      // It must be there, and have the lower number, or what is written here could never be read.
+      if (base >= record.eid || !this.isVisible(base)) throw this.damaged('extent', String(base))
       this.run('INSERT INTO base (base, eid) VALUES (?, ?)', base, record.eid)
     }
   }
