@@ -31,38 +31,56 @@ export class BaseBounds {
 
   constructor(private readonly catalog: Catalog) {}
 
-  /** `undefined` for an extent that is not visible, or has a base that is not. */
+  /**
+   * `undefined` for an extent that is not visible, or has a base that is not.
+   * @throws {CorruptionError} `CORRUPT_EXTENT` for bases that no writer would have named
+   */
   of(eid: number): Bound | undefined {
-    return this.#known.get(eid) ?? this.#find(eid)
+    return this.#of(eid, eid, BASE_DEPTH_MAX)
   }
 
-  #find(eid: number): Bound | undefined {
+  /** @param left how much deeper it may be decoded through others, for who is `asked` about */
+  #of(eid: number, asked: number, left: number): Bound | undefined {
+    const known = this.#known.get(eid)
+    if (known) return known
     const record = this.catalog.extent(eid)
-    return record && this.learn(eid, record)
+    const bound = record && this.#through(eid, record, asked, left)
+    return bound && this.#remember(eid, bound)
   }
 
   /** Of an extent that is visible, or about to be. `undefined` when it has a base that is not. */
   learn(eid: number, what: Pick<Bound, 'rawBytes' | 'storedBytes' | 'bases'>): Bound | undefined {
     const bound = this.through(eid, what)
-    if (!bound) return undefined
+    return bound && this.#remember(eid, bound)
+  }
+
+  #remember(eid: number, bound: Bound): Bound {
     if (this.#known.size >= BOUNDS_MAX) this.#known.clear()
     this.#known.set(eid, bound)
     return bound
   }
 
   /** @throws {CorruptionError} `CORRUPT_EXTENT` for bases that no writer would have named */
-  through(
+  through(eid: number, what: Pick<Bound, 'rawBytes' | 'storedBytes' | 'bases'>): Bound | undefined {
+    return this.#through(eid, what, eid, BASE_DEPTH_MAX)
+  }
+
+  #through(
     eid: number,
     { rawBytes, storedBytes, bases }: Pick<Bound, 'rawBytes' | 'storedBytes' | 'bases'>,
+    asked: number,
+    left: number,
   ): Bound | undefined {
+    // Before it is looked for: a chain without an end must not be followed to it.
+    if (bases.length > 0 && left === 0) throw tooDeep(asked)
     const through = new Map([[eid, rawBytes]])
     let depth = 0
     for (const base of bases) {
       if (base.eid >= eid) throw impossible(eid, `names extent ${base.eid} as a base, which is no older`)
-      const below = this.of(base.eid)
+      const below = this.#of(base.eid, asked, left - 1)
       if (!below) return undefined
       depth = Math.max(depth, 1 + below.depth)
-      if (depth > BASE_DEPTH_MAX) throw impossible(eid, `is decoded through more than ${BASE_DEPTH_MAX} others`)
+      if (depth > BASE_DEPTH_MAX) throw tooDeep(asked)
       for (const [other, bytes] of below.through) through.set(other, bytes)
     }
     return { rawBytes, storedBytes, bases, depth, through }
@@ -95,12 +113,19 @@ export async function dictionaryOf(
 ): Promise<Buffer | undefined> {
   if (bases.length === 0) return undefined
   const bound = bounds.through(eid, { rawBytes, storedBytes: frame.length, bases })
-  if (bound && bases.length > 0 && decodedBytes(bound) > Math.max(DECODED_BYTES_MAX, rawBytes))
+  if (bound && decodedBytes(bound) > Math.max(DECODED_BYTES_MAX, rawBytes))
     throw impossible(eid, `is decoded through more than ${DECODED_BYTES_MAX} bytes`)
   const parts: Buffer[] = []
+  let bytes = 0
   for (const base of bases) {
     const extent = await baseOf(eid, base.eid, decoded)
-    for (const slot of base.slots) parts.push(slotBytes(extent, slot))
+    for (const slot of base.slots) {
+      const part = slotBytes(extent, slot)
+      bytes += part.length
+      // A slot can be named again and again: no writer does so.
+      if (bytes > DECODED_BYTES_MAX) throw impossible(eid, `has a dictionary of more than ${DECODED_BYTES_MAX} bytes`)
+      parts.push(part)
+    }
   }
   return Buffer.concat(parts)
 }
@@ -125,6 +150,10 @@ async function baseOf(
     `extent ${eid} cannot be decoded: extent ${base}, which it is compressed against, is ${cause ? 'damaged' : 'gone'}`,
     { extent: eid, base, cause, hint: 'Run `varve verify` to see which files hang on it.' },
   )
+}
+
+function tooDeep(eid: number): CorruptionError {
+  return impossible(eid, `is decoded through more than ${BASE_DEPTH_MAX} others, one behind the other`)
 }
 
 function impossible(eid: number, what: string): CorruptionError {

@@ -182,8 +182,9 @@ export class ChunkStore implements ObjectReader {
   async findByPrefix(kind: Kind, prefix: string): Promise<Hash[]> {
     const first = parseHash(prefix.padEnd(2 * HASH_BYTES, '0'))
     const last = parseHash(prefix.padEnd(2 * HASH_BYTES, 'f'))
-    // A whole id, of what was read or written just now.
-    if (first === last && this.atHand(kind, first)) return [first]
+    // A whole id, of what was read or written just now; of a cache alone, if gc was not at work since.
+    const isAtHand = first === last && this.atHand(kind, first) !== undefined
+    if (isAtHand && (this.pending?.has(first) || epochOf(this.group) === this.openedAtEpoch)) return [first]
     const ids = new Set<Hash>()
     for (const volume of this.group.volumes) {
       for (const id of await volume.hashesBetween(first, last, MAX_PREFIX_MATCHES)) ids.add(id)

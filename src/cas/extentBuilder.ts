@@ -10,7 +10,8 @@ import type { BaseCandidates } from './objects.js'
 
 /** Numbers for what is new; from a lease's reservation, or straight from the catalog inside a transaction. */
 export interface Numbers {
-  takeEid(): number
+  /** @param above it is higher than this */
+  takeEid(above: number): number
   takeChunkId(): number
 }
 
@@ -103,7 +104,7 @@ export function finishExtent(
 ): NewExtent {
   const slots: Slot[] = full.items.map(({ kind, length }) => ({ kind, length, chunkId: numbers.takeChunkId() }))
   return {
-    eid: numbers.takeEid(),
+    eid: numbers.takeEid(highestOf(bases)),
     class: full.class,
     codec: frame.codec,
     rawBytes: full.raw.length,
@@ -113,4 +114,8 @@ export function finishExtent(
     frame: frame.frame,
     hashes: full.items.map(({ id }) => id),
   }
+}
+
+export function highestOf(bases: readonly ExtentBase[]): number {
+  return bases.reduce((highest, { eid }) => Math.max(highest, eid), 0)
 }

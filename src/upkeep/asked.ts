@@ -5,6 +5,7 @@ import { type ChunkStore, describeKind } from '../cas/chunkStore.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { ExtentRecord } from '../volume/catalog.js'
 import { type ChunkLocation, EXTENT_CLASS } from '../volume/physicalVolume.js'
+import { withDependants } from './rewrite.js'
 import { isDamage } from './usage.js'
 
 /** An extent's copy on one volume. */
@@ -46,6 +47,8 @@ export interface Answer {
   readonly extent: number | undefined
   /** Those asked for, with their lengths as chunk tables have them. */
   readonly wanted: ReadonlyMap<Hash, number>
+  /** Those, and for an extent also what is decoded through it: what cannot be read without it. */
+  readonly hanging: { has(id: Hash): boolean }
   /** `undefined`: not known. */
   readonly kinds: ReadonlySet<Kind> | undefined
   readonly places: readonly ExtentPlace[]
@@ -109,10 +112,12 @@ async function findId(
   const locations = await store.group.lookup([id])
   const [first] = locations
   const kind = first && (await kindAt(store, first, onUnreadable))
+  const wanted = new Map([[id, first?.length ?? 0]])
   return {
     id,
     extent: undefined,
-    wanted: new Map([[id, first?.length ?? 0]]),
+    wanted,
+    hanging: wanted,
     kinds: kind && new Set([kind]),
     places: locations.flatMap(({ eid, slot, pv }) => {
       const record = store.group.catalog.extent(eid)
@@ -191,7 +196,13 @@ async function findExtent(
     onUnreadable({ kind: 'extent', code: 'CORRUPT_EXTENT', message })
   }
   const kinds = record.class === EXTENT_CLASS.data ? new Set<Kind>([KIND.chunk]) : undefined
-  return { id: undefined, extent: eid, wanted, kinds, places: copies.map((pv) => placeOf(store, record, pv)) }
+  const hanging = new Set(wanted.keys())
+  for (const other of withDependants(store, [eid])) {
+    const holder = other === eid ? undefined : catalog.copies(other).find((pv) => store.group.volume(pv))
+    const rows = holder === undefined ? [] : ((await store.group.volume(holder)?.chunkRowsOf([other])) ?? [])
+    for (const { hash } of rows) hanging.add(hash)
+  }
+  return { id: undefined, extent: eid, wanted, hanging, kinds, places: copies.map((pv) => placeOf(store, record, pv)) }
 }
 
 function placeOf(store: ChunkStore, record: ExtentRecord, pv: number, slot?: number): ExtentPlace {

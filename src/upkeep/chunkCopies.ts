@@ -10,7 +10,7 @@ import type { Hash } from '../base/hash.js'
 import { asBases, type BasePlace, type BaseSource, type ChosenSlot, chooseBases } from '../cas/baseChoice.js'
 import type { BaseBounds } from '../cas/bases.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { ExtentBuilder, type FullExtent, finishExtent } from '../cas/extentBuilder.js'
+import { ExtentBuilder, type FullExtent, finishExtent, highestOf } from '../cas/extentBuilder.js'
 import type { DecodedExtent } from '../cas/extentCache.js'
 import { theChecksum } from '../codec/checksum.js'
 import { type Compression, decodeFrame, encodeFrameAsync, type Frame } from '../codec/compressor.js'
@@ -115,7 +115,8 @@ export class ChunkCopies implements BaseSource {
   async #number(full: FullExtent, copies: number): Promise<Numbered> {
     const isPlain = this.#means.compression.codec === 'none'
     const places = isPlain ? [] : (await chooseBases(this, full.items, copies, this.#means.decodedBytes)).flat()
-    const eid = this.#means.lease.takeEid()
+    const bases = asBases(places)
+    const eid = this.#means.lease.takeEid(highestOf(bases))
     const offsets: number[] = []
     let end = 0
     const slots = full.items.map(({ kind, length }) => {
@@ -125,7 +126,7 @@ export class ChunkCopies implements BaseSource {
     })
     this.#fresh.set(eid, { eid, raw: full.raw, slots, offsets, reads: 0 })
     for (const [slot, { id, length }] of full.items.entries()) this.#places.set(id, { eid, slot, length })
-    this.bounds.learn(eid, { rawBytes: full.raw.length, storedBytes: full.raw.length, bases: asBases(places) })
+    this.bounds.learn(eid, { rawBytes: full.raw.length, storedBytes: full.raw.length, bases })
     return { full, eid, places }
   }
 

@@ -16,6 +16,7 @@ import type { ExtentRecord } from '../volume/catalog.js'
 import { healCopy, wrongCopy } from '../volume/heal.js'
 import type { NewExtent, PhysicalVolume } from '../volume/physicalVolume.js'
 import { type Findings, problemOf, requireDamage, type VerifyProblem } from './findings.js'
+import { withDependants } from './rewrite.js'
 import { tallyOf } from './rowTally.js'
 
 /** The stored bytes alone; what is in them, too; and its rows in the chunk table, one by one. */
@@ -287,10 +288,16 @@ export class ExtentCheck {
     return (await this.#read(record, volume, ALL)).faults.length === 0
   }
 
-  /** What the chunk table says was in an extent of which no copy is sound. */
+  /** What the chunk tables say was in an extent of which no copy is sound, and in all that is decoded through it. */
   async markLost(eid: number, volume: PhysicalVolume, problem: VerifyProblem): Promise<void> {
+    const { group } = this.#store
     try {
       this.#findings.markBad(await volume.chunksOf(eid), problem)
+      for (const other of withDependants(this.#store, [eid])) {
+        if (other === eid) continue
+        const holder = group.catalog.copies(other).find((pv) => group.volume(pv))
+        if (holder !== undefined) this.#findings.markBad((await group.volume(holder)?.chunksOf(other)) ?? [], problem)
+      }
     } catch (error) {
       this.#findings.report(error)
     }

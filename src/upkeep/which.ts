@@ -106,7 +106,7 @@ export async function whichUse(context: UsageContext, what: string, options: Whi
   const unreadable = new Problems()
   const answer = await findAsked(context.store, question, (problem) => unreadable.add(problem))
   const roots = rootsNow(context)
-  const users = await usersOf(context, answer.wanted, answer.kinds, roots, unreadable, signal)
+  const users = await usersOf(context, answer.hanging, answer.kinds, roots, unreadable, signal)
   requireKnown(answer, users)
   const forecast = new GcForecast(context, roots)
   const sizes = [...answer.wanted].map(([id, bytes]) => ({ id, bytes }))

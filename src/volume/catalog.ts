@@ -256,7 +256,8 @@ export class Catalog implements CatalogTransaction {
   /**
    * Visits visible extents with the volumes that hold them, as they are at one moment; ascending, read in pages so that
    * memory stays bounded. @param visit synchronous
-   * @throws {CorruptionError} `CORRUPT_CATALOG` for a row that does not match its check, or an extent without a copy
+   * @throws {CorruptionError} `CORRUPT_CATALOG` for a row that does not match its check, an extent without a copy, or rows of
+   * bases that are not those that the extents name
    */
   eachExtent(visit: (placed: PlacedRecord) => void): void {
     this.snapshot(() => this.visitExtents(visit))
@@ -265,6 +266,7 @@ export class Catalog implements CatalogTransaction {
   private visitExtents(visit: (placed: PlacedRecord) => void): void {
     let last = 0
     let copies = 0
+    let links = 0
     for (;;) {
       const rows = this.all<ExtentRow>(
         `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? ORDER BY eid LIMIT ${PAGE_ROWS}`,
@@ -278,6 +280,8 @@ export class Catalog implements CatalogTransaction {
         const pvs = this.copies(record.eid)
         if (pvs.length === 0) throw this.damaged('copy', String(record.eid))
         copies += pvs.length
+        // Whoever moves or drops an extent finds by these rows what hangs on it: a missing one would take its base away.
+        links += this.requireLinks(record)
         visit({ record, pvs })
       }
       if (rows.length < PAGE_ROWS) break
@@ -285,6 +289,8 @@ export class Catalog implements CatalogTransaction {
     // Rows that a damaged page lost are missed by counting the other table.
     if (this.get<{ n: number }>('SELECT count(*) AS n FROM copy')?.n !== copies)
       throw this.damaged('extent', 'that is missing')
+    if (this.hasBases && this.get<{ n: number }>('SELECT count(*) AS n FROM base')?.n !== links)
+      throw this.damaged('base', 'of an extent that is gone')
   }
 
   addExtent(record: ExtentRecord, pvs: readonly number[]): void {
@@ -304,8 +310,8 @@ export class Catalog implements CatalogTransaction {
       this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', record.eid, pv, rowCheck(record.eid, pv))
     }
     for (const base of distinctBases(record)) {
-      // It must be there, or what is written here could never be read.
-      if (!this.isVisible(base)) throw this.damaged('extent', String(base))
+      // It must be there, and have the lower number, or what is written here could never be read.
+      if (base >= record.eid || !this.isVisible(base)) throw this.damaged('extent', String(base))
       this.run('INSERT INTO base (base, eid) VALUES (?, ?)', base, record.eid)
     }
   }
@@ -455,7 +461,6 @@ export class Catalog implements CatalogTransaction {
   private compareTotals(pvs: readonly number[]): void {
     const stored = new Map<number, number>()
     let highest = 0
-    this.requireBases()
     this.visitExtents(({ record, pvs: holders }) => {
       highest = record.eid
       for (const pv of holders) {

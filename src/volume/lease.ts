@@ -94,8 +94,10 @@ export class Lease {
     })
   }
 
-  takeEid(): number {
-    if (this.nextEid === this.endEid) this.catalog.write((tx) => this.reserveExtents(tx))
+  /** @param above the number of anything that it is compressed against: a base has the lower number */
+  takeEid(above = 0): number {
+    // What others published since a block was reserved has higher numbers than what is left of it.
+    if (this.nextEid === this.endEid || this.nextEid <= above) this.catalog.write((tx) => this.reserveExtents(tx))
     return this.nextEid++
   }
 
