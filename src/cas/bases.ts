@@ -87,7 +87,7 @@ export class BaseBounds {
   }
 }
 
-function decodedBytes({ through }: Pick<Bound, 'through'>): number {
+export function decodedBytes({ through }: Pick<Bound, 'through'>): number {
   let bytes = 0
   for (const raw of through.values()) bytes += raw
   return bytes

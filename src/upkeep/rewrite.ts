@@ -42,7 +42,7 @@ export type RewriteResult = SwitchResult
 const BATCH_BYTES = 32 * MIB
 
 /** These extents and all that decodes through them, ascending. Those that are gone are left out. */
-function withDependants({ group: { catalog } }: ChunkStore, eids: Iterable<number>): number[] {
+export function withDependants({ group: { catalog } }: ChunkStore, eids: Iterable<number>): number[] {
   const all = new Set<number>()
   const coming = [...eids]
   for (let eid = coming.pop(); eid !== undefined; eid = coming.pop()) {

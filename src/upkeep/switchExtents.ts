@@ -97,21 +97,23 @@ export class ExtentSwitch {
    * Makes the rest visible and takes the old ones away.
    * @param merged ids of which one of several numbers was kept
    * @param allows asked inside the transaction
+   * @param isPartial whether old ones stay that something new decodes through, and hold some chunks once more; else all stay
    */
   async finish(
     old: readonly OldExtent[],
     merged: readonly Hash[],
     allows: (tx: CatalogTransaction) => boolean,
+    isPartial = false,
   ): Promise<SwitchResult> {
     const { catalog } = this.#group
-    const retired = catalog.write((tx) => {
+    const outcome = catalog.write((tx) => {
       this.#lease.require(tx)
       const isThere = ({ eid, checksum }: OldExtent) => catalog.extent(eid)?.checksum.equals(checksum)
       const leaving = leavingOf(
         this.#group,
         old.map(({ eid }) => eid),
       )
-      if (!old.every(isThere) || leaving.length < old.length) return undefined
+      if (!old.every(isThere) || (leaving.length < old.length && !isPartial)) return undefined
       if (!this.#areAllThere() || !this.#hasAllBases() || !allows(tx)) return undefined
       this.#publish()
       if (merged.length > 0) {
@@ -125,19 +127,21 @@ export class ExtentSwitch {
         this.#published.map(({ eid }) => eid),
       )
       tx.advance('gc_epoch', 1)
-      return this.#group.retire(leaving)
+      return { leaving: new Set(leaving), retired: this.#group.retire(leaving) }
     })
-    if (!retired) {
+    if (!outcome) {
       await this.takeBack()
       return NOTHING_SWITCHED
     }
+    const { leaving, retired } = outcome
+    const gone = old.filter(({ eid }) => leaving.has(eid))
     // Whatever becomes of what volumes still hold of the old ones.
     this.#isDone = true
     await this.#group.dropRetired(retired)
     return {
       isDone: true,
-      oldExtents: old.length,
-      oldStoredBytes: old.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+      oldExtents: gone.length,
+      oldStoredBytes: gone.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
       newExtents: this.#published.length + this.#staged.length,
       newStoredBytes: this.newStoredBytes,
     }
