@@ -242,9 +242,14 @@ class Packing {
       await this.#switch.takeBack()
       return { isDone: false, oldExtents: 0, oldStoredBytes: 0, newExtents: 0, newStoredBytes }
     }
-    const result = await this.#switch.finish([...sources.extents.values()], sources.merged, () => true, true)
+    const result = await this.#switch.finish(
+      [...sources.extents.values()],
+      sources.merged,
+      () => true,
+      (bytes) => bytes > newStoredBytes,
+    )
     const left = sources.extents.size - result.oldExtents
-    if (!result.isDone) sources.notes.push('others rewrote extents meanwhile: nothing was changed')
+    if (!result.isDone) sources.notes.push('others rewrote extents, or built on them, meanwhile: nothing was changed')
     else if (left > 0) sources.notes.push(`${left} old extents stay: others compressed against them meanwhile`)
     return { ...result, newStoredBytes }
   }

@@ -97,13 +97,14 @@ export class ExtentSwitch {
    * Makes the rest visible and takes the old ones away.
    * @param merged ids of which one of several numbers was kept
    * @param allows asked inside the transaction
-   * @param isPartial whether old ones stay that something new decodes through, and hold some chunks once more; else all stay
+   * @param isEnough whether it is worth it where old ones stay, since something new decodes through them: by the stored bytes of
+   *   those that go. Without it all go, or none
    */
   async finish(
     old: readonly OldExtent[],
     merged: readonly Hash[],
     allows: (tx: CatalogTransaction) => boolean,
-    isPartial = false,
+    isEnough: (storedBytes: number) => boolean = () => false,
   ): Promise<SwitchResult> {
     const { catalog } = this.#group
     const outcome = catalog.write((tx) => {
@@ -113,7 +114,10 @@ export class ExtentSwitch {
         this.#group,
         old.map(({ eid }) => eid),
       )
-      if (!old.every(isThere) || (leaving.length < old.length && !isPartial)) return undefined
+      if (!old.every(isThere)) return undefined
+      const goes = new Set(leaving)
+      const goneBytes = old.reduce((sum, { eid, storedBytes }) => sum + (goes.has(eid) ? storedBytes : 0), 0)
+      if (leaving.length < old.length && !isEnough(goneBytes)) return undefined
       if (!this.#areAllThere() || !this.#hasAllBases() || !allows(tx)) return undefined
       this.#publish()
       if (merged.length > 0) {
