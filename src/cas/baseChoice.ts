@@ -72,7 +72,7 @@ export async function chooseBases(
     const slots: ChosenSlot[] = []
     for (const id of each) {
       const at = found.get(id)
-      if (at) slots.push(...(await choice.take(at)))
+      if (at) slots.push(...((await readable(choice.take(at))) ?? []))
     }
     chosen.push(slots)
   }
