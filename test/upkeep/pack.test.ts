@@ -186,6 +186,18 @@ describe('leaves a store as it is', () => {
     await unchanged(repo)
   })
 
+  test('that was compressed harder', async () => {
+    const { repo } = await filledStore(6)
+    const { repo: fresh } = await packed(repo, { archive: true })
+    const bytes = await storedBytes(fresh)
+    const extents = await extentNumbers(fresh)
+    const { isPacked, newExtents, newStoredBytes } = await fresh.pack()
+    expect({ isPacked, newExtents }).toEqual({ isPacked: false, newExtents: 0 })
+    expect(newStoredBytes).toBeGreaterThanOrEqual(bytes)
+    expect(await extentNumbers(fresh)).toEqual(extents)
+    await unchanged(fresh)
+  })
+
   test('with a dry run, that may be of one who only reads', async () => {
     const { repo, path } = await filledStore(3)
     const { eids } = await extentNumbers(repo)
@@ -244,12 +256,19 @@ describe('what nothing needs', () => {
     const drafts = [await repo.draft('one'), await other.draft('two')]
     for (const draft of drafts) await draft.write('doubled', doubled)
     for (const draft of drafts) await draft.commit({ message: 'doubled', author: 'Test <test@example.org>' })
-    const twice = [...(await chunkNumbers(repo)).values()].filter(({ size }) => size > 1)
+    const twice = [...(await chunkNumbers(repo))].flatMap(([id, { size }]) => (size > 1 ? id : []))
     expect(twice.length).toBeGreaterThan(3)
     await repo.deleteBranch('one')
     await repo.deleteBranch('two')
     expect((await repo.gc()).waiting.bytes).toBeGreaterThan(1_500_000)
+    const waiting = () => {
+      const rows = repo.parts.group.catalog.all<{ hash: Buffer }>('SELECT hash FROM condemned')
+      const ids = new Set(rows.map(({ hash }) => hash.toString('hex')))
+      return twice.filter((id) => ids.has(id)).length
+    }
+    expect(waiting()).toBe(twice.length)
     const { repo: fresh } = await packed(repo)
+    expect(waiting()).toBe(0)
     expect([...(await chunkNumbers(fresh)).values()].every(({ size }) => size === 1)).toBe(true)
     expect(await fresh.gc()).toMatchObject({ dropped: { extents: 0 }, notes: [] })
     const { dropped, rewritten, notes } = await fresh.gc({ now: true })
