@@ -8,6 +8,7 @@ import { Lease } from '../../src/volume/lease.js'
 import { pseudoRandom, pseudoText } from '../codec/inputs.js'
 import { createMirrored } from '../support/mirrored.js'
 import { commitFiles, createRepository, openRepository } from '../support/repositories.js'
+import { filesWith } from './erasedStores.js'
 import { chunkNumbers, everythingIn, extentNumbers, fill, filledStore, SMALL } from './packedStores.js'
 import { threeCommits, twoFiles, WHY } from './replacedStores.js'
 import { chunksOf } from './usageStores.js'
@@ -278,6 +279,27 @@ describe('what nothing needs', () => {
   })
 })
 
+test('what is erased from a packed store is in none of its files, and others are whole', async () => {
+  const { repo, folder } = await createRepository(SMALL)
+  for (let round = 0; round < 5; round++) {
+    const kept = Buffer.concat([pseudoText(12_000, 1), Buffer.from(`${round}`)])
+    // Like what is kept: one is compressed against the other.
+    const secret = Buffer.concat([kept, Buffer.from(`SECRET-${round} `.repeat(30)), pseudoRandom(3000, round + 1)])
+    await commitFiles(repo, { kept, secret }, `${round}`)
+  }
+  const { repo: alone } = await packed(repo)
+  await repo.close()
+  const { report } = await alone.erase({ paths: ['secret'] })
+  expect(report).toBeDefined()
+  expect(await alone.checkErasure(report)).toMatchObject({ ok: true })
+  await alone.close()
+  expect(filesWith(folder, 'SECRET-')).toEqual([])
+  const fresh = await openRepository(repo.path)
+  expect((await fresh.verify()).problems).toEqual([])
+  expect((await (await fresh.at('main')).read('kept')).length).toBe(12_001)
+  await packed(fresh)
+})
+
 describe('others at work', () => {
   test('who read and commit meanwhile lose nothing, whenever that is', async () => {
     const { repo, path } = await filledStore(6)
@@ -355,6 +377,22 @@ describe('others at work', () => {
     })
     expect((await repo.pack()).isPacked).toBe(true)
     expect(codes).toEqual(['STORE_LOCKED', 'STORE_LOCKED', 'STORE_LOCKED'])
+  })
+
+  test('a pack, which a dry run beside it does not take for damage', async () => {
+    const { repo, path } = await filledStore(3)
+    const reader = await openRepository(path, { readOnly: true })
+    let packing: Promise<unknown> | undefined
+    for (const volume of reader.parts.group.volumes) {
+      const rows = volume.packedChunkRows.bind(volume)
+      volume.packedChunkRows = async (...parameters) => {
+        packing ??= repo.pack()
+        expect(await packing).toMatchObject({ isPacked: true })
+        return rows(...parameters)
+      }
+    }
+    expect(await reader.pack({ dryRun: true })).toMatchObject({ dryRun: true, notes: [] })
+    expect(packing).toBeDefined()
   })
 
   test('a reader with a lease, whose chunks may not go meanwhile', async () => {

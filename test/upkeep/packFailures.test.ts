@@ -83,6 +83,7 @@ describe('all is as it was after', () => {
       if (!(result instanceof Error)) break
       expect(result).toMatchObject({ code: 'CANCELLED' })
       await expectUnchanged(repo, before)
+      for (const volume of repo.parts.group.volumes) expect(await volume.spareBytes()).toBe(0)
       reports++
     }
     expect(reports).toBeGreaterThan(5)
