@@ -154,6 +154,7 @@ class Sources {
 
   async #look({ group }: ChunkStore): Promise<void> {
     const missing = new Map<number, number>()
+    group.catalog.requireLinks()
     group.catalog.eachExtent(({ record, pvs }) => {
       const { eid, checksum, storedBytes, chunks, class: extentClass } = record
       this.extents.set(eid, { eid, checksum, storedBytes, class: extentClass, pv: pvs[0] ?? 0 })
