@@ -27,6 +27,7 @@ export const VERBS: readonly VerbListing[] = [
   at(STORES, 'gc', 'Give back the space of what nothing needs any more', () => import('./commands/gc.js')),
   at(STORES, 'prune', 'Thin out history by a retention policy', () => import('./commands/prune.js')),
   at(STORES, 'defragment', 'Put the contents of a revision in order', () => import('./commands/defragment.js')),
+  at(STORES, 'pack', 'Make the store smaller', () => import('./commands/pack.js')),
   at(STORES, 'replace', 'Show another commit or object in the place of one', () => import('./commands/replace.js')),
   at(STORES, 'erase', 'Remove paths from all history', () => import('./commands/erase.js')),
   at(STORES, 'verify', 'Read everything back and check it', () => import('./commands/verify.js')),

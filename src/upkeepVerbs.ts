@@ -233,6 +233,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async pack(options: PackOptions = {}): Promise<PackReport> {
+    await this.session.pending.flush()
     const { store, group, refs, worktrees, pruned, properties } = this.session
     group.requireOpen()
     const compression = parseCompression(properties.get('compression').value)

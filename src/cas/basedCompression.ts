@@ -5,6 +5,7 @@
  * again whether they are there.
  */
 import type { Hash } from '../base/hash.js'
+import { DECODED_BYTES_MAX } from '../base/limits.js'
 import type { Compression, Frame } from '../codec/compressor.js'
 import { KIND } from '../format/kinds.js'
 import type { ExtentBase } from '../format/slots.js'
@@ -66,11 +67,12 @@ export class BasedCompression {
     if (!this.#takesBases || !items.some(({ bases }) => bases)) return chosen
     const known = await this.store.find(items.map(({ id }) => id))
     for (const isChunk of [true, false]) {
-      const wanting = items.filter(
-        ({ id, kind, bases }) => bases && (kind === KIND.chunk) === isChunk && !known.has(id),
-      )
+      const beside = items.filter(({ kind }) => (kind === KIND.chunk) === isChunk)
+      const wanting = beside.filter(({ id, bases }) => bases && !known.has(id))
       const lengths = wanting.map(({ bytes: { length }, bases }) => ({ length, bases }))
-      for (const [index, places] of (await chooseBases(this.store, lengths, 1)).entries()) {
+      // All may come into one extent, and be decoded with it: also what is known now, and gone by then.
+      const decodedBytes = DECODED_BYTES_MAX - (lengthOf(beside) - lengthOf(wanting))
+      for (const [index, places] of (await chooseBases(this.store, lengths, 1, decodedBytes)).entries()) {
         const item = wanting[index]
         if (item && places.length > 0) chosen.set(item.id, places)
       }
@@ -95,6 +97,10 @@ export class BasedCompression {
   get #takesBases(): boolean {
     return this.options.bases !== false && this.compression.codec !== 'none'
   }
+}
+
+function lengthOf(items: readonly Item[]): number {
+  return items.reduce((sum, { bytes }) => sum + bytes.length, 0)
 }
 
 function dictionaryOf(places: readonly BasePlace[]): Buffer | undefined {

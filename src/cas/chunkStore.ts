@@ -19,8 +19,9 @@ import { Lease } from '../volume/lease.js'
 import { type ChunkLocation, EXTENT_CLASS, type StoredExtent } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import type { CacheStats } from './adaptiveCache.js'
-import { BaseBounds, dictionaryOf } from './bases.js'
+import { BaseBounds, dictionaryOf, slotBytes } from './bases.js'
 import { ComingIds } from './comingIds.js'
+import { ExpectedChunks } from './expectedChunks.js'
 import { type DecodedExtent, ExtentCache } from './extentCache.js'
 import { ObjectCache } from './objectCache.js'
 import { MANY_AT_ONCE, type ObjectReader } from './objects.js'
@@ -52,12 +53,16 @@ const PART_OF_MANY = 1 / 16
 const MAX_LOADS_AHEAD = 6
 /** A prefix that more ids share than this is no use to anybody. */
 const MAX_PREFIX_MATCHES = 5000
+/** One of so many of what is expected tells how the rest lies; one in so many with bases is enough. */
+const EXPECTED_PROBE = 16
+const EXPECTED_BASED = 8
 /** Locations remembered from read-ahead to read. */
 const MAX_LOCATIONS = 20_000
 
 export class ChunkStore implements ObjectReader {
   private readonly extents: ExtentCache
   readonly objects: ObjectCache
+  private readonly expected: ExpectedChunks
   /** How deep extents are decoded, and through how much. */
   readonly bounds: BaseBounds
   /** What this process has yet to write. Readers get it; `originals`, and whoever looks for what is known, do not. */
@@ -79,6 +84,7 @@ export class ChunkStore implements ObjectReader {
     this.extents =
       originals?.extents ?? new ExtentCache(options.extentCacheBytes ?? 32 * MIB, (eid) => this.loadExtent(eid))
     this.objects = originals?.objects ?? new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
+    this.expected = originals?.expected ?? new ExpectedChunks()
     this.bounds = originals?.bounds ?? new BaseBounds(group.catalog)
     this.locations = originals?.locations ?? new Map()
     this.openedAtEpoch = originals?.openedAtEpoch ?? epochOf(group)
@@ -151,6 +157,16 @@ export class ChunkStore implements ObjectReader {
     if (unknown.length === 0) return
     await this.locate(unknown)
     for (const id of unknown) if (this.extents.loads < MAX_LOADS) this.startLoad(id)
+  }
+
+  async expect(asked: readonly Hash[]): Promise<void> {
+    this.expected.clear()
+    const ids = this.replaced ? answersTo(asked, this.replaced) : asked
+    const probes = await this.find(ids.filter((_, index) => index % EXPECTED_PROBE === 0))
+    let based = 0
+    for (const { eid } of probes.values()) if ((this.bounds.of(eid)?.depth ?? 0) > 0) based++
+    if (based * EXPECTED_BASED < probes.size || based === 0) return
+    this.expected.expect(ids, await this.find(ids))
   }
 
   /** The ids among `ids` that the store has, each with one visible place. */
@@ -237,6 +253,8 @@ export class ChunkStore implements ObjectReader {
     if (own) return own
     const object = kind === KIND.chunk ? undefined : this.objects.get(kind, id)
     if (object) return object
+    const expected = kind === KIND.chunk ? this.expected.read(id) : undefined
+    if (expected) return expected
     const place = this.extents.find(id)
     const slot = place?.extent.slots[place.slot]
     const offset = place?.extent.offsets[place.slot]
@@ -249,7 +267,7 @@ export class ChunkStore implements ObjectReader {
   private async loadAhead(coming: ComingIds): Promise<void> {
     for (let id = coming.probe; id !== undefined; id = coming.probe) {
       if (this.extents.loads >= MAX_LOADS || coming.loadsAhead >= MAX_LOADS_AHEAD) return
-      if (this.extents.find(id)) {
+      if (this.extents.find(id) || this.expected.has(id)) {
         coming.passProbe(false)
         continue
       }
@@ -365,6 +383,10 @@ export class ChunkStore implements ObjectReader {
       })
     }
     const extent: DecodedExtent = { eid, raw, slots: stored.slots, offsets, reads: 0 }
+    this.expected.take(eid, (slot, id) => {
+      const bytes = slotBytes(extent, slot)
+      return this.hasher.id(KIND.chunk, bytes) === id ? bytes : undefined
+    })
     for (const pv of damaged) await this.heal(extent, stored, pv)
     return extent
   }

@@ -22,6 +22,11 @@ export interface ObjectReader {
   getMany(kind: Kind, ids: AsyncIterable<readonly Hash[]> | Iterable<readonly Hash[]>): AsyncIterable<readonly Buffer[]>
   /** Starts loading what holds these ids. Never fails: what goes wrong shows when the id is read. */
   readAhead(kind: Kind, ids: readonly Hash[]): void
+  /**
+   * These chunks will be read next, all of them, in whatever order: extents that would be decoded more than once are decoded once, as
+   * far as memory allows. Takes the place of what was expected before; none ends it.
+   */
+  expect?(ids: readonly Hash[]): Promise<void>
 }
 
 /**

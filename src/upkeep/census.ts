@@ -92,7 +92,6 @@ export class HeldSlots {
 export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promise<Census> {
   const extents = new Map<number, ExtentTally>()
   const held = new HeldSlots()
-  group.catalog.requireLinks()
   group.catalog.eachExtent(({ record, pvs }) => {
     const pv = pvs[0] ?? 0
     extents.set(record.eid, { record, pv, rows: 0, deadBytes: 0, ripe: 0, ripeBytes: 0, heldBytes: 0 })

@@ -132,7 +132,6 @@ export async function defragment(
   const throttle = new Throttle(options.rateBytes, clock)
   try {
     await takeBackMoving(store)
-    group.catalog.requireLinks()
     lease = Lease.take(group.catalog, 'writer', clock)
     for await (const window of windowsOf(store, tree, options)) {
       if (!window.isScattered(profile.peSize)) continue

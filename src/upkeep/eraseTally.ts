@@ -30,7 +30,6 @@ export class ErasureTally {
   ): Promise<Map<number, ExtentCount>> {
     const { group } = this
     const extents = new Map<number, ExtentCount>()
-    group.catalog.requireLinks()
     group.catalog.eachExtent(({ record, pvs }) => {
       extents.set(record.eid, { record, pv: pvs[0] ?? 0, rows: 0, dead: 0 })
     })

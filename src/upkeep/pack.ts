@@ -8,7 +8,7 @@
  */
 import { CorruptionError, VarveError } from '../base/errors.js'
 import { type Hash, shortHash } from '../base/hash.js'
-import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
+import { type Progress, throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import type { Compression } from '../codec/compressor.js'
@@ -71,13 +71,16 @@ export interface PackContext {
 const PACK_LEVEL = 9
 const ARCHIVE_LEVEL = 13
 /** Raw bytes that are in memory at a time. */
-const BATCH_BYTES = 24 * MIB
+const BATCH_BYTES = 16 * MIB
 /** Raw bytes that an extent is decoded through: its anchors lie close together, mostly. */
 const DECODED_BYTES = 8 * MIB
 /** One of 2^bits positions has a fingerprint; of much there are fewer, so that they fit into memory. */
 const FINGERPRINT_BITS = 7
 const FINGERPRINTS_MAX = 4_000_000
 const PAGE_ROWS = 5000
+/** Between two looks at whether it goes on. */
+const LOOK_CHUNKS = 1000
+const LOOK_BYTES = 4 * MIB
 
 /**
  * @throws {VarveError} `STORE_LOCKED` while other upkeep is at work, `VG_FULL`, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `PV_MISSING`,
@@ -154,7 +157,6 @@ class Sources {
 
   async #look({ group }: ChunkStore): Promise<void> {
     const missing = new Map<number, number>()
-    group.catalog.requireLinks()
     group.catalog.eachExtent(({ record, pvs }) => {
       const { eid, checksum, storedBytes, chunks, class: extentClass } = record
       this.extents.set(eid, { eid, checksum, storedBytes, class: extentClass, pv: pvs[0] ?? 0 })
@@ -229,18 +231,26 @@ class Packing {
     const lineage = await chunkLineage(this.#store.originals, sources.chunks, await this.#starts(), {
       pruned: this.context.pruned,
       signal: this.options.signal,
-      onCommit: (count) => this.#progress('looking at commits', count, 0),
+      onCommit: (count) => this.#progress({ itemsDone: count, current: 'looking at commits' }, 0),
     })
     const order = packOrder(sources.chunks, lineage, findAnchors(lineage, await this.#fingerprints()))
-    await this.#copy(sources.chunks, order.chunks, EXTENT_CLASS.data, (chunk) => order.basesOf(chunk))
+    await this.#copy(sources.chunks, order.heads, EXTENT_CLASS.data, () => [])
+    await this.#copy(sources.chunks, order.others, EXTENT_CLASS.data, (chunk) => order.basesOf(chunk))
     await this.#copy(sources.objects, await this.#objectOrder(order), EXTENT_CLASS.object, () => [])
     const { newStoredBytes } = this.#switch
     if (newStoredBytes >= sources.storedBytes) {
       await this.#switch.takeBack()
       return { isDone: false, oldExtents: 0, oldStoredBytes: 0, newExtents: 0, newStoredBytes }
     }
-    const result = await this.#switch.finish([...sources.extents.values()], sources.merged, () => true)
+    const result = await this.#switch.finish(
+      [...sources.extents.values()],
+      sources.merged,
+      () => true,
+      (bytes) => bytes > newStoredBytes,
+    )
+    const left = sources.extents.size - result.oldExtents
     if (!result.isDone) sources.notes.push('others rewrote extents, or built on them, meanwhile: nothing was changed')
+    else if (left > 0) sources.notes.push(`${left} old extents stay: others compressed against them meanwhile`)
     return { ...result, newStoredBytes }
   }
 
@@ -263,7 +273,7 @@ class Packing {
     const found: number[] = []
     const begins = new Int32Array(chunks.count)
     const counts = new Int32Array(chunks.count)
-    for await (const { chunk, bytes: content } of this.#read(chunks, this.#asTheyLie(chunks))) {
+    for await (const { chunk, bytes: content } of this.#look(chunks)) {
       begins[chunk] = found.length
       fingerprintsOf(content, bits, found)
       counts[chunk] = found.length - (begins[chunk] ?? 0)
@@ -284,7 +294,7 @@ class Packing {
     const { objects, chunks } = this.#sources
     const keys: { readonly chunk: number; readonly kind: Kind; readonly key: string }[] = []
     const placeOf = (id: Hash): number => places[chunks.indexOf(id)] ?? 0
-    for await (const { chunk, kind, bytes } of this.#read(objects, this.#asTheyLie(objects)))
+    for await (const { chunk, kind, bytes } of this.#look(objects))
       keys.push({ chunk, kind, key: objectKey(kind, bytes, placeOf) })
     // Of one key the newest first: numbers only grow.
     const age = ({ chunk }: (typeof keys)[number]): number => -objects.chunkId(chunk)
@@ -292,12 +302,26 @@ class Packing {
     return keys.map(({ chunk }) => chunk)
   }
 
+  /** To learn what they are like: all as they lie. */
+  async *#look(index: ChunkIndex): AsyncGenerator<{ chunk: number; kind: Kind; bytes: Buffer }> {
+    let count = 0
+    let bytes = 0
+    for await (const read of this.#read(index, this.#asTheyLie(index))) {
+      yield read
+      bytes += read.bytes.length
+      if (++count < LOOK_CHUNKS && bytes < LOOK_BYTES) continue
+      await this.#passed('reading', count, bytes)
+      count = 0
+      bytes = 0
+    }
+    await this.#passed('reading', count, bytes)
+  }
+
   /** In the given order; neighbours in one extent cost one look. */
   async *#read(
     index: ChunkIndex,
     order: Iterable<number>,
   ): AsyncGenerator<{ chunk: number; kind: Kind; bytes: Buffer }> {
-    let done = 0
     for (const chunk of order) {
       const eid = index.eid(chunk)
       const extent = await this.#store.decoded(eid)
@@ -305,7 +329,6 @@ class Packing {
       const offset = extent?.offsets[index.slot(chunk)]
       if (!extent || !slot || offset === undefined) throw movedAway(eid)
       yield { chunk, kind: slot.kind, bytes: extent.raw.subarray(offset, offset + slot.length) }
-      if (++done % 1000 === 0) await this.#progress('reading chunks', done, 0)
     }
   }
 
@@ -337,17 +360,22 @@ class Packing {
       await this.#switch.stage(await this.#copies.place(copied))
       if (!(await this.#switch.publish())) throw movedAway(index.eid(batch[0] ?? 0))
       this.#copies.forget()
-      this.#done += batch.length
-      const read = batch.reduce((sum, chunk) => sum + index.length(chunk), 0)
-      await this.#progress('packing', this.#done, read)
+      const bytes = batch.reduce((sum, chunk) => sum + index.length(chunk), 0)
+      await this.#passed('writing', batch.length, bytes)
     }
   }
 
-  async #progress(current: string, itemsDone: number, bytes: number): Promise<void> {
+  async #passed(current: string, count: number, bytes: number): Promise<void> {
+    const { chunks, objects } = this.#sources
+    this.#done += count
+    // Each is read once to see what it is like, and once to be written.
+    await this.#progress({ itemsDone: this.#done, itemsTotal: 2 * (chunks.count + objects.count), current }, bytes)
+  }
+
+  async #progress(progress: Pick<Progress, 'itemsDone' | 'itemsTotal' | 'current'>, bytes: number): Promise<void> {
     const { signal, onProgress } = this.options
     throwIfCancelled(signal)
-    const itemsTotal = this.#sources.chunks.count + this.#sources.objects.count
-    onProgress?.({ phase: 'pack', itemsDone, itemsTotal, bytesDone: 0, current })
+    onProgress?.({ phase: 'pack', bytesDone: 0, ...progress })
     this.upkeep.beat(this.#store.clock)
     await this.#throttle.took(bytes, signal)
   }

@@ -15,7 +15,9 @@ import type { Anchors } from './packAnchors.js'
 import type { ChunkLineage } from './packLineage.js'
 
 export interface PackOrder {
-  readonly chunks: readonly number[]
+  readonly heads: readonly number[]
+  /** What comes after them, in extents of its own: heads are not decoded through anything. */
+  readonly others: Int32Array
   /** By chunk, where it lies in the order. */
   readonly places: Int32Array
   basesOf(chunk: number): readonly Hash[]
@@ -36,11 +38,12 @@ export function packOrder(index: ChunkIndex, lineage: ChunkLineage, anchors: Anc
       (age[a] ?? 0) - (age[b] ?? 0) ||
       a - b,
   )
-  const chunks = [...heads, ...others]
   const places = new Int32Array(index.count)
-  for (const [place, chunk] of chunks.entries()) places[chunk] = place
+  for (const [place, chunk] of heads.entries()) places[chunk] = place
+  for (const [place, chunk] of others.entries()) places[chunk] = heads.length + place
   return {
-    chunks,
+    heads,
+    others,
     places,
     basesOf: (chunk) => {
       const own = anchor[chunk] ?? chunk

@@ -4,11 +4,13 @@
  * upkeep takes them back.
  */
 
+import { CorruptionError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { throwIfCancelled } from '../base/progress.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { revive } from '../cas/condemned.js'
-import type { CatalogTransaction } from '../volume/catalog.js'
+import type { DecodedExtent } from '../cas/extentCache.js'
+import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import type { Lease } from '../volume/lease.js'
 import type { PlacedExtent, VolumeGroup } from '../volume/volumeGroup.js'
 import { UpkeepState } from './upkeepState.js'
@@ -43,6 +45,8 @@ export class ExtentSwitch {
   readonly #group: VolumeGroup
   readonly #lease: Lease
   readonly #published: { readonly eid: number; readonly storedBytes: number }[] = []
+  /** Whether they took the place of the old ones: then they are all there is. */
+  #isDone = false
   #staged: readonly PlacedExtent[] = []
   #publish: () => void = () => undefined
 
@@ -65,17 +69,18 @@ export class ExtentSwitch {
 
   /**
    * Makes what was staged visible, beside the old ones.
-   * @returns false when what it decodes through is gone: then nothing of it all stays
+   * @returns false when what it decodes through is gone, or somebody else took new ones back: then nothing of it all stays
    */
   async publish(): Promise<boolean> {
     const { catalog } = this.#group
     catalog.upgrade()
     const isPublished = catalog.write((tx) => {
       this.#lease.require(tx)
-      if (!this.#hasAllBases()) return false
+      if (!this.#areAllThere() || !this.#hasAllBases()) return false
       this.#publish()
-      const eids = [...this.#published.map(({ eid }) => eid), ...this.#staged.map(({ extent }) => extent.eid)]
-      new UpkeepState(catalog).write(tx, MOVING, { extents: eids })
+      const note = new Set(movingOf(catalog))
+      for (const { extent } of this.#staged) note.add(extent.eid)
+      writeMoving(catalog, tx, note)
       return true
     })
     if (!isPublished) {
@@ -92,41 +97,55 @@ export class ExtentSwitch {
    * Makes the rest visible and takes the old ones away.
    * @param merged ids of which one of several numbers was kept
    * @param allows asked inside the transaction
+   * @param isEnough whether it is worth it where old ones stay, since something new decodes through them: by the stored bytes of
+   *   those that go. Without it all go, or none
    */
   async finish(
     old: readonly OldExtent[],
     merged: readonly Hash[],
     allows: (tx: CatalogTransaction) => boolean,
+    isEnough: (storedBytes: number) => boolean = () => false,
   ): Promise<SwitchResult> {
     const { catalog } = this.#group
-    const retired = catalog.write((tx) => {
+    const outcome = catalog.write((tx) => {
       this.#lease.require(tx)
       const isThere = ({ eid, checksum }: OldExtent) => catalog.extent(eid)?.checksum.equals(checksum)
       const leaving = leavingOf(
         this.#group,
         old.map(({ eid }) => eid),
       )
-      if (!old.every(isThere) || leaving.length < old.length) return undefined
-      if (!this.#hasAllBases() || !allows(tx)) return undefined
+      if (!old.every(isThere)) return undefined
+      const goes = new Set(leaving)
+      const goneBytes = old.reduce((sum, { eid, storedBytes }) => sum + (goes.has(eid) ? storedBytes : 0), 0)
+      if (leaving.length < old.length && !isEnough(goneBytes)) return undefined
+      if (!this.#areAllThere() || !this.#hasAllBases() || !allows(tx)) return undefined
       this.#publish()
       if (merged.length > 0) {
         // What was known of one of their numbers is not true of the other: both are found anew.
         revive(tx, merged)
         tx.run('DELETE FROM bitmap')
       }
-      if (this.#published.length > 0) forgetMoving(tx)
+      forgetMoving(
+        catalog,
+        tx,
+        this.#published.map(({ eid }) => eid),
+      )
       tx.advance('gc_epoch', 1)
-      return this.#group.retire(leaving)
+      return { leaving: new Set(leaving), retired: this.#group.retire(leaving) }
     })
-    if (!retired) {
+    if (!outcome) {
       await this.takeBack()
       return NOTHING_SWITCHED
     }
+    const { leaving, retired } = outcome
+    const gone = old.filter(({ eid }) => leaving.has(eid))
+    // Whatever becomes of what volumes still hold of the old ones.
+    this.#isDone = true
     await this.#group.dropRetired(retired)
     return {
       isDone: true,
-      oldExtents: old.length,
-      oldStoredBytes: old.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+      oldExtents: gone.length,
+      oldStoredBytes: gone.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
       newExtents: this.#published.length + this.#staged.length,
       newStoredBytes: this.newStoredBytes,
     }
@@ -135,12 +154,18 @@ export class ExtentSwitch {
   /** Nothing of it stays, but what others decode through already. */
   async takeBack(): Promise<void> {
     const { catalog } = this.#group
+    if (this.#isDone) return
     await this.#group.dropUnpublished(this.#staged.filter(({ extent }) => !catalog.isVisible(extent.eid)))
     if (this.#published.length === 0) return
     await takeAway(
       this.#group,
       this.#published.map(({ eid }) => eid),
     )
+  }
+
+  /** Upkeep that was silent for long is taken for dead: then others took back what it published, and the old ones are needed. */
+  #areAllThere(): boolean {
+    return this.#published.every(({ eid }) => this.#group.catalog.isVisible(eid))
   }
 
   /** Whether what was just written can be read: others may have rewritten what it decodes through. */
@@ -153,29 +178,94 @@ export class ExtentSwitch {
   }
 }
 
-/** What somebody left who was killed while moving chunks. To be called while no other upkeep is at work. */
-export async function takeBackMoving({ group }: ChunkStore, signal?: AbortSignal): Promise<void> {
-  throwIfCancelled(signal)
-  const note = new UpkeepState(group.catalog).read(MOVING) as { readonly extents: readonly number[] } | undefined
-  if (note) await takeAway(group, note.extents)
+/**
+ * What somebody left who was killed while moving chunks. To be called while no other upkeep is at work. What old extents do not
+ * hold any more, since they were damaged meanwhile, stays in the new ones.
+ * @throws {CorruptionError} `CORRUPT_CATALOG` when it is not known what decodes through what: then nothing may be taken away
+ */
+export async function takeBackMoving(store: ChunkStore, signal?: AbortSignal): Promise<void> {
+  const { group } = store
+  const { catalog } = group
+  catalog.requireBases()
+  const noted = movingOf(catalog)
+  if (noted.length === 0) return
+  const needed = await neededOf(store, new Set(noted), signal)
+  if (needed.length > 0) catalog.write((tx) => forgetMoving(catalog, tx, needed))
+  await takeAway(
+    group,
+    noted.filter((eid) => !needed.includes(eid)),
+  )
 }
 
+/** Of new extents those that hold what cannot be read from any other. Each old one is decoded once. */
+async function neededOf(store: ChunkStore, fresh: ReadonlySet<number>, signal?: AbortSignal): Promise<number[]> {
+  const sound = new Map<number, boolean>()
+  const isSound = async (eid: number): Promise<boolean> => {
+    const known = sound.get(eid) ?? (await decodedOf(store, eid)) !== undefined
+    sound.set(eid, known)
+    return known
+  }
+  const needed: number[] = []
+  for (const eid of fresh) {
+    throwIfCancelled(signal)
+    const extent = await decodedOf(store, eid)
+    // Nothing can be read from it.
+    if (!extent) continue
+    const missing = new Set(
+      extent.slots.map(({ kind, length }, slot) => {
+        const offset = extent.offsets[slot] ?? 0
+        return store.hasher.id(kind, extent.raw.subarray(offset, offset + length))
+      }),
+    )
+    for (const at of await store.group.lookup([...missing])) {
+      if (!fresh.has(at.eid) && missing.has(at.hash) && (await isSound(at.eid))) missing.delete(at.hash)
+    }
+    if (missing.size > 0) needed.push(eid)
+  }
+  return needed
+}
+
+async function decodedOf(store: ChunkStore, eid: number): Promise<DecodedExtent | undefined> {
+  try {
+    return await store.decoded(eid)
+  } catch (error) {
+    if (error instanceof CorruptionError) return undefined
+    throw error
+  }
+}
+
+/** Those that are noted still: of others somebody else knows more. */
 async function takeAway(group: VolumeGroup, eids: readonly number[]): Promise<void> {
   const { catalog } = group
   const retired = catalog.write((tx) => {
+    const noted = new Set(movingOf(catalog))
     const leaving = leavingOf(
       group,
-      eids.filter((eid) => catalog.isVisible(eid)),
+      eids.filter((eid) => noted.has(eid) && catalog.isVisible(eid)),
     )
     if (leaving.length > 0) tx.advance('gc_epoch', 1)
-    forgetMoving(tx)
+    forgetMoving(catalog, tx, eids)
     return group.retire(leaving)
   })
   await group.dropRetired(retired)
 }
 
-function forgetMoving(tx: CatalogTransaction): void {
-  tx.run('DELETE FROM upkeep WHERE name = ?', MOVING)
+function movingOf(catalog: Catalog): readonly number[] {
+  const note = new UpkeepState(catalog).read(MOVING) as { readonly extents: readonly number[] } | undefined
+  return note?.extents ?? []
+}
+
+function writeMoving(catalog: Catalog, tx: CatalogTransaction, eids: Iterable<number>): void {
+  new UpkeepState(catalog).write(tx, MOVING, { extents: [...eids] })
+}
+
+/** Of these alone: what others left there is still to be taken back. */
+function forgetMoving(catalog: Catalog, tx: CatalogTransaction, eids: readonly number[]): void {
+  if (eids.length === 0) return
+  const noted = new Set(movingOf(catalog))
+  for (const eid of eids) noted.delete(eid)
+  if (noted.size > 0) writeMoving(catalog, tx, noted)
+  else tx.run('DELETE FROM upkeep WHERE name = ?', MOVING)
 }
 
 /** In a transaction: of some extents those that nothing but others of them decodes through, in the order in which they may go. */

@@ -287,33 +287,6 @@ export class Catalog implements CatalogTransaction {
       throw this.damaged('extent', 'that is missing')
   }
 
-  /**
-   * Whether the rows of bases are those that the extents name. Whoever moves or drops extents finds by them what is decoded
-   * through one: with a row missing, its base would be taken away.
-   * @throws {CorruptionError} `CORRUPT_CATALOG`
-   */
-  requireLinks(): void {
-    this.snapshot(() => {
-      let links = 0
-      this.visitExtents(({ record }) => {
-        for (const base of distinctBases(record)) {
-          links++
-          if (base >= record.eid || !this.#isLinked(base, record.eid))
-            throw this.damaged('base', `${base}, ${record.eid}`)
-        }
-      })
-      if (this.hasBases && this.get<{ n: number }>('SELECT count(*) AS n FROM base')?.n !== links)
-        throw this.damaged('base', 'of an extent that is gone')
-    })
-  }
-
-  /** To a base that is visible. */
-  #isLinked(base: number, eid: number): boolean {
-    if (!this.hasBases) return false
-    const sql = 'SELECT 1 FROM base JOIN extent ON extent.eid = base.base WHERE base.base = ? AND base.eid = ?'
-    return this.get(sql, base, eid) !== undefined
-  }
-
   addExtent(record: ExtentRecord, pvs: readonly number[]): void {
     const bases = record.bases.length > 0 ? encodeBases(record.bases) : null
     this.run(
@@ -442,8 +415,45 @@ export class Catalog implements CatalogTransaction {
     this.snapshot(() => this.compareTotals(pvs))
   }
 
+  /**
+   * Whoever takes extents away goes by `dependants`: so first it must be known that none is missing. Rows of that table have no
+   * checks; those of extents, which say the same, have.
+   * @throws {CorruptionError} `CORRUPT_CATALOG`
+   */
+  requireBases(): void {
+    this.snapshot(() => {
+      let last = 0
+      let links = 0
+      for (;;) {
+        const rows = this.all<ExtentRow>(
+          `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? AND bases IS NOT NULL ORDER BY eid LIMIT ${PAGE_ROWS}`,
+          last,
+        )
+        for (const row of rows) {
+          if (row.eid <= last) throw this.damaged('extent', String(row.eid))
+          last = row.eid
+          links += this.requireLinks(this.checkedExtent(row))
+        }
+        if (rows.length < PAGE_ROWS) break
+      }
+      if (this.hasBases && this.get<{ n: number }>('SELECT count(*) AS n FROM base')?.n !== links)
+        throw this.damaged('base', 'of an extent that is gone')
+    })
+  }
+
+  /** @returns how many there are */
+  private requireLinks(record: ExtentRecord): number {
+    const bases = distinctBases(record)
+    for (const base of bases) {
+      const isKnown =
+        this.hasBases && this.get('SELECT 1 FROM base WHERE base = ? AND eid = ?', base, record.eid) !== undefined
+      if (!isKnown || base >= record.eid || !this.isVisible(base)) throw this.damaged('base', `${base}, ${record.eid}`)
+    }
+    return bases.size
+  }
+
   private compareTotals(pvs: readonly number[]): void {
-    this.requireLinks()
+    this.requireBases()
     const stored = new Map<number, number>()
     let highest = 0
     this.visitExtents(({ record, pvs: holders }) => {

@@ -19,9 +19,11 @@ import type { FileStat, FileSystem } from '../base/filesystem.js'
 import type { Hash } from '../base/hash.js'
 import { type ByteName, nameToBytes, nameToText, ROOT_NAME } from '../base/names.js'
 import { type Randomness, systemRandomness } from '../base/random.js'
+import { MIB } from '../base/units.js'
 import type { ObjectReader } from '../cas/objects.js'
 import { type Content, SHAPE_CHUNK } from '../format/content.js'
 import { KIND } from '../format/kinds.js'
+import { runsFrom } from '../history/contentChunks.js'
 import type { TreeRoot } from '../history/entries.js'
 import { requireRecorded } from '../history/listing.js'
 import { type PathLike, parsePath } from '../history/paths.js'
@@ -150,6 +152,8 @@ export async function exportPart(
 
 /** Chunks of so many steps are asked for together. */
 const STEPS_PER_BATCH = 512
+/** Or of as many bytes: what is expected of the store must fit into memory. */
+const BATCH_BYTES = 48 * MIB
 
 class ExportRun {
   readonly #reader: ObjectReader
@@ -199,8 +203,9 @@ class ExportRun {
     try {
       if (rootIs === 'made') makeFolders(this.#fs, root)
       this.#writer.enterRoot(root, rootIs)
-      for await (const batch of inBatches(this.#steps(part), STEPS_PER_BATCH)) {
+      for await (const batch of inBatches(this.#steps(part))) {
         const linked = new Set(batch.filter((step) => this.#links.announce(step)))
+        await this.#expect(batch.filter((step) => !linked.has(step)))
         const chunks = this.#startReading(batch.filter((step) => !linked.has(step)))
         for (const step of batch) {
           path = step.path
@@ -228,6 +233,22 @@ class ExportRun {
       const { mtimeNs: _, ...timeless } = step.attributes
       yield this.#keepsTimes ? step : { ...step, attributes: timeless }
     }
+  }
+
+  /** Tells the store of all chunks of these steps, unless they are more than it can remember. */
+  async #expect(steps: readonly TreeStep[]): Promise<void> {
+    if (!this.#reader.expect) return
+    const ids: Hash[] = []
+    for (const { is, entry } of steps) {
+      if (is !== 'entry' || entry.kind === 'gitlink' || entry.content.size > BATCH_BYTES) continue
+      try {
+        for await (const runs of runsFrom(this.#reader, entry.content, 0)) ids.push(...runs.map(({ id }) => id))
+      } catch (error) {
+        // Said where it is read, with its path.
+        if (!isVarveError(error)) throw error
+      }
+    }
+    await this.#reader.expect(ids)
   }
 
   /** What is one chunk comes from one iterator for all these steps, in order: so it is read ahead across files. */
@@ -335,13 +356,16 @@ async function* oneByOne(batches: AsyncIterable<readonly Buffer[]>): AsyncGenera
   for await (const batch of batches) yield* batch
 }
 
-async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let batch: T[] = []
-  for await (const item of items) {
-    batch.push(item)
-    if (batch.length < size) continue
+async function* inBatches(steps: AsyncIterable<TreeStep>): AsyncGenerator<TreeStep[]> {
+  let batch: TreeStep[] = []
+  let bytes = 0
+  for await (const step of steps) {
+    batch.push(step)
+    if (step.is === 'entry') bytes += step.entry.content.size
+    if (batch.length < STEPS_PER_BATCH && bytes < BATCH_BYTES) continue
     yield batch
     batch = []
+    bytes = 0
   }
   if (batch.length > 0) yield batch
 }

@@ -105,7 +105,9 @@ describe('writing', () => {
         yield noise(65536, index)
       }
     }
-    await expect(writeContent(objects, source(), { signal: controller.signal })).rejects.toMatchObject({ code: 'CANCELLED' })
+    await expect(writeContent(objects, source(), { signal: controller.signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    })
     await expect(writeContent(objects, Buffer.from('x'), { signal: controller.signal })).rejects.toMatchObject({
       code: 'CANCELLED',
     })
