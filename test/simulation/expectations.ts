@@ -58,6 +58,8 @@ export class Expectations {
   #objects = new Map<Hash, { kind: Kind; bytes: Buffer; links?: readonly Link[] }>()
   #below = new Map<Hash, ReadonlySet<Hash>>()
   #extents = new Map<number, readonly Hash[]>()
+  /** All that was ever visible; no number comes twice. */
+  #published = new Set<number>()
   /** Of visible extents that have some: extents that they are decoded through, at once. */
   #bases = new Map<number, readonly number[]>()
   /** In how many visible extents each is. */
@@ -90,6 +92,7 @@ export class Expectations {
     this.#objects = new Map(before.#objects)
     this.#below = new Map(before.#below)
     this.#extents = new Map(before.#extents)
+    this.#published = new Set(before.#published)
     this.#bases = new Map(before.#bases)
     this.#visible = new Map(before.#visible)
     this.#wanted = new Map(before.#wanted)
@@ -172,6 +175,11 @@ export class Expectations {
     return this.#roots
   }
 
+  /** Whether it is visible, or was. */
+  wasPublished(eid: number): boolean {
+    return this.#published.has(eid)
+  }
+
   /** Extents that are visible now. */
   get extents(): number[] {
     return [...this.#extents.keys()]
@@ -233,6 +241,7 @@ export class Expectations {
   #publish(placed: readonly PlacedExtent[]): void {
     for (const { extent } of placed) {
       this.#extents.set(extent.eid, extent.hashes)
+      this.#published.add(extent.eid)
       if (extent.bases.length > 0) {
         this.#bases.set(
           extent.eid,
