@@ -1,9 +1,14 @@
 /** What others are compressed against, while a store is tidied, thinned out, and cleared of something. */
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
+import { StoreWriter } from '../../src/cas/storeWriter.js'
+import { KIND } from '../../src/format/kinds.js'
 import type { ErasureReport } from '../../src/index.js'
 import type { Repository } from '../../src/repository.js'
+import { rewriteExtents } from '../../src/upkeep/rewrite.js'
+import { Lease } from '../../src/volume/lease.js'
 import { basedExtents, versionOf } from '../support/basedStores.js'
-import { extentsOf } from '../support/groups.js'
+import { extentsOf, publishOnly } from '../support/groups.js'
 import { change } from '../support/mirrored.js'
 import { commitFiles, createRepository, openRepository } from '../support/repositories.js'
 import { filesWith, secret } from './erasedStores.js'
@@ -11,6 +16,7 @@ import { Database } from './usageStores.js'
 
 /** One chunk. */
 const LENGTH = 4000
+const COMPRESSION = { codec: 'zstd', level: 1 } as const
 
 async function newStore() {
   const made = await createRepository({ compression: 'zstd' })
@@ -95,6 +101,38 @@ describe('gc', () => {
     expect(extentsOf(repo.parts.group).length).toBeLessThan(60)
     await expectSound(path, { f: versionOf(3, 119, LENGTH) })
   })
+})
+
+test('S-5: an extent stays that something was compressed against while it was rewritten', async () => {
+  const { repo, path } = await newStore()
+  await commitFiles(repo, { f: versionOf(1, 0, LENGTH) })
+  const { store, group } = repo.parts
+  const [base = 0] = eidsOf(repo)
+  const writer = new StoreWriter(store, { compression: COMPRESSION })
+  const bytes = versionOf(1, 1, LENGTH)
+  const before = store.hasher.id(KIND.chunk, versionOf(1, 0, LENGTH))
+  const after = await writer.put(KIND.chunk, bytes, () => [before])
+  const lease = Lease.take(group.catalog, 'writer', systemClock)
+  const read = group.readExtent.bind(group)
+  let isRead = false
+  // Between the reading of the old extents and the transaction in which they go.
+  group.readExtent = async (eid, onDamaged) => {
+    const extent = await read(eid, onDamaged)
+    if (eid === base && !isRead) {
+      isRead = true
+      await publishOnly(writer)
+    }
+    return extent
+  }
+  const all = { lease, compression: COMPRESSION, keeps: () => true, allows: () => true }
+  const { isDone } = await rewriteExtents(store, [base], all)
+  group.catalog.write((tx) => lease.release(tx))
+  expect(isDone).toBe(false)
+  expect(group.catalog.dependants(base)).toHaveLength(1)
+  await repo.close()
+  const again = await openRepository(path)
+  expect((await again.parts.store.get(KIND.chunk, after)).equals(bytes)).toBe(true)
+  expect((await again.verify()).problems).toEqual([])
 })
 
 /** As they are in the file. */

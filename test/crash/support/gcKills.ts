@@ -74,6 +74,8 @@ const ALL_SHARE = 0.7
 /** Of a phase: at one of so many first marks the process is killed. */
 const MARKS = 10
 const PACKING_MARKS = 30
+/** What something is compressed against is of no use once that is written anew without it: so it may go on, as deep as bases go. */
+const RUNS_MAX = 9
 /** Of a process, before it is killed wherever it is. */
 const STEPS_MAX = 24
 
@@ -282,7 +284,7 @@ class GcKillRun {
 
   /** Until nothing is left to do. */
   private async gcAgain(repo: Repository, round: number): Promise<void> {
-    for (let run = 0; run < 3; run++) {
+    for (let run = 0; run < RUNS_MAX; run++) {
       const { condemned, waiting, dropped, rewritten, notes } = await repo.gc({ now: true })
       for (const note of notes) this.problem(round, `gc, with nobody else at work: ${note}`)
       if (condemned.chunks + waiting.chunks + dropped.extents + rewritten.extents === 0) return
