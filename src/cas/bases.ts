@@ -112,6 +112,9 @@ export async function dictionaryOf(
   decoded: (eid: number) => Promise<DecodedExtent | undefined>,
 ): Promise<Buffer | undefined> {
   if (bases.length === 0) return undefined
+  // The catalog's are those by which it is known how deep it goes.
+  const known = bounds.of(eid)
+  if (known && !areSame(known.bases, bases)) throw impossible(eid, 'names other bases than the catalog does')
   const bound = bounds.through(eid, { rawBytes, storedBytes: frame.length, bases })
   if (bound && decodedBytes(bound) > Math.max(DECODED_BYTES_MAX, rawBytes))
     throw impossible(eid, `is decoded through more than ${DECODED_BYTES_MAX} bytes`)
@@ -128,6 +131,12 @@ export async function dictionaryOf(
     }
   }
   return Buffer.concat(parts)
+}
+
+function areSame(some: readonly ExtentBase[], others: readonly ExtentBase[]): boolean {
+  const isSame = ({ eid, slots }: ExtentBase, other: ExtentBase | undefined): boolean =>
+    eid === other?.eid && slots.length === other.slots.length && slots.every((slot, at) => slot === other.slots[at])
+  return some.length === others.length && some.every((base, at) => isSame(base, others[at]))
 }
 
 async function baseOf(

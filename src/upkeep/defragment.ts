@@ -132,8 +132,6 @@ export async function defragment(
   const throttle = new Throttle(options.rateBytes, clock)
   try {
     await takeBackMoving(store)
-    // What hangs on an extent is found by the catalog's rows of bases: they must all be there.
-    group.catalog.eachExtent(() => undefined)
     lease = Lease.take(group.catalog, 'writer', clock)
     for await (const window of windowsOf(store, tree, options)) {
       if (!window.isScattered(profile.peSize)) continue

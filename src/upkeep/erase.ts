@@ -133,6 +133,8 @@ async function alone<T>(context: EraseContext, body: () => Promise<T>): Promise<
     requireNoLeases(catalog, catalog.path, { isBegun: false })
     requireNobodyElse(group)
     await group.refresh()
+    // Before anything is changed: without them nothing could be destroyed in the end.
+    catalog.requireBases()
     result = await body()
   } finally {
     catalog.write((tx) => lease.release(tx))

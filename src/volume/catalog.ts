@@ -256,8 +256,7 @@ export class Catalog implements CatalogTransaction {
   /**
    * Visits visible extents with the volumes that hold them, as they are at one moment; ascending, read in pages so that
    * memory stays bounded. @param visit synchronous
-   * @throws {CorruptionError} `CORRUPT_CATALOG` for a row that does not match its check, an extent without a copy, or rows of
-   * bases that are not those that the extents name
+   * @throws {CorruptionError} `CORRUPT_CATALOG` for a row that does not match its check, or an extent without a copy
    */
   eachExtent(visit: (placed: PlacedRecord) => void): void {
     this.snapshot(() => this.visitExtents(visit))
@@ -266,7 +265,6 @@ export class Catalog implements CatalogTransaction {
   private visitExtents(visit: (placed: PlacedRecord) => void): void {
     let last = 0
     let copies = 0
-    let links = 0
     for (;;) {
       const rows = this.all<ExtentRow>(
         `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? ORDER BY eid LIMIT ${PAGE_ROWS}`,
@@ -280,8 +278,6 @@ export class Catalog implements CatalogTransaction {
         const pvs = this.copies(record.eid)
         if (pvs.length === 0) throw this.damaged('copy', String(record.eid))
         copies += pvs.length
-        // Whoever moves or drops an extent finds by these rows what hangs on it: a missing one would take its base away.
-        links += this.requireLinks(record)
         visit({ record, pvs })
       }
       if (rows.length < PAGE_ROWS) break
@@ -289,8 +285,6 @@ export class Catalog implements CatalogTransaction {
     // Rows that a damaged page lost are missed by counting the other table.
     if (this.get<{ n: number }>('SELECT count(*) AS n FROM copy')?.n !== copies)
       throw this.damaged('extent', 'that is missing')
-    if (this.hasBases && this.get<{ n: number }>('SELECT count(*) AS n FROM base')?.n !== links)
-      throw this.damaged('base', 'of an extent that is gone')
   }
 
   addExtent(record: ExtentRecord, pvs: readonly number[]): void {
@@ -459,6 +453,7 @@ export class Catalog implements CatalogTransaction {
   }
 
   private compareTotals(pvs: readonly number[]): void {
+    this.requireBases()
     const stored = new Map<number, number>()
     let highest = 0
     this.visitExtents(({ record, pvs: holders }) => {

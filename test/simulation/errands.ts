@@ -15,6 +15,10 @@ const FILES = ['f', 'g', 'd/h', 'd/i'] as const
 /** Contents that many commits share. */
 const SHARED = Array.from({ length: 10 }, (_, index) => noise(`shared ${index}`, index % 3 === 0 ? 900 : 200))
 
+/** Part of the files that are edited, and not written anew. */
+const EDITS = 0.4
+const EDIT_BYTES = 12
+
 /** What is in the commits that somebody was told of. */
 export type Known = Map<string, ReadonlyMap<string, Buffer>>
 
@@ -44,7 +48,7 @@ export const commit: Run = async (errand) => {
     const isKnown = base === undefined || known.has(base)
     for (let left = chance.between(1, 3); left > 0; left--) {
       const path = chance.pick(FILES)
-      const content = contentFor(errand)
+      const content = contentFor(errand, files.get(path))
       await draft.write(path, content)
       files.set(path, content)
     }
@@ -180,6 +184,13 @@ export const collectGarbage: Run = async ({ world, actor, chance, repository }) 
   }
 }
 
+/** Chunks are put together anew. */
+export const pack: Run = async ({ world, actor, chance, repository }) => {
+  const repo = await repository()
+  await world.wait(actor, 'before it packs')
+  await passing(() => repo.pack({ archive: chance.next() < 0.5 }), ['STORE_LOCKED'])
+}
+
 /** Clocks are set, by people and by batteries that ran out. */
 export const leap: Run = async ({ world, actor, chance }) => {
   for (let left = chance.between(1, 4); left > 0; left--) {
@@ -224,9 +235,15 @@ function pickKnown({ chance, known, world }: Errand): string | undefined {
   return chance.pick(endangered.length > 0 && chance.next() < 0.7 ? endangered : ids)
 }
 
-/** New, or as another commit has it: rather one that nothing needs any more. */
-function contentFor(errand: Errand): Buffer {
+/** What was there with a few bytes changed; new; or as another commit has it: rather one that nothing needs any more. */
+function contentFor(errand: Errand, before: Buffer | undefined): Buffer {
   const { world, actor, chance, known } = errand
+  if (before && before.length > EDIT_BYTES && chance.next() < EDITS) {
+    const edited = Buffer.from(before)
+    const at = chance.below(before.length - EDIT_BYTES)
+    noise(`edit ${actor.name} ${world.turns.given}`, EDIT_BYTES).copy(edited, at)
+    return edited
+  }
   const way = chance.next()
   const id = way < 0.5 ? pickKnown(errand) : undefined
   const contents = id === undefined ? [] : [...(known.get(id)?.values() ?? [])]

@@ -58,6 +58,10 @@ export class Expectations {
   #objects = new Map<Hash, { kind: Kind; bytes: Buffer; links?: readonly Link[] }>()
   #below = new Map<Hash, ReadonlySet<Hash>>()
   #extents = new Map<number, readonly Hash[]>()
+  /** All that was ever visible; no number comes twice. */
+  #published = new Set<number>()
+  /** Of visible extents that have some: extents that they are decoded through, at once. */
+  #bases = new Map<number, readonly number[]>()
   /** In how many visible extents each is. */
   #visible = new Map<Hash, number>()
   /** When each was last seen to be wanted, by itself: written, or revived by a writer. */
@@ -76,6 +80,8 @@ export class Expectations {
   #looks = 0
   #doing = new Doing()
   drops = 0
+  /** Extents that were compressed against others. */
+  based = 0
 
   /** @param before of a store that this one goes on from, from which gc dropped nothing yet */
   constructor(
@@ -86,6 +92,8 @@ export class Expectations {
     this.#objects = new Map(before.#objects)
     this.#below = new Map(before.#below)
     this.#extents = new Map(before.#extents)
+    this.#published = new Set(before.#published)
+    this.#bases = new Map(before.#bases)
     this.#visible = new Map(before.#visible)
     this.#wanted = new Map(before.#wanted)
     this.#rooted = new Map(before.#rooted)
@@ -149,6 +157,7 @@ export class Expectations {
     const before = this.#roots
     if (doing.movesRoots) this.#moveRoots(catalog)
     if (doing.removed.length > 0) this.#drop(doing.removed, catalog, actor)
+    if (doing.published.length + doing.removed.length > 0) this.#requireBases(actor)
     if (doing.movesRoots) this.#requireWhole(before, catalog, actor)
   }
 
@@ -164,6 +173,11 @@ export class Expectations {
 
   get roots(): ReadonlySet<Hash> {
     return this.#roots
+  }
+
+  /** Whether it is visible, or was. */
+  wasPublished(eid: number): boolean {
+    return this.#published.has(eid)
   }
 
   /** Extents that are visible now. */
@@ -227,6 +241,14 @@ export class Expectations {
   #publish(placed: readonly PlacedExtent[]): void {
     for (const { extent } of placed) {
       this.#extents.set(extent.eid, extent.hashes)
+      this.#published.add(extent.eid)
+      if (extent.bases.length > 0) {
+        this.#bases.set(
+          extent.eid,
+          extent.bases.map(({ eid }) => eid),
+        )
+        this.based++
+      }
       for (const id of extent.hashes) {
         const count = this.#visible.get(id) ?? 0
         if (count === 0) this.#wanted.set(id, this.#now)
@@ -269,6 +291,16 @@ export class Expectations {
     }
   }
 
+  /** What cannot be decoded is as good as dropped. */
+  #requireBases(actor: Acting): void {
+    for (const [eid, bases] of this.#bases) {
+      for (const base of bases) {
+        if (base >= eid) this.#problem(actor, `extent ${eid} is compressed against extent ${base}, which is no older`)
+        else if (!this.#extents.has(base)) this.#problem(actor, `extent ${base} is gone, and extent ${eid} needs it`)
+      }
+    }
+  }
+
   #drop(eids: readonly number[], catalog: CatalogTransaction, actor: Acting): void {
     const gone: Hash[] = []
     for (const eid of eids) {
@@ -281,6 +313,7 @@ export class Expectations {
         }
       }
       this.#extents.delete(eid)
+      this.#bases.delete(eid)
     }
     if (gone.length === 0) return
     this.drops += gone.length

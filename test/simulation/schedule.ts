@@ -2,6 +2,7 @@
 import { isVarveError } from '../../src/base/errors.js'
 import { DAY_MS } from '../../src/base/units.js'
 import type { ChunkStore } from '../../src/cas/chunkStore.js'
+import { zstd } from '../../src/codec/zstd.js'
 import type { Repository } from '../../src/repository.js'
 import { Chance } from '../crash/support/chance.js'
 import {
@@ -14,6 +15,7 @@ import {
   measure,
   moveFolder,
   moveRefs,
+  pack,
   prune,
   type Run,
   read,
@@ -31,9 +33,13 @@ export interface Played {
   readonly turns: number
   /** Chunks and objects that gc dropped. */
   readonly drops: number
+  /** Extents that were compressed against others. */
+  readonly based: number
 }
 
-const SETTINGS: Settings = { compression: 'none', author: 'A <a@b>' }
+const SETTINGS: Settings = { author: 'A <a@b>' }
+/** With `zstd` what is edited is compressed against what it was. */
+const COMPRESSIONS = ['none', 'zstd:1', 'zstd:1'] as const
 /** Longer ones go round in circles. */
 const TURNS_MAX = 4000
 
@@ -52,9 +58,10 @@ const CASTS: readonly Cast[] = [
   { name: 'clock', runs: [leap], most: 1 },
   { name: 'pruner', runs: [prune, prune, moveRefs], most: 3 },
   { name: 'rust', runs: [corrode], most: 1 },
+  { name: 'packer', runs: [pack, pack, commit], most: 3 },
   {
     name: 'busy',
-    runs: [commit, commit, moveRefs, moveRefs, read, moveFolder, collectGarbage, prune, measure],
+    runs: [commit, commit, moveRefs, moveRefs, read, moveFolder, collectGarbage, prune, measure, pack],
     most: 4,
   },
 ]
@@ -87,8 +94,11 @@ export class Simulation {
   readonly #beginnings: Beginning[] = []
   #world: World | undefined
   readonly #unwatch: () => void
+  readonly #inThreads = zstd.encodeAsync
 
   private constructor(volumes: 1 | 3) {
+    // At once: else a schedule would not take the same steps each time.
+    zstd.encodeAsync = async (raw, level, dictionary) => zstd.encode(raw, level, dictionary)
     this.#grounds = SPREADS[volumes].map((spread) => Ground.make(spread))
     this.#unwatch = watchWriters((store: ChunkStore) => {
       const world = this.#world
@@ -110,6 +120,7 @@ export class Simulation {
 
   end(): void {
     this.#unwatch()
+    zstd.encodeAsync = this.#inThreads
     for (const { database } of this.#grounds) database.close()
   }
 
@@ -117,7 +128,8 @@ export class Simulation {
   async #begin(ground: Ground, chance: Chance): Promise<Beginning> {
     const expectations = new Expectations({ graceMs: 1000 * DAY_MS, reflogMs: 0 })
     const turns = new Turns(chance)
-    const settings = { ...SETTINGS, 'gc-grace': days(1000), 'reflog-keep': days(0) }
+    const compression = chance.pick(COMPRESSIONS)
+    const settings = { ...SETTINGS, compression, 'gc-grace': days(1000), 'reflog-keep': days(0) }
     const world = await World.make(ground, ground.empty, settings, chance, turns, expectations)
     this.#world = world
     const known: Known = new Map()
@@ -142,6 +154,7 @@ export class Simulation {
     const turns = new Turns(chance)
     const settings = {
       ...SETTINGS,
+      compression: chance.pick(COMPRESSIONS),
       'gc-grace': days(graceDays),
       'reflog-keep': days(reflogDays),
       'gc-waste': chance.pick(['1%', '20%', '60%']),
@@ -187,7 +200,13 @@ export class Simulation {
       await this.#lookBack(errandOf(newActor('last', 99, false)), known)
     }
     for (const actor of world.actors) actor.isDead = true
-    return { problems: expectations.problems, trace: turns.trace, turns: turns.given, drops: expectations.drops }
+    return {
+      problems: expectations.problems,
+      trace: turns.trace,
+      turns: turns.given,
+      drops: expectations.drops,
+      based: expectations.based,
+    }
   }
 
   async #live(errand: Errand, runs: readonly Run[], most: number): Promise<void> {

@@ -3,7 +3,9 @@
  * where others do after megabytes, and the one transaction of a small one may come anywhere in what others do.
  */
 
+import type { ChosenBases } from '../../src/cas/basedCompression.js'
 import type { ChunkStore } from '../../src/cas/chunkStore.js'
+import type { BaseCandidates, Item } from '../../src/cas/objects.js'
 import { StoreWriter } from '../../src/cas/storeWriter.js'
 import { type Checksum, theChecksum } from '../../src/codec/checksum.js'
 import type { Kind } from '../../src/format/kinds.js'
@@ -14,9 +16,11 @@ import type { Actor, World } from './world.js'
 interface Inside {
   readonly store: ChunkStore
   fitsInline(): boolean
+  readonly pending: readonly Item[]
+  readonly compressor: { choose(items: readonly Item[]): Promise<ChosenBases> }
   resolvePending(): Promise<void>
   publishBatch(move: undefined): Promise<void>
-  publishInline<T>(apply: (tx: CatalogTransaction) => T, checksum: Checksum): { value: T }
+  publishInline<T>(apply: (tx: CatalogTransaction) => T, checksum: Checksum, chosen: ChosenBases): { value: T }
 }
 
 type Put = StoreWriter['put']
@@ -32,8 +36,8 @@ export function watchWriters(worldOf: (store: ChunkStore) => { world: World; act
   const inside = prototype as unknown as Inside
   const { publishInline } = inside
 
-  prototype.put = async function (this: StoreWriter, kind: Kind, bytes: Uint8Array) {
-    const id = await (put as Put).call(this, kind, bytes)
+  prototype.put = async function (this: StoreWriter, kind: Kind, bytes: Uint8Array, bases?: BaseCandidates) {
+    const id = await (put as Put).call(this, kind, bytes, bases)
     const writer = this as unknown as Inside
     const found = worldOf(writer.store)
     if (!found) return id
@@ -54,11 +58,14 @@ export function watchWriters(worldOf: (store: ChunkStore) => { world: World; act
       let outcome: (() => { value: unknown }) | undefined
       let isBegun = false
       const checksum = await theChecksum()
+      // Chosen once, and used after the wait: others may have taken them away by then.
+      const chosen = await writer.compressor.choose(writer.pending)
+      writer.compressor.choose = async () => chosen
       const early = (): void => {
         // Others may come in between here as well.
         if (isBegun) return
         isBegun = true
-        outcome = outcomeOf(() => publishInline.call(writer, move.apply, checksum))
+        outcome = outcomeOf(() => publishInline.call(writer, move.apply, checksum, chosen))
       }
       // Not where it would go another way by then.
       await world.wait(actor, 'one transaction', move.adopted ? undefined : early)

@@ -90,6 +90,11 @@ async function take(
         const { pruned } = await repo.prune({ keepLast: step.keepLast, branches: [MAIN_BRANCH] })
         return `prune ${pruned.join(',')}`
       })
+    case 'pack':
+      return unless(['STORE_LOCKED'], 'skip', async () => {
+        const { isPacked } = await narrator.during((onProgress) => repo.pack({ onProgress }), 'packing')
+        return `pack ${isPacked}`
+      })
     case 'gc': {
       await repo.config.set('gc-grace', step.grace)
       const { dropped, rewritten, returnedBytes } = await narrator.during((onProgress) =>
@@ -206,8 +211,11 @@ class GcNarrator {
     }
   }
 
-  async during<T>(work: (onProgress: (progress: { current?: string | undefined }) => void) => Promise<T>): Promise<T> {
-    this.phase = 'starting'
+  async during<T>(
+    work: (onProgress: (progress: { current?: string | undefined }) => void) => Promise<T>,
+    phase = 'starting',
+  ): Promise<T> {
+    this.phase = phase
     try {
       return await work(({ current }) => this.mark(current ?? ''))
     } finally {

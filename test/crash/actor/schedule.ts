@@ -146,6 +146,10 @@ class Player {
     this.#leaptDays += this.#chance.pick([0, 1, 2, -1])
     const now = !isPatient && this.#chance.next() < 0.5
     await this.#passing(BUSY, async () => {
+      if (this.#chance.next() < 0.25) {
+        say(`packed ${(await repo.pack()).isPacked}`)
+        return
+      }
       const { condemned, dropped, rewritten } = await repo.gc({ now })
       say(`gc ${condemned.chunks} ${dropped.extents} ${rewritten.extents}`)
     })

@@ -60,6 +60,7 @@ const GC_PHASES = [
   ...['dropping', 'dropping', 'dropping'],
   ...['rewriting', 'rewriting', 'rewriting'],
   ...['giving back', 'giving back'],
+  ...['packing', 'packing', 'packing'],
 ]
 
 /** The part of an extent that may be dead before it is rewritten. */
@@ -72,6 +73,9 @@ const BESIDE_SHARE = 0.4
 const ALL_SHARE = 0.7
 /** Of a phase: at one of so many first marks the process is killed. */
 const MARKS = 10
+const PACKING_MARKS = 30
+/** What something is compressed against is of no use once that is written anew without it: so it may go on, as deep as bases go. */
+const RUNS_MAX = 9
 /** Of a process, before it is killed wherever it is. */
 const STEPS_MAX = 24
 
@@ -144,7 +148,7 @@ class GcKillRun {
     const { stage, seed } = this.options
     const way = chance.pick(['time', 'mark', 'mark', 'halt', 'halt', 'halt'] as const)
     const phase = chance.pick(GC_PHASES)
-    const number = chance.between(1, MARKS)
+    const number = chance.between(1, phase === 'packing' ? PACKING_MARKS : MARKS)
     const halt = way === 'halt' ? [phase, String(number)] : []
     const actor = stage.enter('gc', [this.store, seed, String(round), join(this.folder, 'source'), ...halt])
     await actor.hearAbout('ready')
@@ -240,7 +244,7 @@ class GcKillRun {
       case 'prune':
         return this.takePruned(name === '' ? [] : name.split(','), planned as unknown as { keepLast: number })
       default:
-        return ['skip', 'gone', 'gc'].includes(result)
+        return ['skip', 'gone', 'gc', 'pack'].includes(result)
     }
   }
 
@@ -280,7 +284,7 @@ class GcKillRun {
 
   /** Until nothing is left to do. */
   private async gcAgain(repo: Repository, round: number): Promise<void> {
-    for (let run = 0; run < 3; run++) {
+    for (let run = 0; run < RUNS_MAX; run++) {
       const { condemned, waiting, dropped, rewritten, notes } = await repo.gc({ now: true })
       for (const note of notes) this.problem(round, `gc, with nobody else at work: ${note}`)
       if (condemned.chunks + waiting.chunks + dropped.extents + rewritten.extents === 0) return
@@ -313,16 +317,19 @@ class GcKillRun {
   private async lookForSpace(repo: Repository, round: number): Promise<number> {
     const { group } = repo.parts
     const data = new Set<number>()
+    const held = new Set<string>()
     let storedBytes = 0
     group.catalog.eachExtent(({ record, pvs }) => {
       storedBytes += record.storedBytes * pvs.length
       if (record.class === EXTENT_CLASS.data) data.add(record.eid)
+      for (const { eid, slots } of record.bases) for (const slot of slots) held.add(`${eid}/${slot}`)
     })
+    // What others are compressed against is kept for them, wanted or not.
     // Two processes may have stored the same: each chunk counts once.
     const lengths = new Map<string, number>()
     for (const volume of group.volumes) {
-      for (const { hash, eid, length } of await volume.chunkRows(undefined, Number.MAX_SAFE_INTEGER)) {
-        if (data.has(eid)) lengths.set(hash, length)
+      for (const { hash, eid, slot, length } of await volume.chunkRows(undefined, Number.MAX_SAFE_INTEGER)) {
+        if (data.has(eid) && !held.has(`${eid}/${slot}`)) lengths.set(hash, length)
       }
     }
     const keptBytes = [...lengths.values()].reduce((sum, length) => sum + length, 0)

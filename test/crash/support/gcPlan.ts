@@ -29,12 +29,14 @@ export type GcStep =
   /** Brings back, under this name, what this process deleted last. */
   | { readonly kind: 'undelete'; readonly branch: string }
   | { readonly kind: 'prune'; readonly keepLast: number }
+  | { readonly kind: 'pack' }
   | { readonly kind: 'gc'; readonly now: boolean; readonly grace: '0' | '1d'; readonly leapDays: number }
 
 const GC_EVERY = 4
 const FOLDER_BRANCHES = 3
 const PARTS = 5
 const PART_VERSIONS = 4
+const EDITED_BYTES = 12_000
 
 /** @param step from 0 */
 export function plannedGcStep(seed: string, round: number, step: number): GcStep {
@@ -50,6 +52,7 @@ export function plannedGcStep(seed: string, round: number, step: number): GcStep
   if (way < 0.7) return { kind: 'fork', branch: `fork-${name}`, back: chance.below(4) }
   if (way < 0.85) return { kind: 'delete', place: chance.next() }
   if (way < 0.92) return { kind: 'undelete', branch: `back-${name}` }
+  if (way < 0.96) return { kind: 'pack' }
   return { kind: 'prune', keepLast: chance.between(2, 4) }
 }
 
@@ -79,10 +82,14 @@ export function clockOf(round: number, days: () => number): Clock {
 function draft(seed: string, branch: string, round: number, step: number): CommitStep {
   const chance = new Chance(seed, 'draft', round, step)
   const message = messageOf(round, step)
-  const files = Array.from({ length: chance.between(1, 3) }, (_, index) => ({
-    path: `notes/${chance.below(4)}/${chance.below(6)}-${index}.txt`,
-    bytes: noise(`${seed}:${message}:${index}`, chance.between(1, 20_000)),
-  }))
+  const files = Array.from({ length: chance.between(1, 3) }, (_, index) => {
+    const path = `notes/${chance.below(4)}/${chance.below(6)}-${index}.txt`
+    const bytes = noise(`${seed}:${path}`, EDITED_BYTES)
+    // Most are edits of what was there, and compressed against it.
+    if (chance.next() < 0.6) noise(`${seed}:${message}:${index}`, 100).copy(bytes, chance.below(EDITED_BYTES - 100))
+    else return { path, bytes: noise(`${seed}:${message}:${index}`, chance.between(1, 20_000)) }
+    return { path, bytes }
+  })
   return { kind: 'draft', branch, message, files }
 }
 

@@ -28,6 +28,9 @@ const READS = 'test/crash/reads.test.ts'
 const EXPORTS = 'test/worktree/exportSafety.test.ts'
 const GC = 'test/upkeep/gc.test.ts'
 const GC_RACES = 'test/upkeep/gcRaces.test.ts'
+const BASES = 'test/cas/bases.test.ts'
+const BASES_DAMAGE = 'test/cas/basesDamage.test.ts'
+const BASES_KEPT = 'test/upkeep/basesKept.test.ts'
 
 export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
@@ -107,6 +110,31 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     replace: '',
     test: { file: WRITER, name: 'a condemned hit is revived (small)', pvs: 1 },
     simulated: 1,
+  },
+  {
+    rule: 'S-3',
+    what: 'bases of a large writer are not looked at again when publishing',
+    file: 'src/cas/storeWriter.ts',
+    find: '        if (this.hasGoneBases()) return { again: [] }\n',
+    replace: '',
+    test: { file: BASES, name: 'large: what was compressed against it is stored once more', pvs: 1 },
+  },
+  {
+    rule: 'S-3',
+    what: 'bases of a small writer are not looked at again when publishing',
+    file: 'src/cas/basedCompression.ts',
+    find: '.filter(({ eid }) => catalog.isVisible(eid))',
+    replace: '',
+    test: { file: BASES, name: 'small: what was to be compressed against it is published all the same', pvs: 1 },
+    simulated: 1,
+  },
+  {
+    rule: 'S-3',
+    what: 'an extent takes a number that was reserved before its bases were there',
+    file: 'src/volume/lease.ts',
+    find: ' || this.nextEid <= above',
+    replace: '',
+    test: { file: BASES, name: 'what was published since a writer reserved its numbers is a base for it', pvs: 1 },
   },
   {
     rule: 'S-4',
@@ -216,9 +244,9 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
     rule: 'S-5',
     what: 'an extent whose chunk table lost rows is worked on',
-    file: 'src/upkeep/gc.ts',
-    find: 'const sound = tallies.filter(({ record, rows }) => rows === record.chunks)',
-    replace: 'const sound = tallies',
+    file: 'src/upkeep/goingExtents.ts',
+    find: 'if (rows !== record.chunks || ripe === 0 ||',
+    replace: 'if (rows === -1 || ripe === 0 ||',
     test: { file: GC_RACES, name: 'S-5: an extent whose chunk table lost rows is left alone', pvs: 1 },
   },
   {
@@ -239,6 +267,59 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     replace: '!catalog.hasCopy(eid, volume.number) && !isReserved(-eid)',
     test: { file: GC_RACES, name: 'S-5: what a writer has staged and not published yet stays', pvs: 3 },
     simulated: 3,
+  },
+  {
+    rule: 'S-5',
+    what: 'what is decoded through an extent is not rewritten with it',
+    file: 'src/upkeep/rewrite.ts',
+    find: 'coming.push(...catalog.dependants(eid))',
+    replace: '',
+    test: { file: BASES_KEPT, name: 'rewrites what is partly dead with all that hangs on it', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'an extent goes that others were compressed against meanwhile',
+    file: 'src/upkeep/switchExtents.ts',
+    find: 'if (catalog.dependants(eid).every((dependant) => leaving.has(dependant))) leaving.add(eid)',
+    replace: 'leaving.add(eid)',
+    test: {
+      file: BASES_KEPT,
+      name: 'S-5: an extent stays that something was compressed against while it was rewritten',
+      pvs: 1,
+    },
+    simulated: 1,
+  },
+  {
+    rule: 'S-5',
+    what: 'rows of bases are believed, whatever is missing',
+    file: 'src/upkeep/switchExtents.ts',
+    find: '  catalog.requireBases()\n  const noted',
+    replace: '  const noted',
+    test: { file: BASES_KEPT, name: 'verify says so, and nothing that moves extents touches them', pvs: 1 },
+  },
+  {
+    rule: 'S-5',
+    what: 'what an erasure destroys stays in the dictionaries of what is kept',
+    file: 'src/upkeep/eraseDestroy.ts',
+    find: 'keeps: ({ hash }) => this.#live.has(hash),',
+    replace: 'keeps: () => true,',
+    test: { file: BASES_KEPT, name: 'takes what is kept along, where that is compressed against what goes', pvs: 1 },
+  },
+  {
+    rule: 'S-6',
+    what: 'a chain of bases is followed to its end',
+    file: 'src/cas/bases.ts',
+    find: 'if (bases.length > 0 && left === 0) throw tooDeep(asked)',
+    replace: '',
+    test: { file: BASES_DAMAGE, name: 'a chain of tens of thousands is refused, and not followed', pvs: 1 },
+  },
+  {
+    rule: 'S-6',
+    what: 'a dictionary may be of any length',
+    file: 'src/cas/bases.ts',
+    find: 'if (bytes > DECODED_BYTES_MAX) throw',
+    replace: 'if (bytes < 0) throw',
+    test: { file: BASES_DAMAGE, name: 'one slot, a million times', pvs: 1 },
   },
   {
     rule: 'S-6',
