@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config'
 const STORE_SUITES = [
   ...['volume', 'cas', 'repository', 'transfer', 'crash'].map((folder) => `test/${folder}/**/*.test.ts`),
   // Of upkeep, what reads or moves extents; refs lie in the catalog alone.
-  'test/upkeep/{basesKept,commitBitmaps,erase,eraseRefusals,gc,gcRaces,prune,rewrite,scrub,verify,which}.test.ts',
+  'test/upkeep/{basesKept,commitBitmaps,erase,eraseRefusals,gc,gcRaces,pack,packFailures,prune,rewrite,scrub,verify,which}.test.ts',
   // Of the command line, what says something of volumes.
   'test/cli/commands/{commit,export,gc,prune,scrub,stats,stores,verify,volumes}.test.ts',
   'test/worktree/{realStore,rsync}.test.ts',

@@ -30,6 +30,6 @@ export const NODE_ENTRIES_MAX = 4096
 export const SLOTS_MAX = 1024 * KIB
 
 /** Extents below one another that a frame is decoded through: its bases, theirs, and so on. */
-export const BASE_DEPTH_MAX = 8
+export const BASE_DEPTH_MAX = 32
 /** Raw bytes of an extent and of all that it is decoded through. */
 export const DECODED_BYTES_MAX = 16 * 1024 * KIB

@@ -42,6 +42,9 @@ export interface Wanting {
 
 /** Deeper than that, what is written is not (docs/adr/0006-bases.md). Readers would take more (`BASE_DEPTH_MAX`). */
 const DEPTH_MAX = 6
+/** What is small is decoded in no time: of small commits one after the other, each differs from the one before in the least. */
+const SMALL_BYTES = 32 * KIB
+const SMALL_DEPTH_MAX = 24
 /** A dictionary is at most this much longer than what is compressed against it: in parts of it, and in bytes. */
 const LONGER_PART = 0.25
 const LONGER_BYTES = 16 * KIB
@@ -69,7 +72,7 @@ export async function chooseBases(
     const slots: ChosenSlot[] = []
     for (const id of each) {
       const at = found.get(id)
-      if (at) slots.push(...(await choice.take(at)))
+      if (at) slots.push(...((await readable(choice.take(at))) ?? []))
     }
     chosen.push(slots)
   }
@@ -118,6 +121,11 @@ export function asBases(places: readonly BasePlace[]): ExtentBase[] {
   return bases
 }
 
+/** How many bases deep an extent of so many raw bytes may be. */
+export function depthMax(rawBytes: number): number {
+  return rawBytes <= SMALL_BYTES ? SMALL_DEPTH_MAX : DEPTH_MAX
+}
+
 class Choice {
   readonly #source: BaseSource
   readonly #copies: number
@@ -126,12 +134,14 @@ class Choice {
   readonly #lengths = new Map<number, readonly number[]>()
   /** Whether extents that were asked for lie on as many volumes as they should. */
   readonly #isSafe = new Map<number, boolean>()
+  readonly #depthMax: number
   #leftBytes: number
   #leftDecoded: number
 
   constructor(source: BaseSource, rawBytes: number, copies: number, decodedBytes: number) {
     this.#source = source
     this.#copies = copies
+    this.#depthMax = depthMax(rawBytes)
     this.#leftBytes = rawBytes * (1 + LONGER_PART) + LONGER_BYTES
     this.#leftDecoded = decodedBytes - rawBytes
   }
@@ -139,7 +149,7 @@ class Choice {
   async take({ eid, slot, length }: ChosenSlot): Promise<ChosenSlot[]> {
     const bound = this.#source.bounds.of(eid)
     if (!bound) return []
-    const places = bound.depth < DEPTH_MAX ? [{ eid, slot, length }] : await this.#standsOn(eid, slot, bound)
+    const places = bound.depth < this.#depthMax ? [{ eid, slot, length }] : await this.#standsOn(eid, slot, bound)
     return places.filter((place) => this.#accept(place))
   }
 

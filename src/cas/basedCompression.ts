@@ -9,7 +9,7 @@ import { DECODED_BYTES_MAX } from '../base/limits.js'
 import type { Compression, Frame } from '../codec/compressor.js'
 import { KIND } from '../format/kinds.js'
 import type { ExtentBase } from '../format/slots.js'
-import { asBases, type BasePlace, chooseBases } from './baseChoice.js'
+import { asBases, type BasePlace, chooseBases, depthMax } from './baseChoice.js'
 import { BaseGain } from './baseGain.js'
 import type { ChunkStore } from './chunkStore.js'
 import { compressLater, compressNow, type FullExtent } from './extentBuilder.js'
@@ -32,6 +32,8 @@ export interface BasedFrame {
 
 /** A frame without bases that is no larger than so many times one with bases saves reading them. */
 const WORTH_A_BASE = 1.1
+/** And of one that is as deep as can be: so many times is the price of beginning anew. */
+const WORTH_A_NEW_START = 3
 
 export class BasedCompression {
   readonly #gain = new BaseGain()
@@ -85,7 +87,16 @@ export class BasedCompression {
   now(full: FullExtent, chosen: ChosenBases): BasedFrame {
     const { catalog } = this.store.group
     const places = full.items.flatMap(({ id }) => chosen.get(id) ?? []).filter(({ eid }) => catalog.isVisible(eid))
-    return { frame: compressNow(full, this.compression, dictionaryOf(places)), bases: asBases(places) }
+    const frame = compressNow(full, this.compression, dictionaryOf(places))
+    if (!this.#isDeepest(full, places)) return { frame, bases: asBases(places) }
+    // What comes next would be compressed against what this one is, again and again, and differ from it more each time.
+    const alone = compressNow(full, this.compression)
+    const isNewStart = alone.frame.length <= WORTH_A_NEW_START * frame.frame.length
+    return isNewStart ? { frame: alone, bases: [] } : { frame, bases: asBases(places) }
+  }
+
+  #isDeepest({ raw }: FullExtent, places: readonly BasePlace[]): boolean {
+    return places.some(({ eid }) => 1 + (this.store.bounds.of(eid)?.depth ?? 0) >= depthMax(raw.length))
   }
 
   private get compression(): Compression {

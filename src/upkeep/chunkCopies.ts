@@ -37,6 +37,8 @@ export interface CopyMeans {
   /** A writer's, for numbers, and so that nobody takes what is not visible yet for an orphan. */
   readonly lease: Lease
   readonly compression: Compression
+  /** Of what has bases. Default: the same. */
+  readonly basedCompression?: Compression | undefined
   /** Extents that are to go: nothing new decodes through them. */
   readonly going: ReadonlySet<number>
   /** Raw bytes of an extent with bases. Default: as writers make them. */
@@ -46,7 +48,7 @@ export interface CopyMeans {
 }
 
 /** Frames being compressed at once: enough for the thread pool of a small machine. */
-const COMPRESSING = 3
+const COMPRESSING = 2
 
 interface Numbered {
   readonly full: FullExtent
@@ -132,7 +134,8 @@ export class ChunkCopies implements BaseSource {
 
   async #compressed({ full, eid, places }: Numbered): Promise<Frame> {
     const dictionary = places.length === 0 ? undefined : Buffer.concat(places.map(({ bytes }) => bytes))
-    const frame = await encodeFrameAsync(full.raw, this.#means.compression, dictionary)
+    const { compression, basedCompression = compression } = this.#means
+    const frame = await encodeFrameAsync(full.raw, dictionary ? basedCompression : compression, dictionary)
     if (decodeFrame(frame.codec, frame.frame, full.raw.length, dictionary).equals(full.raw)) return frame
     const message = 'what was compressed did not come back as it was; nothing was changed'
     const hint = 'The memory or the processor of this machine may be faulty.'

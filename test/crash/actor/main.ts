@@ -8,6 +8,7 @@ import { freeSpace } from './freeSpace.js'
 import { fillDisk } from './fullDisk.js'
 import { commitBeside, gcUntilKilled } from './gc.js'
 import { holdLock } from './hold.js'
+import { packUntilKilled } from './pack.js'
 import { raceFreely, raceInSteps } from './race.js'
 import { playSchedules } from './schedule.js'
 import { switchUntilKilled } from './switch.js'
@@ -20,6 +21,7 @@ const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
   gc: gcUntilKilled,
   'commit-beside': commitBeside,
   hold: holdLock,
+  pack: packUntilKilled,
   'race-in-steps': raceInSteps,
   'race-freely': raceFreely,
   schedule: playSchedules,
