@@ -126,7 +126,6 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     find: '.filter(({ eid }) => catalog.isVisible(eid))',
     replace: '',
     test: { file: BASES, name: 'small: what was to be compressed against it is published all the same', pvs: 1 },
-    simulated: 1,
   },
   {
     rule: 'S-3',
