@@ -33,9 +33,9 @@ history, and what they pointed at within the last 90 days, as the reflog has it 
 be needed is condemned: it stays readable for 14 days more (property gc-grace), and is kept if something needs it again.
 Then a later run drops it, rewrites the extents of which a fifth is dead (property gc-waste), and makes the files shorter.
 
-Commits start "varve gc --auto" in the background when it is time (property gc-auto). It packs the store too ("varve pack") when
-much was written since the last time, at most once a day and up to 512 MiB of contents (property pack-auto). Where nobody commits, run it daily, or at
-least weekly: days are counted by the runs, and a clock that leaps adds two at most. Others may read and commit meanwhile;
+Commits start "varve gc --auto" in the background when it is time (property gc-auto). With the property pack-auto it packs the store
+too ("varve pack") when much was written since the last time, at most once a day and up to 512 MiB of contents. Where nobody
+commits, run it daily, or at least weekly: days are counted by the runs, and a clock that leaps adds two at most. Others may read and commit meanwhile;
 interrupted, the next run does the rest. What is found not to be needed is told by sets that are kept of what histories need;
 before anything is dropped, all history is walked. If anything that is needed is damaged or missing, nothing is dropped.
 

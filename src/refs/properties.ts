@@ -77,7 +77,8 @@ export const PROPERTIES = {
     },
   },
   'pack-auto': {
-    default: 'on',
+    // It takes more memory than a commit's user may expect in the background.
+    default: 'off',
     description: 'whether `varve gc --auto` packs a store that is not large when that may pay: on or off',
     accept: (value) => onOrOff('pack-auto', value),
   },
