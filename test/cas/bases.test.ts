@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import type { Hash } from '../../src/base/hash.js'
+import { BASE_DEPTH_MAX, DECODED_BYTES_MAX } from '../../src/base/limits.js'
 import { decodedBytes } from '../../src/cas/bases.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { StoreWriter } from '../../src/cas/storeWriter.js'
@@ -16,10 +17,6 @@ import { commitFiles, createRepository, openRepository } from '../support/reposi
 
 const COMPRESSION = { codec: 'zstd', level: 1 } as const
 const MIB = 1024 * 1024
-
-/** Deeper, and through more, nothing is written. */
-const DEPTH_MAX = 6
-const DECODED_MAX = 16 * MIB
 
 const SIZES = [
   { size: 'small', bytes: 40_000 },
@@ -81,8 +78,9 @@ test('a long history: no extent is decoded through more than a few others, and e
   const found = basedExtents(repo).map(({ eid }) => bounds.of(eid))
   const deepest = Math.max(...found.map((bound) => bound?.depth ?? Number.NaN))
   expect(deepest).toBeGreaterThan(1)
-  expect(deepest).toBeLessThanOrEqual(DEPTH_MAX)
-  for (const bound of found) expect(decodedBytes(bound as NonNullable<typeof bound>)).toBeLessThanOrEqual(DECODED_MAX)
+  expect(deepest).toBeLessThanOrEqual(BASE_DEPTH_MAX)
+  for (const bound of found)
+    expect(decodedBytes(bound as NonNullable<typeof bound>)).toBeLessThanOrEqual(DECODED_BYTES_MAX)
   await repo.close()
   const again = await openRepository(path)
   for (const [version, id] of ids.entries())
@@ -100,8 +98,8 @@ test('many megabytes of small files, changed again and again: decoding stays bou
   const { bounds } = repo.parts.store
   for (const { eid } of basedExtents(repo)) {
     const bound = bounds.of(eid)
-    expect(bound?.depth).toBeLessThanOrEqual(DEPTH_MAX)
-    expect(bound && decodedBytes(bound)).toBeLessThanOrEqual(DECODED_MAX)
+    expect(bound?.depth).toBeLessThanOrEqual(BASE_DEPTH_MAX)
+    expect(bound && decodedBytes(bound)).toBeLessThanOrEqual(DECODED_BYTES_MAX)
   }
   for (const [index, name] of names.entries())
     expect((await (await repo.at('main~2')).read(name)).equals(versionOf(100 + index, 3, length))).toBe(true)
