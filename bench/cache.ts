@@ -2,8 +2,7 @@
  * `npm run bench -- cache`: how often the store's caches have what is asked for, ARC beside LRU, on traces that are recorded while
  * a store is made and used.
  */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
@@ -12,6 +11,7 @@ import { type CacheResult, type CacheResults, cacheMarkdown } from './cacheRepor
 import { recordTraces, type Trace, type Use } from './cacheTraces.js'
 import { describeHost } from './host.js'
 import { sumOf } from './statistics.js'
+import { inWorkFolder } from './workFolder.js'
 
 /** The default is 16 MiB for each. Objects of this store take a few megabytes: smaller caches stand for larger stores. */
 const SIZES_MIB = { extents: [4, 8, 16, 32, 64], objects: [0.25, 0.5, 1, 2, 16] } as const
@@ -89,21 +89,12 @@ export async function cache(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`)
     return 0
   }
-  const workFolder = realpathSync(mkdtempSync(join(values.work ?? tmpdir(), 'varve-bench-')))
-  const clean = (): void => rmSync(workFolder, { recursive: true, force: true, maxRetries: 3 })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      clean()
-      process.exit(130)
-    })
-  }
-  try {
+  const results = await inWorkFolder(values.work, async (workFolder): Promise<CacheResults> => {
     const host = describeHost(workFolder)
     const traces = await recordTraces(workFolder, say)
     const date = new Date().toISOString().slice(0, 10)
-    write({ date, host, version: packageJson.version, results: traces.flatMap(resultsOf) }, values.out)
-    return 0
-  } finally {
-    clean()
-  }
+    return { date, host, version: packageJson.version, results: traces.flatMap(resultsOf) }
+  })
+  write(results, values.out)
+  return 0
 }

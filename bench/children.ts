@@ -30,7 +30,8 @@ export function runChild(program: string, args: readonly string[], options: Chil
   return new Promise((resolve, reject) => {
     const spawnOptions: SpawnOptions = {
       cwd: options.folder,
-      env: options.environment,
+      // Node.js reads these certificates at each start: a tenth of a second that is no part of what is measured.
+      env: { ...options.environment, NODE_EXTRA_CA_CERTS: undefined },
       stdio: ['ignore', options.keepPrinted === true ? 'pipe' : 'ignore', 'pipe'],
       detached: true,
     }

@@ -4,7 +4,17 @@
  * A given folder is a corpus of trees if it has subfolders, which are the versions in the order of their names. It is
  * a corpus of images if it has only files: each is a version, and is put under one name in a folder of its own.
  */
-import { closeSync, constants, copyFileSync, linkSync, mkdirSync, openSync, readdirSync, readSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  realpathSync,
+} from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
 
 export type CorpusKind = 'trees' | 'image'
@@ -33,8 +43,8 @@ const byName = new Intl.Collator('en', { numeric: true }).compare
  * @throws {Error} When there is no version in it.
  */
 export function openCorpus(folder: string, workFolder: string): Corpus {
-  const path = resolve(folder)
-  const name = basename(path)
+  // Called as it was given. Real, because some tools record the path as it really is.
+  const [name, path] = [basename(resolve(folder)), realpathSync(folder)]
   const found = readdirSync(path, { withFileTypes: true }).sort((a, b) => byName(a.name, b.name))
   const folders = found.filter((entry) => entry.isDirectory())
   if (folders.length > 0) {

@@ -3,6 +3,8 @@ import { statfsSync } from 'node:fs'
 import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
 import Database from 'better-sqlite3'
 import { version as isomorphicGitVersion } from 'isomorphic-git'
+import { numberText } from './markdown.js'
+import type { ToolUsed } from './results.js'
 
 export interface Host {
   readonly processor: string
@@ -39,6 +41,23 @@ export function describeHost(workFolder: string): Host {
     isomorphicGit: isomorphicGitVersion(),
     loadBefore: loadavg()[0] ?? 0,
   }
+}
+
+interface RunHead {
+  readonly host: Host
+  readonly date: string
+  readonly tools: readonly ToolUsed[]
+  readonly rounds: number
+}
+
+export function hostLines({ host, date, tools, rounds }: RunHead): string[] {
+  const versions = tools.map(({ name, version }) => (version.startsWith(name) ? version : `${name} ${version}`))
+  return [
+    `**Host**: ${host.processor}, ${host.cores} cores, ${numberText(host.memoryBytes / 1e9)} GB, ${host.fileSystem}, ` +
+      `${host.system}; Node ${host.node}, SQLite ${host.sqlite}; ${date}, ${rounds === 1 ? 'one round' : `${rounds} rounds`}; ` +
+      `load before the run ${host.loadBefore.toFixed(2)}.`,
+    `**Tools**: ${versions.join('; ')}.`,
+  ]
 }
 
 function sqliteVersion(): string {

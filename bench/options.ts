@@ -23,6 +23,7 @@ const DEFAULT_ROUNDS = 3
 export const USAGE = `
 npm run bench -- [--corpus DIR…] [--tree DIR] [--rounds N] [--only SCENARIO,…] [--peers NAME,…] [--work DIR] [--out FILE]
 npm run bench -- upkeep [OPTION…]    what the care of a store takes (\`upkeep --help\`)
+npm run bench -- pack [OPTION…]      how small and how quick a packed store is (\`pack --help\`)
 npm run bench -- cache [OPTION…]     how often its caches have what is asked for (\`cache --help\`)
 
   --corpus DIR…   what to commit: a folder whose subfolders are versions (trees), or whose files are versions

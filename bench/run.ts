@@ -2,17 +2,16 @@
  * `npm run bench`: varve beside whichever of git, restic, borg, bup and casync is installed, in one run. Writes a table
  * for people and all numbers for programs. Exit status 1: varve failed somewhere or gave back something else.
  */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { cache } from './cache.js'
-import { stopChildren } from './children.js'
 import { type Corpus, openCorpus } from './corpora.js'
 import { runFolder } from './folder.js'
 import { describeHost } from './host.js'
 import { runLibrary } from './library.js'
 import { Meter } from './measure.js'
 import { type BenchOptions, readOptions, USAGE } from './options.js'
+import { pack } from './pack.js'
 import { markdownOf } from './report.js'
 import type { Results, ToolUsed } from './results.js'
 import { makeSmallCorpora } from './smallCorpora.js'
@@ -22,6 +21,7 @@ import { PEERS, SUBJECT } from './tools/all.js'
 import { folderGit, folderVarve } from './tools/folderTool.js'
 import type { StoreTool } from './tools/tool.js'
 import { upkeep } from './upkeep.js'
+import { inWorkFolder } from './workFolder.js'
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`)
@@ -108,6 +108,7 @@ function subjectFailed({ stores, folder, library, absent }: Results): boolean {
 async function main(): Promise<number> {
   const [first, ...rest] = process.argv.slice(2)
   if (first === 'upkeep') return upkeep(rest)
+  if (first === 'pack') return pack(rest)
   if (first === 'cache') return cache(rest)
   let options: BenchOptions
   try {
@@ -123,23 +124,9 @@ async function main(): Promise<number> {
     process.stdout.write(`${USAGE}\n`)
     return 0
   }
-  // Real, because some tools record the path as it really is.
-  const workFolder = realpathSync(mkdtempSync(join(options.work ?? tmpdir(), 'varve-bench-')))
-  const clean = (): void => rmSync(workFolder, { recursive: true, force: true, maxRetries: 3 })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      stopChildren()
-      clean()
-      process.exit(130)
-    })
-  }
-  try {
-    const results = await bench(options, workFolder)
-    write(results, options.out)
-    return subjectFailed(results) ? 1 : 0
-  } finally {
-    clean()
-  }
+  const results = await inWorkFolder(options.work, (workFolder) => bench(options, workFolder))
+  write(results, options.out)
+  return subjectFailed(results) ? 1 : 0
 }
 
 process.exitCode = await main()

@@ -155,7 +155,7 @@ async function dropOlderHalf(
 const MANY_VERSIONS = 4
 const BLOCK_BYTES = 512
 
-function sizesOf(folder: string): [bytes: number, allotted: number] {
+export function sizesOf(folder: string): [bytes: number, allotted: number] {
   const files = readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile())
     .map((entry) => lstatSync(join(entry.parentPath, entry.name)))
@@ -172,7 +172,7 @@ function summaryOf(round: StoreRound): string {
 }
 
 /** Results are kept with the project, and say nothing of the machine's folders. */
-function withoutPaths(text: string, corpus: Corpus, workFolder: string): string {
+export function withoutPaths(text: string, corpus: Corpus, workFolder: string): string {
   const versions = corpus.versions.map((version) => [version.folder, `‹${corpus.name}/${version.name}›`] as const)
   const project = join(import.meta.dirname, '..')
   return [...versions, [workFolder, '‹work›'] as const, [project, '‹project›'] as const].reduce(

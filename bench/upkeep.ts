@@ -2,11 +2,9 @@
  * `npm run bench -- upkeep`: what the care of a store takes. Marking what gc keeps, commits meanwhile, reading a store back, and
  * giving up half of what is in it. Its stores are made from a seed; with --keep they stay for the next run.
  */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { stopChildren } from './children.js'
 import { describeHost } from './host.js'
 import { Meter } from './measure.js'
 import { chosen, roundsIn } from './options.js'
@@ -20,6 +18,7 @@ import { FULL_HISTORY, makeHistory } from './upkeepHistory.js'
 import { measureMarking } from './upkeepMarking.js'
 import { makeCorpusStore, measureReading } from './upkeepReading.js'
 import { type UpkeepResults, upkeepMarkdown } from './upkeepReport.js'
+import { inWorkFolder } from './workFolder.js'
 
 const PARTS = ['marking', 'commits', 'reading', 'dropping'] as const
 const DEFAULT_ROUNDS = 3
@@ -139,20 +138,8 @@ export async function upkeep(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`)
     return 0
   }
-  const workFolder = realpathSync(mkdtempSync(join(options.work ?? tmpdir(), 'varve-bench-')))
-  const clean = (): void => rmSync(workFolder, { recursive: true, force: true, maxRetries: 3 })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      stopChildren()
-      clean()
-      process.exit(130)
-    })
-  }
-  try {
-    const results = await measure(options, workFolder)
-    write(results, options.out)
-    return isWrong(results) ? 1 : 0
-  } finally {
-    clean()
-  }
+  const { work, out } = options
+  const results = await inWorkFolder(work, (workFolder) => measure(options, workFolder))
+  write(results, out)
+  return isWrong(results) ? 1 : 0
 }

@@ -1,4 +1,4 @@
-import type { Host } from './host.js'
+import { type Host, hostLines } from './host.js'
 import { type Cell, megabytes, numberText, spreadText, table } from './markdown.js'
 import type { ToolUsed } from './results.js'
 import { largestOf, medianOf, ratioOf, spreadOf } from './statistics.js'
@@ -38,16 +38,6 @@ export function upkeepMarkdown(results: UpkeepResults): string {
     ...methodLines(results),
   ]
   return `${lines.join('\n').trim()}\n`
-}
-
-function hostLines({ host, date, tools, rounds }: UpkeepResults): string[] {
-  const versions = tools.map(({ name, version }) => (version.startsWith(name) ? version : `${name} ${version}`))
-  return [
-    `**Host**: ${host.processor}, ${host.cores} cores, ${numberText(host.memoryBytes / 1e9)} GB, ${host.fileSystem}, ` +
-      `${host.system}; Node ${host.node}, SQLite ${host.sqlite}; ${date}, ${rounds === 1 ? 'one round' : `${rounds} rounds`}; ` +
-      `load before the run ${host.loadBefore.toFixed(2)}.`,
-    `**Tools**: ${versions.join('; ')}.`,
-  ]
 }
 
 function markingSection({ commits, chunks, storeBytes, setsBytes, makingSeconds, ...runs }: MarkingResult): string[] {

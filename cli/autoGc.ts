@@ -14,10 +14,16 @@ function isOutlived(): boolean {
   return process.pid > 1 && process.ppid > 1
 }
 
+/** Whether `gc --auto` packs. */
+export async function mayPack(repository: Repository): Promise<boolean> {
+  return (await repository.config.get('pack-auto')).value === 'on' && (await repository.isPackDue())
+}
+
 /** To be called when a commit is made. What keeps gc from starting must not make the commit look as if it had failed. */
 export async function startGcIfDue(context: Context, repository: Repository): Promise<void> {
   try {
-    if ((await repository.config.get('gc-auto')).value !== 'on' || !(await repository.isGcDue())) return
+    if ((await repository.config.get('gc-auto')).value !== 'on') return
+    if (!(await repository.isGcDue()) && !(await mayPack(repository))) return
   } catch (error) {
     const { isVarveError } = await context.library()
     // Damage: whoever looks after the store hears of it, from gc and verify.

@@ -16,6 +16,7 @@ import { type ExplainOptions, type Explanation, explainKeeping } from './upkeep/
 import { collectGarbage } from './upkeep/gc.js'
 import type { GcOptions, GcReport } from './upkeep/gcReport.js'
 import { isGcDue } from './upkeep/lastGc.js'
+import { isPackDue } from './upkeep/lastPack.js'
 import { type PackOptions, type PackReport, packStore } from './upkeep/pack.js'
 import { type PruneOptions, type PruneResult, pruneCommits } from './upkeep/prune.js'
 import { commitsInPlace } from './upkeep/replace.js'
@@ -238,6 +239,21 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
     group.requireOpen()
     const compression = parseCompression(properties.get('compression').value)
     return packStore({ store, refs, worktrees, pruned, compression }, options)
+  }
+
+  /**
+   * Whether packing may pay: much was written since the last time, in proportion to all that is stored; and nobody tried for a
+   * day. To be asked after gc, by programs that run it themselves. Of a store with more than 512 MiB of contents it never is.
+   *
+   * @throws {CorruptionError} `CORRUPT_CATALOG`
+   * @example
+   * ```ts
+   * if (await repo.isPackDue()) await repo.pack({ rateBytes: 16 * 2 ** 20 })
+   * ```
+   */
+  async isPackDue(): Promise<boolean> {
+    const { group, clock } = this.session
+    return !group.isTight && isPackDue(group.catalog, clock.nowMs())
   }
 
   /**

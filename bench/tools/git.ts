@@ -45,6 +45,19 @@ export const git: StoreTool = {
         { ...run(source, 'commit', '-q', '-m', label), successes: [0, NOTHING_TO_COMMIT] },
       ],
       restore: (_source, _label, target) => [run(target, 'checkout', '-q', '-f', 'main', '--', '.')],
+      packing: {
+        list: run(folder, 'rev-list', 'main'),
+        oldestIn: (printed) => printed.split('\n').at(-1) ?? '',
+        // With an index of its own: into that of the store it would add, and take nothing away.
+        restore: (version, _source, target) => [
+          {
+            ...run(target, 'checkout', '-q', '-f', version, '--', '.'),
+            environment: { ...ENVIRONMENT, GIT_INDEX_FILE: join(folder, 'older.index') },
+          },
+        ],
+        pack: [run(folder, 'gc', '-q', '--aggressive', '--prune=now')],
+        contentFolder: join(store, 'objects'),
+      },
       restoredAt: (_source, target) => target,
     }
   },

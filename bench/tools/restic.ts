@@ -23,8 +23,17 @@ export const restic: StoreTool = {
         forget: [run('forget', '--group-by', 'host', '--keep-last', String(keep + 1))],
         reclaim: [run('prune', '--max-unused', '0')],
       }),
+      packing: {
+        list: run('snapshots', '--json'),
+        oldestIn: (printed) => (JSON.parse(printed) as { id: string; time: string }[]).sort(byTime)[0]?.id ?? '',
+        restore: (version, _source, target) => [run('restore', version, '--target', target)],
+      },
       // It restores whole paths, from the root down.
       restoredAt: (source, target) => join(target, source),
     }
   },
+}
+
+function byTime(a: { readonly time: string }, b: { readonly time: string }): number {
+  return Date.parse(a.time) - Date.parse(b.time)
 }

@@ -35,6 +35,14 @@ export const varve: StoreTool = {
         forget: [run('prune', '--keep-last', String(keep), '--gc')],
         reclaim: [run('gc', '--now')],
       }),
+      packing: {
+        list: run('log', '--oneline', 'main'),
+        oldestIn: (printed) => printed.split('\n').at(-1)?.split(' ')[0] ?? '',
+        restore: (version, _source, target) => [run('export', version, target)],
+        pack: [run('pack')],
+        archive: [run('pack', '--archive')],
+        verify: run('verify'),
+      },
       restoredAt: (_source, target) => target,
     }
   },

@@ -1,9 +1,11 @@
 import { constants, setPriority } from 'node:os'
-import type { Explanation } from '../../src/index.js'
+import type { Explanation, Repository } from '../../src/index.js'
+import { mayPack } from '../autoGc.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { fateLines, sayUnreadable } from '../fateText.js'
 import { COLLECTED_SHAPE, tellCollected } from '../gcText.js'
+import { tellPacked } from '../packText.js'
 import { counted, plainLine, shortId, sizeText } from '../text.js'
 import { parseRate, splitRevisionPath } from '../values.js'
 import type { Verb } from '../verb.js'
@@ -31,7 +33,8 @@ history, and what they pointed at within the last 90 days, as the reflog has it 
 be needed is condemned: it stays readable for 14 days more (property gc-grace), and is kept if something needs it again.
 Then a later run drops it, rewrites the extents of which a fifth is dead (property gc-waste), and makes the files shorter.
 
-Commits start "varve gc --auto" in the background when it is time (property gc-auto); where nobody commits, run it daily, or at
+Commits start "varve gc --auto" in the background when it is time (property gc-auto). It packs the store too ("varve pack") when
+much was written since the last time, at most once a day and up to 512 MiB of contents (property pack-auto). Where nobody commits, run it daily, or at
 least weekly: days are counted by the runs, and a clock that leaps adds two at most. Others may read and commit meanwhile;
 interrupted, the next run does the rest. What is found not to be needed is told by sets that are kept of what histories need;
 before anything is dropped, all history is walked. If anything that is needed is damaged or missing, nothing is dropped.
@@ -51,6 +54,7 @@ written :PATH.`,
   ],
   json: `
 ${COLLECTED_SHAPE}
+With --auto: nothing where nothing is due; packed?: as of "varve pack"; the rest only if gc was due, too.
 With --explain:
 { kind: "file" | "directory" | "symlink" | "gitlink" | "chunk" | "manifest" | "tree" | "attributes" | "commit" | "object" | "extent",
   id?, commit?, path?: string, extent?: number,
@@ -77,16 +81,30 @@ With --explain:
     if (auto && (now || dryRun))
       throw new UsageError('--auto gives grace and asks nobody: it goes without --now and --dry-run')
     const repository = await (dryRun ? context.openToRead() : context.open({ frees: true }))
-    if (auto && !(await repository.isGcDue())) {
-      await context.say('gc is not due: it ran within a day, or has nothing to do')
-      return EXIT.ok
-    }
-    if (auto) giveWay()
+    if (auto) return whatIsDue(context, repository, rate)
     const report = await repository.gc({ ...context.work, dryRun, now, rateBytes: rate })
     if (context.json) await context.out.json(report)
     else await tellCollected(context, report)
     return EXIT.ok
   },
+}
+
+async function whatIsDue(context: Context, repository: Repository, rateBytes: number | undefined): Promise<number> {
+  const options = { ...context.work, rateBytes }
+  const isGcDue = await repository.isGcDue()
+  const isPackDue = await mayPack(repository)
+  giveWay()
+  // What goes need not be packed.
+  const collected = isGcDue ? await repository.gc(options) : undefined
+  const packed = isPackDue ? await repository.pack(options) : undefined
+  if (context.json) {
+    if (collected || packed) await context.out.json({ ...collected, ...(packed ? { packed } : {}) })
+    return EXIT.ok
+  }
+  if (collected) await tellCollected(context, collected)
+  if (packed) await tellPacked(context, packed)
+  if (!collected && !packed) await context.say('gc is not due: it ran within a day, or has nothing to do')
+  return EXIT.ok
 }
 
 /** Who works at the machine comes first. Where that cannot be said, it is no reason to stop. */

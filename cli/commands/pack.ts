@@ -1,7 +1,5 @@
-import type { PackReport } from '../../src/index.js'
-import type { Context } from '../context.js'
 import { EXIT } from '../errors.js'
-import { counted, plainText, sizeText } from '../text.js'
+import { tellPacked } from '../packText.js'
 import { parseRate } from '../values.js'
 import type { Verb } from '../verb.js'
 
@@ -52,22 +50,7 @@ store three times, and needs room for the packed store beside the old one. Run i
     const repository = await (dryRun ? context.openToRead() : context.open())
     const report = await repository.pack({ ...context.work, archive, dryRun, rateBytes: rate })
     if (context.json) await context.out.json(report)
-    else await tell(context, report)
+    else await tellPacked(context, report)
     return EXIT.ok
   },
-}
-
-async function tell(context: Context, report: PackReport): Promise<void> {
-  const { dryRun, extents, chunks, objects, bytes, storedBytes, isPacked, newExtents, newStoredBytes, notes } = report
-  context.clearProgress()
-  const what = `${counted(chunks, 'chunk')} and ${counted(objects, 'object')}, ${sizeText(bytes)} raw`
-  await context.out.line(`${what}, in ${counted(extents, 'extent')}, ${sizeText(storedBytes)} stored`)
-  for (const note of notes) await context.warn(plainText(note))
-  if (isPacked) {
-    const saved = ((1 - newStoredBytes / storedBytes) * 100).toFixed(1)
-    const now = `${counted(newExtents, 'extent')}, ${sizeText(newStoredBytes)} stored`
-    await context.out.line(`packed into ${now}: ${saved} % less`)
-  } else if (!dryRun && notes.length === 0) {
-    await context.say('packed, it would not be smaller: all is as it was')
-  }
 }

@@ -119,7 +119,7 @@ async function writeChunks(
     if (!lineage) return writer.put(KIND.chunk, chunk)
     const id = await writer.put(KIND.chunk, chunk, lineage.next(chunk.length))
     const reading = lineage.wrote({ id, length: chunk.length })
-    if (reading) await reading
+    if (reading !== undefined) await reading
     return id
   }
   const { maxBytes } = writer.profile.chunker

@@ -53,10 +53,7 @@ export const PROPERTIES = {
   'gc-auto': {
     default: 'on',
     description: 'whether `varve commit` starts gc in the background when it is time: on or off',
-    accept: (value) => {
-      if (value === 'on' || value === 'off') return value
-      throw new VarveError('INVALID_ARGUMENT', 'gc-auto is on or off', { expected: ['on', 'off'], actual: value })
-    },
+    accept: (value) => onOrOff('gc-auto', value),
   },
   'gc-grace': {
     default: '14d',
@@ -78,6 +75,11 @@ export const PROPERTIES = {
       }
       return value
     },
+  },
+  'pack-auto': {
+    default: 'on',
+    description: 'whether `varve gc --auto` packs a store that is not large when that may pay: on or off',
+    accept: (value) => onOrOff('pack-auto', value),
   },
   'reflog-keep': {
     default: '90d',
@@ -101,6 +103,11 @@ export function requirePropertyName(name: string): PropertyName {
     candidates: known,
     hint: `Known: ${known.join(', ')}.`,
   })
+}
+
+function onOrOff(name: string, value: string): string {
+  if (value === 'on' || value === 'off') return value
+  throw new VarveError('INVALID_ARGUMENT', `${name} is on or off`, { expected: ['on', 'off'], actual: value })
 }
 
 /** @throws {VarveError} `INVALID_ARGUMENT` */

@@ -22,6 +22,7 @@ import { batchesOf } from './batches.js'
 import { ChunkCopies, type CopiedChunk } from './chunkCopies.js'
 import type { ChunkIndex } from './chunkIndex.js'
 import { gcRoots, linkOfRoot } from './gcRoots.js'
+import { writeLastPack } from './lastPack.js'
 import { type Fingerprints, findAnchors } from './packAnchors.js'
 import { chunkLineage } from './packLineage.js'
 import { objectKey, type PackOrder, packOrder } from './packOrder.js'
@@ -100,11 +101,17 @@ export async function packStore(context: PackContext, options: PackOptions): Pro
   const upkeep = takeUpkeep(group.catalog, clock)
   let lease: Lease | undefined
   try {
+    const state = new UpkeepState(group.catalog)
+    group.catalog.write((tx) => writeLastPack(tx, state, clock.nowMs()))
     await group.refresh()
     await takeBackMoving(store)
     lease = Lease.take(group.catalog, 'writer', clock)
     const packing = new Packing(context, options, lease, upkeep)
-    return await packing.run()
+    const report = await packing.run()
+    // Others built on it meanwhile: then it was for nothing, and is as due as it was.
+    const isKnown = report.isPacked || report.notes.length === 0
+    if (isKnown) group.catalog.write((tx) => writeLastPack(tx, state, clock.nowMs(), tx.counter('next_eid')))
+    return report
   } finally {
     group.catalog.write((tx) => {
       lease?.release(tx)

@@ -183,7 +183,11 @@ test('the system is asked for the room on a disk', () => {
 test('a store of the first format is told', async () => {
   const { repo, path } = await newStore()
   await repo.close()
-  change(path, 'DROP TABLE upkeep; DROP TABLE pruned; DROP TABLE replacement; PRAGMA user_version = 1', 0)
+  change(
+    path,
+    'DROP TABLE base; DROP TABLE upkeep; DROP TABLE pruned; DROP TABLE replacement; PRAGMA user_version = 1',
+    0,
+  )
   const old = await openRepository(path)
   expect(topics(look(old))).toContain('format')
   await old.scrub()

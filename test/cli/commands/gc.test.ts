@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DAY_MS } from '../../../src/base/units.js'
 import { Repository } from '../../../src/repository.js'
+import { pseudoRandom } from '../../codec/inputs.js'
 import { Workbench } from '../support.js'
 
 const bench = new Workbench()
@@ -86,4 +87,38 @@ test('a commit starts it in the background when it did not run for a day, unless
   expect(await bench.ok(...args)).toBe('')
   expect(await commit('it ran')).toEqual([])
   expect((await bench.run('verify')).status).toBe(0)
+})
+
+test('by itself, it packs a store in which much was written, unless told not to', async () => {
+  const own = new Workbench()
+  try {
+    await own.init()
+    const repo = await Repository.open(own.path('.varve', 'store.varve'))
+    // Of a store that was just tidied.
+    await repo.gc()
+    for (let count = 0; count < 60; count++) {
+      const draft = await repo.draft('main')
+      await draft.write('file', pseudoRandom(500, count + 1))
+      await draft.commit({ message: `${count}`, author: 'Test <test@example.org>' })
+    }
+    await repo.close()
+    await own.ok('config', 'set', 'pack-auto', 'off')
+    expect(await own.ok('gc', '--auto')).toContain('not due')
+    await own.ok('config', 'unset', 'pack-auto')
+    const started: (readonly string[])[] = []
+    own.write('tree/file', 'x')
+    await own.runWith(
+      { startInBackground: async (args) => void started.push(args) },
+      ...['commit', '-q', '--from', 'tree', '-m', 'x'],
+    )
+    expect(started).toHaveLength(1)
+    const { packed, ...collected } = await own.json('gc', '--auto')
+    expect(collected).toEqual({})
+    expect(packed).toMatchObject({ dryRun: false, isPacked: true })
+    expect(await own.ok('gc', '--auto')).toContain('not due')
+    expect((await own.run('verify')).status).toBe(0)
+    expect(await own.run('config', 'set', 'pack-auto', 'perhaps')).toMatchObject({ status: 2 })
+  } finally {
+    own.remove()
+  }
 })
