@@ -54,8 +54,7 @@ export class BasedCompression {
     const choosing = this.#choosing.then(() => chooseBases(this.store, full.items, copies))
     this.#choosing = choosing.catch(() => undefined)
     const places = (await choosing).flat()
-    if (places.length === 0) return alone()
-    this.store.group.catalog.upgrade()
+    if (places.length === 0 || !this.store.group.catalog.takesBases()) return alone()
     const bases = asBases(places)
     const frame = await compressLater(full, compression, dictionaryOf(places))
     if (this.#gain.look(full, frame, this.store.bounds, bases)) return { frame, bases }
@@ -79,8 +78,7 @@ export class BasedCompression {
         if (item && places.length > 0) chosen.set(item.id, places)
       }
     }
-    if (chosen.size > 0) this.store.group.catalog.upgrade()
-    return chosen
+    return chosen.size > 0 && this.store.group.catalog.takesBases() ? chosen : new Map()
   }
 
   /** Inside the publishing transaction: bases that are gone meanwhile are done without. */

@@ -16,6 +16,7 @@ import { fingerprintsOf } from '../codec/fingerprints.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { Refs } from '../refs/refs.js'
 import type { Worktrees } from '../refs/worktrees.js'
+import type { Catalog } from '../volume/catalog.js'
 import { Lease, takeUpkeep } from '../volume/lease.js'
 import { EXTENT_CLASS, type ExtentClass } from '../volume/physicalVolume.js'
 import { batchesOf } from './batches.js'
@@ -97,6 +98,7 @@ export async function packStore(context: PackContext, options: PackOptions): Pro
   if (absent) throw absent
   if (options.dryRun) return reportOf(await PackSources.of(store), { dryRun: true })
   group.catalog.upgrade()
+  requireFormat(group.catalog)
   await group.sweep()
   const upkeep = takeUpkeep(group.catalog, clock)
   let lease: Lease | undefined
@@ -337,6 +339,19 @@ class Packing {
     this.upkeep.beat(this.#store.clock)
     await this.#throttle.took(bytes, signal)
   }
+}
+
+/** Without bases nothing would become smaller. @throws {VarveError} `STORE_LOCKED` */
+function requireFormat(catalog: Catalog): void {
+  if (catalog.takesBases()) return
+  throw new VarveError(
+    'STORE_LOCKED',
+    'this store is of an older format, and is open elsewhere: it cannot be brought to the newest now',
+    {
+      path: catalog.path,
+      hint: 'Run the command again when other programs that use the store have ended.',
+    },
+  )
 }
 
 function harder(compression: Compression, level: number): Compression {

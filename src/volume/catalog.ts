@@ -8,7 +8,7 @@ import { CorruptionError } from '../base/errors.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
 import type { ExtentClass } from './physicalVolume.js'
-import { CATALOG_FORMAT, NEWER_SCHEMAS } from './schema.js'
+import { CATALOG_FORMAT, NEWER_SCHEMAS, UPKEEP_FORMAT } from './schema.js'
 import type { Durability, SqlDatabase, SqlValue } from './sqlite.js'
 
 /** What refs and leases use inside a transaction. The body that holds it must be synchronous. */
@@ -112,6 +112,8 @@ interface OpenCounters {
 
 export class Catalog implements CatalogTransaction {
   private open: OpenCounters | undefined
+  /** It could not be upgraded, and is not tried again as long as this is open. */
+  private isShared = false
 
   constructor(private readonly database: SqlDatabase) {}
 
@@ -344,10 +346,20 @@ export class Catalog implements CatalogTransaction {
     return pvs
   }
 
-  /** Brings a catalog of an older format to the newest, once something needs it. */
+  /** Brings a catalog of the first format to the one that has tables for upkeep, once something needs them. */
   upgrade(): void {
-    if (this.database.userVersion >= CATALOG_FORMAT) return
-    this.database.upgrade(CATALOG_FORMAT, NEWER_SCHEMAS)
+    if (this.hasUpkeep) return
+    this.database.upgrade(UPKEEP_FORMAT, new Map([...NEWER_SCHEMAS].filter(([version]) => version <= UPKEEP_FORMAT)))
+  }
+
+  /**
+   * Whether extents may have bases from now on. A catalog of an older format is upgraded for that, unless somebody else has it open: an
+   * older program looks at the format only when it opens, and would move bases away from what hangs on them.
+   */
+  takesBases(): boolean {
+    if (this.hasBases) return true
+    this.isShared ||= !this.database.upgradeAlone(CATALOG_FORMAT, NEWER_SCHEMAS)
+    return !this.isShared
   }
 
   /** @throws {VarveError} `STORE_LOCKED` while anybody else has it open, to read or to write */
@@ -359,7 +371,7 @@ export class Catalog implements CatalogTransaction {
 
   /** Whether it has the tables of format 2. */
   get hasUpkeep(): boolean {
-    return this.database.userVersion >= 2
+    return this.database.userVersion >= UPKEEP_FORMAT
   }
 
   /** Whether extents may have bases: it has the table of format 3. */

@@ -14,6 +14,8 @@ export const PAYLOAD_APPLICATION_ID = 0x76617250
 export const PAYLOAD_FORMAT = 1
 /** Of catalogs. Older ones are used as they are, and upgraded by what needs the tables of the newer (`NEWER_SCHEMAS`). */
 export const CATALOG_FORMAT = 3
+/** The first with tables for upkeep. */
+export const UPKEEP_FORMAT = 2
 export const OLDEST_FORMAT = 1
 
 /**

@@ -7,7 +7,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type BetterSqlite3 from 'better-sqlite3'
-import { CorruptionError, VarveError } from '../base/errors.js'
+import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
 import { openDatabase } from './driver.js'
 import { statOf } from './files.js'
 
@@ -178,6 +178,32 @@ export class SqlDatabase {
       for (const [version, schema] of schemas) if (version > before) this.handle.exec(schema)
       this.set('user_version', userVersion)
     })
+  }
+
+  /**
+   * As `upgrade`, while nobody else has the file open: programs look at its version when they open it, and not again.
+   * @returns false where somebody has; then nothing was changed
+   */
+  upgradeAlone(userVersion: number, schemas: ReadonlyMap<number, string>): boolean {
+    const timeoutMs = this.guard(() => this.pragma('busy_timeout')) as number
+    try {
+      // Not waited for: they may have it open for days.
+      this.set('busy_timeout', 0)
+      // Kept from the change of the journal on, which takes being alone, to the end of the upgrade.
+      this.set('locking_mode', 'EXCLUSIVE')
+      this.seal()
+      this.upgrade(userVersion, schemas)
+      return true
+    } catch (error) {
+      if (isVarveError(error, 'STORE_LOCKED')) return false
+      throw error
+    } finally {
+      this.set('busy_timeout', timeoutMs)
+      this.set('locking_mode', 'NORMAL')
+      this.setJournal('wal')
+      // The lock is given up with the next read.
+      this.guard(() => this.pragma('schema_version'))
+    }
   }
 
   /** For a disk with next to no room: the write-ahead log is emptied after every few pages. */
