@@ -7,6 +7,7 @@
 import { CorruptionError } from '../base/errors.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
+import { addBaseRows, dependantsOf, removeBaseRows, requireBaseRows } from './baseRows.js'
 import type { ExtentClass } from './physicalVolume.js'
 import { CATALOG_FORMAT, NEWER_SCHEMAS, UPKEEP_FORMAT } from './schema.js'
 import type { Durability, SqlDatabase, SqlValue } from './sqlite.js'
@@ -305,11 +306,7 @@ export class Catalog implements CatalogTransaction {
     for (const pv of pvs) {
       this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', record.eid, pv, rowCheck(record.eid, pv))
     }
-    for (const base of distinctBases(record)) {
-      // It must be there, and have the lower number, or what is written here could never be read.
-      if (base >= record.eid || !this.isVisible(base)) throw this.damaged('extent', String(base))
-      this.run('INSERT INTO base (base, eid) VALUES (?, ?)', base, record.eid)
-    }
+    addBaseRows(this, record)
   }
 
   /** One copy lies elsewhere from now on. @param storedBytes of the extent */
@@ -333,9 +330,7 @@ export class Catalog implements CatalogTransaction {
   removeExtent(eid: number): number[] {
     const record = this.extent(eid)
     if (!record) return []
-    const [dependant] = this.dependants(eid)
-    if (dependant !== undefined) throw this.damaged('base', `${eid}, ${dependant}`)
-    for (const base of distinctBases(record)) this.run('DELETE FROM base WHERE base = ? AND eid = ?', base, eid)
+    removeBaseRows(this, record)
     const pvs = this.copies(eid)
     this.run('DELETE FROM extent WHERE eid = ?', eid)
     this.run('DELETE FROM copy WHERE eid = ?', eid)
@@ -381,8 +376,7 @@ export class Catalog implements CatalogTransaction {
 
   /** Visible extents that decode through this one, ascending. */
   dependants(eid: number): number[] {
-    if (!this.hasBases) return []
-    return this.all<{ eid: number }>('SELECT eid FROM base WHERE base = ? ORDER BY eid', eid).map((row) => row.eid)
+    return dependantsOf(this, eid)
   }
 
   private checkedExtent(row: ExtentRow): ExtentRecord {
@@ -433,35 +427,22 @@ export class Catalog implements CatalogTransaction {
    * @throws {CorruptionError} `CORRUPT_CATALOG`
    */
   requireBases(): void {
-    this.snapshot(() => {
-      let last = 0
-      let links = 0
-      for (;;) {
-        const rows = this.all<ExtentRow>(
-          `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? AND bases IS NOT NULL ORDER BY eid LIMIT ${PAGE_ROWS}`,
-          last,
-        )
-        for (const row of rows) {
-          if (row.eid <= last) throw this.damaged('extent', String(row.eid))
-          last = row.eid
-          links += this.requireLinks(this.checkedExtent(row))
-        }
-        if (rows.length < PAGE_ROWS) break
-      }
-      if (this.hasBases && this.get<{ n: number }>('SELECT count(*) AS n FROM base')?.n !== links)
-        throw this.damaged('base', 'of an extent that is gone')
-    })
+    this.snapshot(() => requireBaseRows(this, (visit) => this.visitBased(visit)))
   }
 
-  /** @returns how many there are */
-  private requireLinks(record: ExtentRecord): number {
-    const bases = distinctBases(record)
-    for (const base of bases) {
-      const isKnown =
-        this.hasBases && this.get('SELECT 1 FROM base WHERE base = ? AND eid = ?', base, record.eid) !== undefined
-      if (!isKnown || base >= record.eid || !this.isVisible(base)) throw this.damaged('base', `${base}, ${record.eid}`)
+  private visitBased(visit: (record: ExtentRecord) => void): void {
+    for (let last = 0; ; ) {
+      const rows = this.all<ExtentRow>(
+        `SELECT ${EXTENT_COLUMNS} FROM extent WHERE eid > ? AND bases IS NOT NULL ORDER BY eid LIMIT ${PAGE_ROWS}`,
+        last,
+      )
+      for (const row of rows) {
+        if (row.eid <= last) throw this.damaged('extent', String(row.eid))
+        last = row.eid
+        visit(this.checkedExtent(row))
+      }
+      if (rows.length < PAGE_ROWS) return
     }
-    return bases.size
   }
 
   private compareTotals(pvs: readonly number[]): void {
@@ -489,10 +470,6 @@ export class Catalog implements CatalogTransaction {
       { path: this.path, table, row, hint: 'Run `varve verify` to see what else is hit.' },
     )
   }
-}
-
-function distinctBases({ bases }: ExtentRecord): Set<number> {
-  return new Set(bases.map(({ eid }) => eid))
 }
 
 function extentCheck(record: ExtentRecord, bases: Buffer | null): number {
