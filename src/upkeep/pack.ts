@@ -107,6 +107,8 @@ export async function packStore(context: PackContext, options: PackOptions): Pro
     group.catalog.write((tx) => writeLastPack(tx, state, clock.nowMs()))
     await group.refresh()
     await takeBackMoving(store)
+    // Before there is more: what somebody who was killed did not drop from volumes any more.
+    await group.dropOrphans()
     lease = Lease.take(group.catalog, 'writer', clock)
     const packing = new Packing(context, options, lease, upkeep)
     const report = await packing.run()

@@ -18,5 +18,5 @@ test('killed while tidying: what branches reach is whole, what they do not is go
   expect(report.problems).toEqual([])
   expect(report.kills).toBe(10)
   expect(report.acknowledged).toBeGreaterThan(0)
-  expect([...report.moments.keys()].filter((moment) => moment.startsWith('gc ')).length).toBeGreaterThan(2)
+  expect([...report.moments.keys()].filter((moment) => moment.startsWith('gc ')).length).toBeGreaterThan(1)
 })

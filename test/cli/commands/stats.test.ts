@@ -64,7 +64,7 @@ test('--cache reads revisions, and tells of extents and objects', async () => {
       { revision: 'main~1', files: 2, bytes: 112_000, fetchedBytes: NUMBER },
       { revision: 'main', files: 3, bytes: 112_001, fetchedBytes: NUMBER },
     ],
-    extents: { ...of, maxBytes: 16 * 2 ** 20 },
+    extents: { ...of, maxBytes: 32 * 2 ** 20 },
     objects: { ...of, maxBytes: 16 * 2 ** 20 },
   })
   // What the first read took is in memory for the second.
