@@ -1,62 +1,76 @@
 /**
  * Whether bases are worth their price in what is being written. Where new data has little in common with what it takes the place
  * of (the files of a disk image that was filled anew), looking for bases and reading them is for nothing: after a few that
- * saved next to nothing, a writer goes without for a while.
+ * saved next to nothing, a writer goes without for a while, and for longer each time that nothing has changed by then.
  */
-import type { Frame } from '../codec/compressor.js'
-import type { ExtentBase } from '../format/slots.js'
+import { MIB } from '../base/units.js'
 import type { ExtentClass } from '../volume/physicalVolume.js'
-import type { BaseBounds } from './bases.js'
-import type { FullExtent } from './extentBuilder.js'
 
-/** A frame with bases is expected to be smaller than this part of what it would take alone. */
-const EXPECTED_PART = 0.75
+/** A frame with bases is to be smaller than this part of one without. */
+const WORTH_PART = 0.75
+/** Of frames with bases, every so many is compared with one without: what bases gave before, they go on giving. */
+const PROOF_EVERY = 8
 /** In a row, until it is taken for a habit. */
 const MISSES = 4
-/** Extents without a try, then. */
-const PAUSE = 24
+/** Raw bytes without a try, then. */
+const PAUSE_LEAST = 6 * MIB
+const PAUSE_MOST = 64 * MIB
+
+interface Habit {
+  tries: number
+  misses: number
+  /** Raw bytes for which no bases are looked for any more. */
+  left: number
+  /** And the next time. */
+  pause: number
+}
 
 export class BaseGain {
-  readonly #misses = new Map<ExtentClass, number>()
-  readonly #pause = new Map<ExtentClass, number>()
+  readonly #habits = new Map<ExtentClass, Habit>()
 
   isWorthTrying(extentClass: ExtentClass): boolean {
-    const left = this.#pause.get(extentClass) ?? 0
-    if (left > 0) this.#pause.set(extentClass, left - 1)
-    return left === 0
+    return this.#of(extentClass).left <= 0
+  }
+
+  /** Told of each extent that was compressed without a try. */
+  passedBy(extentClass: ExtentClass, rawBytes: number): void {
+    this.#of(extentClass).left -= rawBytes
+  }
+
+  /** Whether what was compressed against bases is to be compressed without them as well. */
+  needsProof(extentClass: ExtentClass): boolean {
+    const habit = this.#of(extentClass)
+    return habit.misses > 0 || habit.tries++ % PROOF_EVERY === 0
   }
 
   /**
-   * Told of each frame that was compressed against bases.
-   * @returns whether they seem to have saved enough; if not, it may be smaller without them
+   * @param based bytes of a frame with bases
+   * @param alone bytes of the same without
+   * @returns whether bases are worth it
    */
-  look(
-    { class: extentClass, raw }: FullExtent,
-    { frame }: Frame,
-    bounds: BaseBounds,
-    bases: readonly ExtentBase[],
-  ): boolean {
-    const aloneBytes = expected(raw.length, bounds, bases)
-    if (aloneBytes === undefined || frame.length <= EXPECTED_PART * aloneBytes) {
-      this.#misses.set(extentClass, 0)
+  look(extentClass: ExtentClass, based: number, alone: number): boolean {
+    const habit = this.#of(extentClass)
+    if (based <= WORTH_PART * alone) {
+      habit.misses = 0
+      habit.pause = PAUSE_LEAST
       return true
     }
-    const misses = (this.#misses.get(extentClass) ?? 0) + 1
-    this.#misses.set(extentClass, misses >= MISSES ? 0 : misses)
-    if (misses >= MISSES) this.#pause.set(extentClass, PAUSE)
+    habit.misses++
+    if (habit.misses >= MISSES) {
+      habit.left = habit.pause
+      habit.pause = Math.min(2 * habit.pause, PAUSE_MOST)
+      // The next one that saves nothing is enough.
+      habit.misses = MISSES - 1
+    }
     return false
   }
-}
 
-/** What it would take alone, by what those of its bases take that are compressed alone. */
-function expected(rawBytes: number, bounds: BaseBounds, bases: readonly ExtentBase[]): number | undefined {
-  let raw = 0
-  let stored = 0
-  for (const { eid } of bases) {
-    const bound = bounds.of(eid)
-    if (bound?.depth !== 0) continue
-    raw += bound.rawBytes
-    stored += bound.storedBytes
+  #of(extentClass: ExtentClass): Habit {
+    let habit = this.#habits.get(extentClass)
+    if (!habit) {
+      habit = { tries: 0, misses: 0, left: 0, pause: PAUSE_LEAST }
+      this.#habits.set(extentClass, habit)
+    }
+    return habit
   }
-  return raw === 0 ? undefined : (rawBytes * stored) / raw
 }

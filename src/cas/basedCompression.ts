@@ -9,6 +9,7 @@ import { DECODED_BYTES_MAX } from '../base/limits.js'
 import type { Compression, Frame } from '../codec/compressor.js'
 import { KIND } from '../format/kinds.js'
 import type { ExtentBase } from '../format/slots.js'
+import type { ExtentClass } from '../volume/physicalVolume.js'
 import { asBases, type BasePlace, chooseBases, depthMax } from './baseChoice.js'
 import { BaseGain } from './baseGain.js'
 import type { ChunkStore } from './chunkStore.js'
@@ -45,11 +46,20 @@ export class BasedCompression {
     private readonly options: BasedCompressionOptions,
   ) {}
 
+  /** Not worth it for a while, where bases saved nothing lately: what is gathered then needs none. */
+  isWorthTrying(extentClass: ExtentClass): boolean {
+    return this.#gain.isWorthTrying(extentClass)
+  }
+
   /** In the thread pool. @param copies volumes on which a base must lie at least */
   async later(full: FullExtent, copies: number): Promise<BasedFrame> {
     const { compression } = this
     const alone = async () => ({ frame: await compressLater(full, compression), bases: [] })
-    if (!this.#takesBases || !this.#gain.isWorthTrying(full.class)) return alone()
+    if (!this.#takesBases) return alone()
+    if (!this.isWorthTrying(full.class)) {
+      this.#gain.passedBy(full.class, full.raw.length)
+      return alone()
+    }
     // One after the other: what they are decoded through is much, and neighbours share it.
     const choosing = this.#choosing.then(() => chooseBases(this.store, full.items, copies))
     this.#choosing = choosing.catch(() => undefined)
@@ -57,9 +67,12 @@ export class BasedCompression {
     if (places.length === 0 || !this.store.group.catalog.takesBases()) return alone()
     const bases = asBases(places)
     const frame = await compressLater(full, compression, dictionaryOf(places))
-    if (this.#gain.look(full, frame, this.store.bounds, bases)) return { frame, bases }
+    const based = { frame, bases }
+    if (!this.#gain.needsProof(full.class)) return based
     const without = await alone()
-    return without.frame.frame.length <= WORTH_A_BASE * frame.frame.length ? without : { frame, bases }
+    const [basedBytes, aloneBytes] = [frame.frame.length, without.frame.frame.length]
+    if (this.#gain.look(full.class, basedBytes, aloneBytes)) return based
+    return aloneBytes <= WORTH_A_BASE * basedBytes ? without : based
   }
 
   /** What some items may be compressed against, before the transaction in which `now` is called: that waits for nothing. */

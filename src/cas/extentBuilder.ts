@@ -44,7 +44,7 @@ export class ExtentBuilder {
   private hinted = 0
 
   constructor(
-    private readonly extentClass: ExtentClass,
+    readonly extentClass: ExtentClass,
     private readonly peSize: number,
     private readonly spare: Buffer[],
     private readonly basedBytes = BASED_BYTES,

@@ -245,7 +245,8 @@ export class StoreWriter implements ObjectWriter {
 
   private async addToExtent(item: Item): Promise<void> {
     const builder = item.kind === KIND.chunk ? this.data : this.object
-    const full = builder.add(item.kind, item.id, item.bytes, item.bases)
+    const bases = this.compressor.isWorthTrying(builder.extentClass) ? item.bases : undefined
+    const full = builder.add(item.kind, item.id, item.bytes, bases)
     if (full) await this.startCompressing(full)
   }
 

@@ -32,7 +32,59 @@ interface Gap {
   count: number
   length: number
   /** What they replace; `undefined` until the next unchanged part has come. */
-  replaced: readonly Part[] | undefined
+  replaced: Run | undefined
+  /** Until then: what lies behind the first of the two, as far as anybody asked. */
+  readonly behind: Run
+}
+
+/** Parts one behind the other, found by where they lie. */
+class Run {
+  readonly #ids: Hash[] = []
+  /** Where each ends, from the start of the first, in bytes. */
+  readonly #ends: number[] = []
+
+  static of(parts: readonly Part[]): Run {
+    const run = new Run()
+    for (const part of parts) run.push(part)
+    return run
+  }
+
+  get count(): number {
+    return this.#ids.length
+  }
+
+  get length(): number {
+    return this.#ends.at(-1) ?? 0
+  }
+
+  push({ id, length }: Part): void {
+    this.#ids.push(id)
+    this.#ends.push(this.length + length)
+  }
+
+  /** All that have a byte between two places. */
+  between(from: number, to: number): Hash[] {
+    const ids: Hash[] = []
+    for (let at = this.#firstEndingBehind(from); at < this.count; at++) {
+      if ((this.#ends[at - 1] ?? 0) >= to) break
+      ids.push(this.#ids[at] as Hash)
+    }
+    return ids
+  }
+
+  #firstEndingBehind(place: number): number {
+    let [low, high] = [0, this.count]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#ends[middle] as number) > place) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+}
+
+function newGap(): Gap {
+  return { count: 0, length: 0, replaced: undefined, behind: new Run() }
 }
 
 export class Lineage {
@@ -46,7 +98,7 @@ export class Lineage {
   #place = -1
   /** Of the last part that was found far away. */
   #stray = Number.NaN
-  #gap: Gap = { count: 0, length: 0, replaced: undefined }
+  #gap = newGap()
   #isAtEnd = false
 
   private constructor(old: AsyncIterable<readonly Part[]>) {
@@ -80,8 +132,8 @@ export class Lineage {
       this.#gap.count++
       this.#gap.length += length
     } else {
-      this.#gap.replaced = this.#between(this.#place, place, this.#gap.length)
-      this.#gap = { count: 0, length: 0, replaced: undefined }
+      this.#gap.replaced = Run.of(this.#between(this.#place, place, this.#gap.length))
+      this.#gap = newGap()
       this.#place = place
       this.#forget()
     }
@@ -106,17 +158,19 @@ export class Lineage {
   }
 
   #share(gap: Gap, from: number, to: number): Hash[] {
-    // Of a gap that is not closed: the new parts are as long as the old ones, as far as is known.
-    const replaced = gap.replaced ?? this.#behind(this.#place, Number.MAX_SAFE_INTEGER, to)
-    const total = replaced.reduce((sum, { length }) => sum + length, 0)
-    const scale = gap.replaced && gap.length > 0 ? total / gap.length : 1
-    const ids: Hash[] = []
-    let at = 0
-    for (const { id, length } of replaced) {
-      if (at + length > from * scale && at < to * scale) ids.push(id)
-      at += length
+    const { replaced } = gap
+    if (replaced) {
+      const scale = gap.length > 0 ? replaced.length / gap.length : 1
+      return replaced.between(from * scale, to * scale)
     }
-    return ids
+    // Of a gap that is not closed: the new parts are as long as the old ones, as far as is known.
+    const { behind } = gap
+    while (behind.length < to) {
+      const part = this.#at(this.#place + 1 + behind.count)
+      if (!part) break
+      behind.push(part)
+    }
+    return behind.between(from, to)
   }
 
   /** Old parts between two places, as long as needed for new ones of some length. */

@@ -122,3 +122,15 @@ describe('is bounded', () => {
     }
   })
 })
+
+test('a whole file of new parts: each finds its place without looking at all the others', async () => {
+  const count = 60_000
+  const numbered = (name: string) =>
+    Array.from({ length: count }, (_, index) => ({ id: `${name}${index}` as Hash, length: 10 }))
+  const end = { id: 'end' as Hash, length: 10 }
+  for (const isAtOnce of [false, true]) {
+    const found = await replaced([...numbered('old'), end], [...numbered('new'), end], isAtOnce)
+    expect(found.new0).toBe('old0')
+    expect(found[`new${count - 1}`]).toBe(`old${count - 1}`)
+  }
+})
