@@ -7,6 +7,7 @@
 import type { Hash } from '../base/hash.js'
 import { DECODED_BYTES_MAX } from '../base/limits.js'
 import type { Compression, Frame } from '../codec/compressor.js'
+import type { Dictionary } from '../codec/dictionary.js'
 import { KIND } from '../format/kinds.js'
 import type { ExtentBase } from '../format/slots.js'
 import type { ExtentClass } from '../volume/physicalVolume.js'
@@ -125,6 +126,6 @@ function lengthOf(items: readonly Item[]): number {
   return items.reduce((sum, { bytes }) => sum + bytes.length, 0)
 }
 
-function dictionaryOf(places: readonly BasePlace[]): Buffer | undefined {
-  return places.length === 0 ? undefined : Buffer.concat(places.map(({ bytes }) => bytes))
+function dictionaryOf(places: readonly BasePlace[]): Dictionary | undefined {
+  return places.length === 0 ? undefined : places.map(({ bytes }) => bytes)
 }

@@ -6,6 +6,7 @@
  */
 import { CorruptionError, isVarveError } from '../base/errors.js'
 import { BASE_DEPTH_MAX, DECODED_BYTES_MAX } from '../base/limits.js'
+import type { Dictionary } from '../codec/dictionary.js'
 import type { ExtentBase } from '../format/slots.js'
 import type { Catalog } from '../volume/catalog.js'
 import type { StoredExtent } from '../volume/physicalVolume.js'
@@ -110,7 +111,7 @@ export async function dictionaryOf(
   { eid, rawBytes, frame, bases }: StoredExtent,
   bounds: BaseBounds,
   decoded: (eid: number) => Promise<DecodedExtent | undefined>,
-): Promise<Buffer | undefined> {
+): Promise<Dictionary | undefined> {
   if (bases.length === 0) return undefined
   // The catalog's are those by which it is known how deep it goes.
   const known = bounds.of(eid)
@@ -130,7 +131,7 @@ export async function dictionaryOf(
       parts.push(part)
     }
   }
-  return Buffer.concat(parts)
+  return parts
 }
 
 function areSame(some: readonly ExtentBase[], others: readonly ExtentBase[]): boolean {

@@ -3,6 +3,7 @@ import type { Hash } from '../base/hash.js'
 import { KIB } from '../base/units.js'
 import type { Checksum } from '../codec/checksum.js'
 import { CODEC, type Compression, encodeFrame, encodeFrameAsync, type Frame } from '../codec/compressor.js'
+import type { Dictionary } from '../codec/dictionary.js'
 import type { Kind } from '../format/kinds.js'
 import type { ExtentBase, Slot } from '../format/slots.js'
 import type { ExtentClass, NewExtent } from '../volume/physicalVolume.js'
@@ -86,11 +87,11 @@ export class ExtentBuilder {
   }
 }
 
-export function compressNow(full: FullExtent, compression: Compression, dictionary?: Buffer): Frame {
+export function compressNow(full: FullExtent, compression: Compression, dictionary?: Dictionary): Frame {
   return encodeFrame(full.raw, compression, dictionary)
 }
 
-export function compressLater(full: FullExtent, compression: Compression, dictionary?: Buffer): Promise<Frame> {
+export function compressLater(full: FullExtent, compression: Compression, dictionary?: Dictionary): Promise<Frame> {
   return encodeFrameAsync(full.raw, compression, dictionary)
 }
 

@@ -4,12 +4,10 @@
  * A frame says how long its content is (zstd in its header, lz4 in the four bytes before its block), and that is
  * compared with what the store knows before anything is decoded: so a frame that lies costs no memory. A result is
  * never longer than the raw bytes: what does not compress is stored as it is, codec 0.
- *
- * A dictionary is the bytes of base chunks. It is preceded by one zero byte here, on both ways, because bytes
- * that begin with zstd's dictionary magic would be taken for a trained dictionary.
- */
+ * */
 import { CorruptionError, VarveError } from '../base/errors.js'
 import { KIB } from '../base/units.js'
+import { type Dictionary, joined } from './dictionary.js'
 import { lz4 } from './packages.js'
 import { looksIncompressible } from './sample.js'
 import { zstd } from './zstd.js'
@@ -65,12 +63,12 @@ export function formatCompression({ codec, level }: Compression): string {
 }
 
 /** Encodes at once, in this thread. */
-export function encodeFrame(raw: Uint8Array, compression: Compression, dictionary?: Uint8Array): Frame {
+export function encodeFrame(raw: Uint8Array, compression: Compression, dictionary?: Dictionary): Frame {
   const bytes = asBuffer(raw)
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
-  const base = prefixed(dictionary)
-  if (compression.codec === 'lz4') return smaller(bytes, CODEC.lz4, lz4().compressSync(bytes, base))
-  return smaller(bytes, CODEC.zstd, zstd.encode(bytes, levelOf(compression, base), base))
+  if (compression.codec === 'lz4')
+    return smaller(bytes, CODEC.lz4, lz4().compressSync(bytes, dictionary && joined(dictionary)))
+  return smaller(bytes, CODEC.zstd, zstd.encode(bytes, levelOf(compression, dictionary), dictionary))
 }
 
 /**
@@ -80,13 +78,13 @@ export function encodeFrame(raw: Uint8Array, compression: Compression, dictionar
 export async function encodeFrameAsync(
   raw: Uint8Array,
   compression: Compression,
-  dictionary?: Uint8Array,
+  dictionary?: Dictionary,
 ): Promise<Frame> {
   const bytes = asBuffer(raw)
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
-  const base = prefixed(dictionary)
-  if (compression.codec === 'lz4') return smaller(bytes, CODEC.lz4, await lz4().compress(bytes, base))
-  return smaller(bytes, CODEC.zstd, await zstd.encodeAsync(bytes, levelOf(compression, base), base))
+  if (compression.codec === 'lz4')
+    return smaller(bytes, CODEC.lz4, await lz4().compress(bytes, dictionary && joined(dictionary)))
+  return smaller(bytes, CODEC.zstd, await zstd.encodeAsync(bytes, levelOf(compression, dictionary), dictionary))
 }
 
 /**
@@ -94,13 +92,15 @@ export async function encodeFrameAsync(
  * @throws {CorruptionError} `CORRUPT_EXTENT`, before decoding where the frame declares another length
  * @throws {VarveError} `UNSUPPORTED` for a codec that this varve does not know
  */
-export function decodeFrame(codec: number, frame: Uint8Array, rawBytes: number, dictionary?: Uint8Array): Buffer {
+export function decodeFrame(codec: number, frame: Uint8Array, rawBytes: number, dictionary?: Dictionary): Buffer {
   const bytes = inspected(codec, asBuffer(frame), rawBytes)
   if (codec === CODEC.none) return bytes
-  const base = prefixed(dictionary)
   let raw: Buffer
   try {
-    raw = codec === CODEC.lz4 ? lz4().uncompressSync(bytes, base) : zstd.decode(bytes, rawBytes, base)
+    raw =
+      codec === CODEC.lz4
+        ? lz4().uncompressSync(bytes, dictionary && joined(dictionary))
+        : zstd.decode(bytes, rawBytes, dictionary)
   } catch (cause) {
     throw undecodable(cause)
   }
@@ -112,15 +112,16 @@ export async function decodeFrameAsync(
   codec: number,
   frame: Uint8Array,
   rawBytes: number,
-  dictionary?: Uint8Array,
+  dictionary?: Dictionary,
 ): Promise<Buffer> {
   if (rawBytes <= AT_ONCE_BYTES) return decodeFrame(codec, frame, rawBytes, dictionary)
   const bytes = inspected(codec, asBuffer(frame), rawBytes)
   if (codec === CODEC.none) return bytes
-  const base = prefixed(dictionary)
   let raw: Buffer
   try {
-    raw = await (codec === CODEC.lz4 ? lz4().uncompress(bytes, base) : zstd.decodeAsync(bytes, rawBytes, base))
+    raw = await (codec === CODEC.lz4
+      ? lz4().uncompress(bytes, dictionary && joined(dictionary))
+      : zstd.decodeAsync(bytes, rawBytes, dictionary))
   } catch (cause) {
     throw undecodable(cause)
   }
@@ -128,13 +129,13 @@ export async function decodeFrameAsync(
 }
 
 /** With a dictionary, what looks random alone may well be in the dictionary. */
-function isWorthTrying(raw: Buffer, { codec }: Compression, dictionary: Uint8Array | undefined): boolean {
+function isWorthTrying(raw: Buffer, { codec }: Compression, dictionary: Dictionary | undefined): boolean {
   if (codec === 'none' || raw.length === 0) return false
   return dictionary !== undefined || !looksIncompressible(raw)
 }
 
-function levelOf({ level }: Compression, base: Buffer | undefined): number {
-  return base === undefined ? level : Math.max(level, ZSTD_LEVEL_WITH_BASES)
+function levelOf({ level }: Compression, dictionary: Dictionary | undefined): number {
+  return dictionary === undefined ? level : Math.max(level, ZSTD_LEVEL_WITH_BASES)
 }
 
 function stored(raw: Buffer): Frame {
@@ -186,14 +187,6 @@ function ofLength(raw: Buffer, rawBytes: number): Buffer {
 
 function undecodable(cause: unknown): CorruptionError {
   return new CorruptionError('CORRUPT_EXTENT', 'a frame cannot be decoded', { cause })
-}
-
-function prefixed(dictionary: Uint8Array | undefined): Buffer | undefined {
-  if (dictionary === undefined) return undefined
-  const base = Buffer.allocUnsafe(1 + dictionary.length)
-  base[0] = 0
-  base.set(dictionary, 1)
-  return base
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

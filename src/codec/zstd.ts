@@ -8,14 +8,15 @@
  */
 import * as zlib from 'node:zlib'
 import type package_ from '@toondepauw/node-zstd'
+import { type Dictionary, joined, joinedForNow } from './dictionary.js'
 import { zstd as zstdPackage } from './packages.js'
 import { withContentSize } from './zstdFrame.js'
 
 export interface Zstd {
-  encode(raw: Buffer, level: number, dictionary: Buffer | undefined): Buffer
-  encodeAsync(raw: Buffer, level: number, dictionary: Buffer | undefined): Promise<Buffer>
-  decode(frame: Buffer, rawBytes: number, dictionary: Buffer | undefined): Buffer
-  decodeAsync(frame: Buffer, rawBytes: number, dictionary: Buffer | undefined): Promise<Buffer>
+  encode(raw: Buffer, level: number, dictionary: Dictionary | undefined): Buffer
+  encodeAsync(raw: Buffer, level: number, dictionary: Dictionary | undefined): Promise<Buffer>
+  decode(frame: Buffer, rawBytes: number, dictionary: Dictionary | undefined): Buffer
+  decodeAsync(frame: Buffer, rawBytes: number, dictionary: Dictionary | undefined): Promise<Buffer>
 }
 
 interface RuntimeOptions {
@@ -54,13 +55,13 @@ export const runtimeZstd: Zstd | undefined =
 
 export const zstd: Zstd = runtimeZstd ?? packagedZstd
 
-// An encoder is no more than its parameters: it can be used again, and by several calls at once.
+// An encoder is no more than its parameters: it can be used again, and by several calls at once. Dictionaries are copied as it is made.
 const encoders = new Map<number, package_.Encoder>()
 let plainDecoder: package_.Decoder | undefined
 
-function encoderOf(level: number, dictionary: Buffer | undefined): package_.Encoder {
+function encoderOf(level: number, dictionary: Dictionary | undefined): package_.Encoder {
   const { Encoder } = zstdPackage()
-  if (dictionary) return new Encoder(level, dictionary)
+  if (dictionary) return new Encoder(level, joinedForNow(dictionary))
   let encoder = encoders.get(level)
   if (!encoder) {
     encoder = new Encoder(level)
@@ -69,9 +70,9 @@ function encoderOf(level: number, dictionary: Buffer | undefined): package_.Enco
   return encoder
 }
 
-function decoderOf(dictionary: Buffer | undefined): package_.Decoder {
+function decoderOf(dictionary: Dictionary | undefined): package_.Decoder {
   const { Decoder } = zstdPackage()
-  if (dictionary) return new Decoder(dictionary)
+  if (dictionary) return new Decoder(joinedForNow(dictionary))
   plainDecoder ??= new Decoder()
   return plainDecoder
 }
@@ -79,20 +80,20 @@ function decoderOf(dictionary: Buffer | undefined): package_.Decoder {
 function runtime(native: RuntimeZstd): Zstd {
   const levelKey = native.constants.ZSTD_c_compressionLevel
   const hasDictionaries = takesDictionaries(native)
-  const encodeOptions = (rawBytes: number, level: number, dictionary: Buffer | undefined): RuntimeOptions => ({
+  const encodeOptions = (rawBytes: number, level: number, dictionary: Dictionary | undefined): RuntimeOptions => ({
     params: { [levelKey]: level },
     // Declared in the frame's header, and a better choice of tables.
     pledgedSrcSize: rawBytes,
-    ...(dictionary ? { dictionary } : undefined),
+    ...(dictionary ? { dictionary: joined(dictionary) } : undefined),
   })
-  const decodeOptions = (rawBytes: number, dictionary: Buffer | undefined): RuntimeOptions => ({
+  const decodeOptions = (rawBytes: number, dictionary: Dictionary | undefined): RuntimeOptions => ({
     // Zero is refused.
     maxOutputLength: Math.max(rawBytes, 1),
     // All in one piece of memory.
     chunkSize: Math.max(rawBytes, CHUNK_SIZE_LEAST),
-    ...(dictionary ? { dictionary } : undefined),
+    ...(dictionary ? { dictionary: joined(dictionary) } : undefined),
   })
-  const usesPackage = (dictionary: Buffer | undefined): boolean => dictionary !== undefined && !hasDictionaries
+  const usesPackage = (dictionary: Dictionary | undefined): boolean => dictionary !== undefined && !hasDictionaries
   return {
     encode(raw, level, dictionary) {
       if (usesPackage(dictionary)) return packagedZstd.encode(raw, level, dictionary)

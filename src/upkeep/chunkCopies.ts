@@ -133,7 +133,7 @@ export class ChunkCopies implements BaseSource {
   }
 
   async #compressed({ full, eid, places }: Numbered): Promise<Frame> {
-    const dictionary = places.length === 0 ? undefined : Buffer.concat(places.map(({ bytes }) => bytes))
+    const dictionary = places.length === 0 ? undefined : places.map(({ bytes }) => bytes)
     const { compression, basedCompression = compression } = this.#means
     const frame = await encodeFrameAsync(full.raw, dictionary ? basedCompression : compression, dictionary)
     if (decodeFrame(frame.codec, frame.frame, full.raw.length, dictionary).equals(full.raw)) return frame

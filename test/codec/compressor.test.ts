@@ -112,28 +112,29 @@ describe('what does not compress', () => {
 
 describe('a dictionary', () => {
   const base = pseudoRandom(200_000, 13)
+  const pieces = [base.subarray(0, 70_000), base.subarray(70_000)]
   const edited = Buffer.from(base)
   for (let at = 500; at < edited.length; at += 10_000) edited.write('edited', at)
 
   test('carries over what looks random alone', async () => {
-    const { codec, frame } = encodeFrame(edited, ZSTD, base)
+    const { codec, frame } = encodeFrame(edited, ZSTD, pieces)
     expect(codec).toBe(CODEC.zstd)
     expect(frame.length).toBeLessThan(2000)
-    const pooled = await encodeFrameAsync(edited, ZSTD, base)
+    const pooled = await encodeFrameAsync(edited, ZSTD, pieces)
     expect(pooled.frame.length).toBeLessThan(2000)
-    expect(decodeFrame(pooled.codec, pooled.frame, edited.length, base).equals(edited)).toBe(true)
-    expect(decodeFrame(codec, frame, edited.length, base).equals(edited)).toBe(true)
-    expect((await decodeFrameAsync(codec, frame, edited.length, base)).equals(edited)).toBe(true)
+    expect(decodeFrame(pooled.codec, pooled.frame, edited.length, pieces).equals(edited)).toBe(true)
+    expect(decodeFrame(codec, frame, edited.length, pieces).equals(edited)).toBe(true)
+    expect((await decodeFrameAsync(codec, frame, edited.length, pieces)).equals(edited)).toBe(true)
   })
 
   test('works for lz4, as far as its window reaches', async () => {
     const text = pseudoText(30_000, 2)
     const changed = Buffer.concat([text.subarray(0, 10_000), Buffer.from('!'), text.subarray(10_000)])
-    const { codec, frame } = encodeFrame(changed, LZ4, text)
+    const { codec, frame } = encodeFrame(changed, LZ4, [text])
     expect(codec).toBe(CODEC.lz4)
     expect(frame.length).toBeLessThan(encodeFrame(changed, LZ4).frame.length / 2)
-    expect(decodeFrame(codec, frame, changed.length, text).equals(changed)).toBe(true)
-    expect((await decodeFrameAsync(codec, frame, changed.length, text)).equals(changed)).toBe(true)
+    expect(decodeFrame(codec, frame, changed.length, [text]).equals(changed)).toBe(true)
+    expect((await decodeFrameAsync(codec, frame, changed.length, [text])).equals(changed)).toBe(true)
   })
 
   test.each([
@@ -142,7 +143,7 @@ describe('a dictionary', () => {
     ['nothing at all', Buffer.alloc(0)],
   ])('may begin with %s', async (_what, head) => {
     for (const tail of [Buffer.alloc(0), pseudoText(20_000, 3)]) {
-      const dictionary = Buffer.concat([head, tail])
+      const dictionary = [head, tail]
       const raw = Buffer.concat([pseudoText(20_000, 3), head])
       for (const compression of [ZSTD, LZ4]) {
         const { codec, frame } = encodeFrame(raw, compression, dictionary)
@@ -155,11 +156,11 @@ describe('a dictionary', () => {
   })
 
   test('that is missing or another is noticed, or gives other bytes that no id will match', () => {
-    const { codec, frame } = encodeFrame(edited, ZSTD, base)
+    const { codec, frame } = encodeFrame(edited, ZSTD, pieces)
     for (const wrong of [undefined, Buffer.alloc(10), pseudoRandom(200_000, 14)]) {
       let decoded: Buffer
       try {
-        decoded = decodeFrame(codec, frame, edited.length, wrong)
+        decoded = decodeFrame(codec, frame, edited.length, wrong && [wrong])
       } catch (error) {
         expect(error).toEqual(corrupt)
         continue
