@@ -12,6 +12,10 @@ const major = Number(parts[0])
 const minor = Number(parts[1])
 
 if (major > 22 || (major === 22 && minor >= 14) || (major === 20 && minor >= 19)) {
+  // Each thread of the pool keeps memory of its own: more of them than processors take it for nothing.
+  if (process.env.UV_THREADPOOL_SIZE === undefined) {
+    process.env.UV_THREADPOOL_SIZE = String(Math.min(4, Math.max(2, require('node:os').availableParallelism())))
+  }
   try {
     require('../dist/cli/main.cjs')
   } catch (error) {

@@ -8,8 +8,10 @@
  */
 import * as zlib from 'node:zlib'
 import type package_ from '@toondepauw/node-zstd'
+import { MIB } from '../base/units.js'
 import { type Dictionary, joined, joinedForNow } from './dictionary.js'
 import { zstd as zstdPackage } from './packages.js'
+import { holdsUnseen } from './unseenMemory.js'
 import { withContentSize } from './zstdFrame.js'
 
 export interface Zstd {
@@ -45,8 +47,14 @@ export const packagedZstd: Zstd = {
   encode: (raw, level, dictionary) => withContentSize(encoderOf(level, dictionary).encodeSync(raw), raw.length),
   encodeAsync: async (raw, level, dictionary) =>
     withContentSize(await encoderOf(level, dictionary).encode(raw), raw.length),
-  decode: (frame, _rawBytes, dictionary) => decoderOf(dictionary).decodeSync(frame),
-  decodeAsync: (frame, _rawBytes, dictionary) => decoderOf(dictionary).decode(frame),
+  decode(frame, rawBytes, dictionary) {
+    holdsUnseen(rawBytes)
+    return decoderOf(dictionary).decodeSync(frame)
+  },
+  decodeAsync(frame, rawBytes, dictionary) {
+    holdsUnseen(rawBytes)
+    return decoderOf(dictionary).decode(frame)
+  },
 }
 
 /** The runtime's, where it has one. */
@@ -57,11 +65,16 @@ export const zstd: Zstd = runtimeZstd ?? packagedZstd
 
 // An encoder is no more than its parameters: it can be used again, and by several calls at once. Dictionaries are copied as it is made.
 const encoders = new Map<number, package_.Encoder>()
+/** Tables of the levels that are used here, and a dictionary: about. */
+const ENCODER_BYTES = 4 * MIB
 let plainDecoder: package_.Decoder | undefined
 
 function encoderOf(level: number, dictionary: Dictionary | undefined): package_.Encoder {
   const { Encoder } = zstdPackage()
-  if (dictionary) return new Encoder(level, joinedForNow(dictionary))
+  if (dictionary) {
+    holdsUnseen(ENCODER_BYTES)
+    return new Encoder(level, joinedForNow(dictionary))
+  }
   let encoder = encoders.get(level)
   if (!encoder) {
     encoder = new Encoder(level)
@@ -72,7 +85,11 @@ function encoderOf(level: number, dictionary: Dictionary | undefined): package_.
 
 function decoderOf(dictionary: Dictionary | undefined): package_.Decoder {
   const { Decoder } = zstdPackage()
-  if (dictionary) return new Decoder(joinedForNow(dictionary))
+  if (dictionary) {
+    const bytes = joinedForNow(dictionary)
+    holdsUnseen(bytes.length)
+    return new Decoder(bytes)
+  }
   plainDecoder ??= new Decoder()
   return plainDecoder
 }

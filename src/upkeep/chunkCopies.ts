@@ -37,8 +37,6 @@ export interface CopyMeans {
   /** A writer's, for numbers, and so that nobody takes what is not visible yet for an orphan. */
   readonly lease: Lease
   readonly compression: Compression
-  /** Of what has bases. Default: the same. */
-  readonly basedCompression?: Compression | undefined
   /** Extents that are to go: nothing new decodes through them. */
   readonly going: ReadonlySet<number>
   /** Raw bytes of an extent with bases. Default: as writers make them. */
@@ -134,8 +132,7 @@ export class ChunkCopies implements BaseSource {
 
   async #compressed({ full, eid, places }: Numbered): Promise<Frame> {
     const dictionary = places.length === 0 ? undefined : places.map(({ bytes }) => bytes)
-    const { compression, basedCompression = compression } = this.#means
-    const frame = await encodeFrameAsync(full.raw, dictionary ? basedCompression : compression, dictionary)
+    const frame = await encodeFrameAsync(full.raw, this.#means.compression, dictionary)
     if (decodeFrame(frame.codec, frame.frame, full.raw.length, dictionary).equals(full.raw)) return frame
     const message = 'what was compressed did not come back as it was; nothing was changed'
     const hint = 'The memory or the processor of this machine may be faulty.'

@@ -71,11 +71,10 @@ export interface PackContext {
 
 /** Levels of zstd; what the store asks for, if that is more. */
 const PACK_LEVEL = 9
-/** At 9, encoders take so much memory for their dictionaries that a process has 100 MB more, for 8 % less. */
-const PACK_BASED_LEVEL = 6
-const ARCHIVE_LEVEL = 13
+/** Beyond it, zstd finds less with a dictionary, not more. */
+const ARCHIVE_LEVEL = 12
 /** Raw bytes that are in memory at a time. */
-const BATCH_BYTES = 16 * MIB
+const BATCH_BYTES = 8 * MIB
 /** Raw bytes that an extent is decoded through: its anchors lie close together, mostly. */
 const DECODED_BYTES = 8 * MIB
 /** One of 2^bits positions has a fingerprint; of much there are fewer, so that they fit into memory. */
@@ -161,7 +160,6 @@ class Packing {
     this.#copies = new ChunkCopies(context.store, {
       lease,
       compression: harder(context.compression, options.archive ? ARCHIVE_LEVEL : PACK_LEVEL),
-      basedCompression: harder(context.compression, options.archive ? ARCHIVE_LEVEL : PACK_BASED_LEVEL),
       going: this.#going,
       basedBytes: context.store.profile.peSize,
       decodedBytes: DECODED_BYTES,
