@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { cache } from './cache.js'
 import { type Corpus, openCorpus } from './corpora.js'
 import { runFolder } from './folder.js'
+import { growth } from './growth.js'
 import { describeHost } from './host.js'
 import { runLibrary } from './library.js'
 import { Meter } from './measure.js'
@@ -110,6 +111,7 @@ async function main(): Promise<number> {
   if (first === 'upkeep') return upkeep(rest)
   if (first === 'pack') return pack(rest)
   if (first === 'cache') return cache(rest)
+  if (first === 'growth') return growth(rest)
   let options: BenchOptions
   try {
     options = readOptions(
