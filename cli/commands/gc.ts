@@ -31,7 +31,7 @@ export const verb: Verb = {
 Gives back the space of what nothing needs any more. Needed is what branches, tags and working folders reach, with all their
 history, and what they pointed at within the last 90 days, as the reflog has it (property reflog-keep). What is found not to
 be needed is condemned: it stays readable for 14 days more (property gc-grace), and is kept if something needs it again.
-Then a later run drops it, rewrites the extents of which a fifth is dead (property gc-waste), and makes the files shorter.
+Then a later run drops it, rewrites the extents of which a fifth comes back (property gc-waste), and makes the files shorter.
 
 Commits start "varve gc --auto" in the background when it is time (property gc-auto). With the property pack-auto it packs the store
 too ("varve pack") when much was written since the last time, at most once a day and up to 512 MiB of contents. Where nobody

@@ -111,7 +111,7 @@ async function readable<T>(reading: Promise<T | undefined>): Promise<T | undefin
 }
 
 /** In the order of the dictionary. */
-export function asBases(places: readonly BasePlace[]): ExtentBase[] {
+export function asBases(places: readonly Pick<BasePlace, 'eid' | 'slot'>[]): ExtentBase[] {
   const bases: { eid: number; slots: number[] }[] = []
   for (const { eid, slot } of places) {
     const last = bases.at(-1)

@@ -1,6 +1,7 @@
 /** What is worked on in one step: so much that steps are few, and so little that nobody waits long for one. */
 import { MIB } from '../base/units.js'
 import type { ExtentRecord } from '../volume/catalog.js'
+import type { RewriteGroup } from './rewritePlan.js'
 
 /** Raw bytes of the sources of one rewrite. */
 const REWRITE_BYTES = 16 * MIB
@@ -19,6 +20,18 @@ export function* batchesOf<T>(items: readonly T[], most: number, sizeOf: (item: 
     size += sizeOf(item)
   }
   if (batch.length > 0) yield batch
+}
+
+/** Groups that hang on nothing of each other, as many as one rewrite takes; files and objects do not mix where they need not. */
+export function* groupBatches(groups: readonly RewriteGroup[]): Generator<RewriteGroup[]> {
+  const byClass = new Map<number, RewriteGroup[]>()
+  for (const group of groups) {
+    const extentClass = group.tallies[0]?.record.class ?? 0
+    const same = byClass.get(extentClass)
+    if (same) same.push(group)
+    else byClass.set(extentClass, [group])
+  }
+  for (const same of byClass.values()) yield* batchesOf(same, REWRITE_BYTES, ({ rawBytes }) => rawBytes)
 }
 
 /** Sources of one rewrite each; files and objects do not mix, and come in the order in which they were written. */

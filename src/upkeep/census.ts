@@ -23,8 +23,6 @@ export interface ExtentTally {
   /** Of these, what may go. */
   ripe: number
   ripeBytes: number
-  /** Of these, what others are compressed against: it is needed as long as they are. */
-  heldBytes: number
 }
 
 /** Chunks and raw bytes. */
@@ -35,7 +33,7 @@ export interface Amount {
 
 export interface Census {
   readonly extents: ReadonlyMap<number, ExtentTally>
-  /** What extents are compressed against. */
+  /** What extents are compressed against, and what of that may go. */
   readonly held: HeldSlots
   readonly live: Amount
   /** Not reachable, and not condemned before this. */
@@ -78,13 +76,21 @@ class Count {
 /** Slots that are parts of dictionaries. */
 export class HeldSlots {
   readonly #slots = new Set<number>()
+  readonly #ripe = new Set<number>()
 
   add(bases: readonly ExtentBase[]): void {
     for (const { eid, slots } of bases) for (const slot of slots) this.#slots.add(eid * SLOTS_MAX + slot)
   }
 
-  has(eid: number, slot: number): boolean {
-    return this.#slots.has(eid * SLOTS_MAX + slot)
+  /** Told of each slot that is needed for nothing else. */
+  ripen(eid: number, slot: number): void {
+    const key = eid * SLOTS_MAX + slot
+    if (this.#slots.has(key)) this.#ripe.add(key)
+  }
+
+  /** Of one in a dictionary: whether it is needed for nothing else. */
+  isRipe(eid: number, slot: number): boolean {
+    return this.#ripe.has(eid * SLOTS_MAX + slot)
   }
 }
 
@@ -94,7 +100,7 @@ export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promis
   const held = new HeldSlots()
   group.catalog.eachExtent(({ record, pvs }) => {
     const pv = pvs[0] ?? 0
-    extents.set(record.eid, { record, pv, rows: 0, deadBytes: 0, ripe: 0, ripeBytes: 0, heldBytes: 0 })
+    extents.set(record.eid, { record, pv, rows: 0, deadBytes: 0, ripe: 0, ripeBytes: 0 })
     held.add(record.bases)
   })
   const counts = { live: new Count(), fresh: new Count(), waiting: new Count(), ripe: new Count() }
@@ -128,7 +134,7 @@ export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promis
           counts.ripe.add(length)
           tally.ripe++
           tally.ripeBytes += length
-          if (held.has(eid, row.slot)) tally.heldBytes += length
+          held.ripen(eid, row.slot)
         } else {
           counts.waiting.add(length)
           oldestWaitingMs = Math.min(oldestWaitingMs ?? state.storeMs, state.storeMs)
@@ -149,7 +155,7 @@ export async function takeCensus(group: VolumeGroup, tasks: CensusTasks): Promis
         counts.ripe.add(length)
         tally.ripe++
         tally.ripeBytes += length
-        if (held.has(eid, slot)) tally.heldBytes += length
+        held.ripen(eid, slot)
       }
       if (alive.size > 0) await tasks.onLive(alive)
       await tasks.onPage(page.count)

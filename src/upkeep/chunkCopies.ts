@@ -3,20 +3,23 @@
  *
  * They are gathered in the order in which they come, compressed against what they should be compressed against, decoded again and
  * compared, and brought to their volumes. What is new may have bases among what came before it, but none among the extents that
- * are about to go. Chunks keep their numbers.
+ * are about to go. Chunks keep their numbers. An extent of which nothing goes, and nothing that it is compressed against, keeps its
+ * frame: it is another extent by its number alone.
  */
 import { CorruptionError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
-import { asBases, type BasePlace, type BaseSource, type ChosenSlot, chooseBases } from '../cas/baseChoice.js'
-import type { BaseBounds } from '../cas/bases.js'
+import { DECODED_BYTES_MAX } from '../base/limits.js'
+import { asBases, type BasePlace, type BaseSource, type ChosenSlot, chooseBases, depthMax } from '../cas/baseChoice.js'
+import { type BaseBounds, decodedBytes } from '../cas/bases.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { ExtentBuilder, type FullExtent, finishExtent, highestOf } from '../cas/extentBuilder.js'
 import type { DecodedExtent } from '../cas/extentCache.js'
 import { theChecksum } from '../codec/checksum.js'
-import { type Compression, decodeFrame, encodeFrameAsync, type Frame } from '../codec/compressor.js'
+import { type Compression, decodeFrameAsync, encodeFrameAsync, type Frame } from '../codec/compressor.js'
 import type { Kind } from '../format/kinds.js'
+import type { ExtentBase } from '../format/slots.js'
 import type { Lease } from '../volume/lease.js'
-import type { ExtentClass } from '../volume/physicalVolume.js'
+import type { ExtentClass, NewExtent, StoredExtent } from '../volume/physicalVolume.js'
 import type { PlacedExtent } from '../volume/volumeGroup.js'
 
 export interface ChunkNumber {
@@ -48,10 +51,34 @@ export interface CopyMeans {
 /** Frames being compressed at once: enough for the thread pool of a small machine. */
 const COMPRESSING = 2
 
+/** A slot of a dictionary, where it was, and what it holds. */
+export interface DictionarySlot {
+  readonly eid: number
+  readonly slot: number
+  readonly id: Hash
+}
+
+/** An extent whose frame stays as it is: all that it is compressed against is kept, somewhere. */
+export interface MovedExtent {
+  readonly eid: number
+  readonly extent: StoredExtent
+  /** By id, in the order of its slots. */
+  readonly numbers: ReadonlyMap<Hash, ChunkNumber>
+  readonly dictionary: readonly DictionarySlot[]
+  /** What is in it, for where it must be compressed anew after all. */
+  chunks(): Promise<readonly CopiedChunk[]>
+}
+
 interface Numbered {
   readonly full: FullExtent
   readonly eid: number
   readonly places: readonly BasePlace[]
+}
+
+interface Renumbered {
+  readonly moved: MovedExtent
+  readonly eid: number
+  readonly bases: readonly ExtentBase[]
 }
 
 export class ChunkCopies implements BaseSource {
@@ -60,6 +87,9 @@ export class ChunkCopies implements BaseSource {
   /** Extents of this batch, which nobody can see yet. */
   readonly #fresh = new Map<number, DecodedExtent>()
   readonly #places = new Map<Hash, ChosenSlot>()
+  /** Of extents that were moved: the new number of each, and of this batch the old one of each. */
+  readonly #movedTo = new Map<number, number>()
+  readonly #movedFrom = new Map<number, MovedExtent>()
 
   constructor(store: ChunkStore, means: CopyMeans) {
     this.#store = store
@@ -71,30 +101,32 @@ export class ChunkCopies implements BaseSource {
    * @throws {CorruptionError} `CORRUPT_EXTENT` when a frame does not decode to what was compressed
    * @throws {VarveError} `VG_FULL`, `LEASE_LOST`
    */
-  async place(chunks: Iterable<CopiedChunk>): Promise<PlacedExtent[]> {
+  async place(coming: Iterable<CopiedChunk | MovedExtent>): Promise<PlacedExtent[]> {
     const placement = this.#store.group.placement()
-    const chunkIds = new Map<Hash, ChunkNumber>()
-    const numbered: Numbered[] = []
-    const builders = new Map<ExtentClass, ExtentBuilder>()
-    for (const { id, kind, class: extentClass, bytes, number, bases } of chunks) {
-      chunkIds.set(id, number)
-      const builder = builders.get(extentClass) ?? this.#builder(extentClass)
-      builders.set(extentClass, builder)
-      const full = builder.add(kind, id, bytes, bases.length > 0 ? () => bases : undefined)
+    const gathering = new Gathering((extentClass) => this.#builder(extentClass))
+    const numbered: (Numbered | Renumbered)[] = []
+    const number = async (full: FullExtent | undefined): Promise<void> => {
       if (full) numbered.push(await this.#number(full, placement.copies))
     }
-    for (const builder of builders.values()) {
-      const full = builder.take()
-      if (full) numbered.push(await this.#number(full, placement.copies))
+    for (const each of movedLast(coming)) {
+      if ('id' in each) {
+        await number(gathering.add(each))
+        continue
+      }
+      // It can be compressed against nothing that has no number yet.
+      if (each.dictionary.some(({ id }) => gathering.has(id))) {
+        for (const full of gathering.takeAll()) await number(full)
+      }
+      const moved = await this.#move(each, placement.copies)
+      if (moved) numbered.push(moved)
+      else for (const chunk of await each.chunks()) await number(gathering.add(chunk))
     }
+    for (const full of gathering.takeAll()) await number(full)
     const placed: PlacedExtent[] = []
-    const frames = ahead(numbered, COMPRESSING, (each) => this.#compressed(each))
-    for (const [index, { full, eid, places }] of numbered.entries()) {
-      const frame = (await frames(index)) as Frame
-      let slot = 0
-      const takeChunkId = () => (chunkIds.get(full.items[slot++]?.id as Hash) as ChunkNumber).chunkId
-      const numbers = { takeEid: () => eid, takeChunkId }
-      const extent = finishExtent(full, frame, numbers, await theChecksum(), asBases(places))
+    const frames = ahead(numbered, COMPRESSING, async (each) => ('full' in each ? this.#compressed(each) : undefined))
+    for (const [index, each] of numbered.entries()) {
+      const frame = await frames(index)
+      const extent = 'full' in each ? await finished(each, frame as Frame, gathering) : renumbered(each)
       const [base] = extent.bases
       const beside = base && this.#store.group.catalog.copies(base.eid)
       placed.push({ extent, pvs: placement.place(extent.frame.length, beside) })
@@ -106,6 +138,7 @@ export class ChunkCopies implements BaseSource {
   forget(): void {
     this.#fresh.clear()
     this.#places.clear()
+    this.#movedFrom.clear()
   }
 
   #builder(extentClass: ExtentClass): ExtentBuilder {
@@ -130,10 +163,45 @@ export class ChunkCopies implements BaseSource {
     return { full, eid, places }
   }
 
+  /** @returns `undefined` where it must be compressed anew: it would be decoded through too much, or lie on more volumes than its bases */
+  async #move(moved: MovedExtent, copies: number): Promise<Renumbered | undefined> {
+    const { eid: old, extent, dictionary } = moved
+    const found = await this.find(dictionary.filter(({ eid }) => this.#isWrittenAnew(eid)).map(({ id }) => id))
+    const places = dictionary.map(({ eid, slot, id }) =>
+      this.#isWrittenAnew(eid) ? found.get(id) : { eid: this.#movedTo.get(eid) ?? eid, slot },
+    )
+    if (!places.every((place) => place !== undefined && this.copiesOf(place.eid) >= copies)) return undefined
+    const bases = asBases(places as ChosenSlot[])
+    const through = new Map<number, number>()
+    let depth = 0
+    for (const { eid } of bases) {
+      const bound = this.bounds.of(eid)
+      if (!bound) return undefined
+      depth = Math.max(depth, 1 + bound.depth)
+      for (const [other, rawBytes] of bound.through) through.set(other, rawBytes)
+    }
+    const { rawBytes, slots, frame } = extent
+    const isTooMuch = decodedBytes({ through }) + rawBytes > (this.#means.decodedBytes ?? DECODED_BYTES_MAX)
+    if (isTooMuch || depth > Math.max(depthMax(rawBytes), this.bounds.of(old)?.depth ?? 0)) return undefined
+    const eid = this.#means.lease.takeEid(highestOf(bases))
+    this.#movedTo.set(old, eid)
+    this.#movedFrom.set(eid, moved)
+    for (const [slot, id] of [...moved.numbers.keys()].entries()) {
+      this.#places.set(id, { eid, slot, length: slots[slot]?.length ?? 0 })
+    }
+    this.bounds.learn(eid, { rawBytes, storedBytes: frame.length, bases })
+    return { moved, eid, bases }
+  }
+
+  #isWrittenAnew(eid: number): boolean {
+    return this.#means.going.has(eid) && !this.#movedTo.has(eid)
+  }
+
   async #compressed({ full, eid, places }: Numbered): Promise<Frame> {
     const dictionary = places.length === 0 ? undefined : places.map(({ bytes }) => bytes)
     const frame = await encodeFrameAsync(full.raw, this.#means.compression, dictionary)
-    if (decodeFrame(frame.codec, frame.frame, full.raw.length, dictionary).equals(full.raw)) return frame
+    const raw = await decodeFrameAsync(frame.codec, frame.frame, full.raw.length, dictionary)
+    if (raw.equals(full.raw)) return frame
     const message = 'what was compressed did not come back as it was; nothing was changed'
     const hint = 'The memory or the processor of this machine may be faulty.'
     throw new CorruptionError('CORRUPT_EXTENT', message, { extent: eid, hint })
@@ -160,17 +228,80 @@ export class ChunkCopies implements BaseSource {
   }
 
   async decoded(eid: number): Promise<DecodedExtent | undefined> {
-    return this.#fresh.get(eid) ?? this.#store.decoded(eid)
+    // One that was moved is read as what it was, which is there still.
+    return this.#fresh.get(eid) ?? this.#store.decoded(this.#movedFrom.get(eid)?.eid ?? eid)
   }
 
   async slotLengths(eid: number): Promise<readonly number[] | undefined> {
-    return this.#fresh.get(eid)?.slots.map(({ length }) => length) ?? this.#store.slotLengths(eid)
+    const slots = this.#fresh.get(eid)?.slots ?? this.#movedFrom.get(eid)?.extent.slots
+    return slots?.map(({ length }) => length) ?? this.#store.slotLengths(eid)
   }
 
   copiesOf(eid: number): number {
     // Of what is placed together: as many as what decodes through it.
-    return this.#fresh.has(eid) ? Number.MAX_SAFE_INTEGER : this.#store.copiesOf(eid)
+    return this.#fresh.has(eid) || this.#movedFrom.has(eid) ? Number.MAX_SAFE_INTEGER : this.#store.copiesOf(eid)
   }
+}
+
+/** So that what waits for others is not cut short for what comes after it: only what chunks are compressed against is moved before. */
+function movedLast(coming: Iterable<CopiedChunk | MovedExtent>): (CopiedChunk | MovedExtent)[] {
+  const first: (CopiedChunk | MovedExtent)[] = []
+  const last: MovedExtent[] = []
+  const wanted = new Set<Hash>()
+  for (const each of [...coming].reverse()) {
+    const isWanted = 'id' in each || [...each.numbers.keys()].some((id) => wanted.has(id))
+    if (isWanted) first.push(each)
+    else last.push(each)
+    if (isWanted) for (const id of 'id' in each ? each.bases : each.dictionary.map((slot) => slot.id)) wanted.add(id)
+  }
+  return [...first.reverse(), ...last.reverse()]
+}
+
+/** Chunks on their way into extents, by class. */
+class Gathering {
+  readonly #builders = new Map<ExtentClass, ExtentBuilder>()
+  readonly #pending = new Set<Hash>()
+  readonly #numbers = new Map<Hash, ChunkNumber>()
+
+  constructor(private readonly builder: (extentClass: ExtentClass) => ExtentBuilder) {}
+
+  /** @returns an extent that this chunk did not fit into any more. */
+  add({ id, kind, class: extentClass, bytes, number, bases }: CopiedChunk): FullExtent | undefined {
+    this.#numbers.set(id, number)
+    const builder = this.#builders.get(extentClass) ?? this.builder(extentClass)
+    this.#builders.set(extentClass, builder)
+    const full = builder.add(kind, id, bytes, bases.length > 0 ? () => bases : undefined)
+    for (const item of full?.items ?? []) this.#pending.delete(item.id)
+    this.#pending.add(id)
+    return full
+  }
+
+  /** Whether it waits for others that come into the same extent. */
+  has(id: Hash): boolean {
+    return this.#pending.has(id)
+  }
+
+  takeAll(): FullExtent[] {
+    this.#pending.clear()
+    return [...this.#builders.values()].flatMap((builder) => builder.take() ?? [])
+  }
+
+  chunkIdOf(id: Hash): number {
+    return (this.#numbers.get(id) as ChunkNumber).chunkId
+  }
+}
+
+async function finished({ full, eid, places }: Numbered, frame: Frame, gathering: Gathering): Promise<NewExtent> {
+  let slot = 0
+  const takeChunkId = () => gathering.chunkIdOf(full.items[slot++]?.id as Hash)
+  const numbers = { takeEid: () => eid, takeChunkId }
+  return finishExtent(full, frame, numbers, await theChecksum(), asBases(places))
+}
+
+function renumbered({ moved: { extent, numbers }, eid, bases }: Renumbered): NewExtent {
+  const chunkIds = [...numbers.values()].map(({ chunkId }) => chunkId)
+  const slots = extent.slots.map((slot, index) => ({ ...slot, chunkId: chunkIds[index] ?? slot.chunkId }))
+  return { ...extent, eid, bases, slots, hashes: [...numbers.keys()] }
 }
 
 /** Starts some tasks before their results are asked for, in order. */

@@ -21,10 +21,10 @@ import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import { Lease, type LeaseInfo, listLeases, oldestLeaseEpoch, takeUpkeep } from '../volume/lease.js'
 import type { PackedRow } from '../volume/packedRows.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
-import { batchesOf, rewriteBatches } from './batches.js'
-import { type Census, type ExtentTally, type HeldSlots, takeCensus } from './census.js'
+import { batchesOf, groupBatches } from './batches.js'
+import { type Census, type ExtentTally, takeCensus } from './census.js'
 import { dropBitmaps } from './commitBitmaps.js'
-import type { GcOptions, GcReport } from './gcReport.js'
+import { extentsOf, type GcOptions, type GcReport } from './gcReport.js'
 import { rootsStamp } from './gcRoots.js'
 import { GoingExtents } from './goingExtents.js'
 import { forgetHistories } from './historyBitmaps.js'
@@ -32,6 +32,7 @@ import { changesStamp, soundLastGc, writeBegunGc, writeLastGc } from './lastGc.j
 import { KeptMarking, type MarkContext, type Marking, type MarkOptions, WalkedMarking } from './marking.js'
 import { lookAtReflog, newestEntry, reflogTerm } from './reflogTerm.js'
 import { rewriteExtents } from './rewrite.js'
+import type { RewriteGroup } from './rewritePlan.js'
 import { tickStoreClock } from './storeClock.js'
 import { leavingOf, takeBackMoving } from './switchExtents.js'
 import { Throttle } from './throttle.js'
@@ -111,6 +112,7 @@ class Collection {
   #reflogFrom = 1
   #storeMs = 0
   #marking: Marking | undefined
+  #planned: { readonly census: Census; readonly going: GoingExtents } | undefined
 
   constructor(context: GcContext, options: GcOptions, lease?: Lease) {
     this.#lease = lease
@@ -297,13 +299,16 @@ class Collection {
       await this.#drop(batch)
       if (isTight) await this.#giveBack()
     }
-    const worthIt = going.partly
-    if (!isTight) await this.#compact(worthIt, census)
-    else if (worthIt.length > 0) this.#notes.push(`${worthIt.length} extents were not rewritten: the disk was full`)
+    const { groups } = going
+    if (!isTight) await this.#compact(groups)
+    else if (groups.length > 0) this.#notes.push(`${extentsOf(groups)} not rewritten: the disk was full`)
   }
 
   #going(census: Census): GoingExtents {
-    return new GoingExtents(census, this.#context.wasteTolerance)
+    if (this.#planned?.census !== census) {
+      this.#planned = { census, going: new GoingExtents(census, this.#context.wasteTolerance) }
+    }
+    return this.#planned.going
   }
 
   async #drop(tallies: readonly ExtentTally[]): Promise<void> {
@@ -334,27 +339,23 @@ class Collection {
     await this.#progress('dropping extents', this.#dropped.extents, storedBytes)
   }
 
-  async #compact(tallies: readonly ExtentTally[], { held }: Census): Promise<void> {
-    if (tallies.length === 0) return
+  async #compact(groups: readonly RewriteGroup[]): Promise<void> {
+    if (groups.length === 0) return
     const { store } = this.#context
     const { catalog } = store.group
     const lease = Lease.take(catalog, 'writer', store.clock)
     try {
-      for (const batch of rewriteBatches(tallies)) {
-        await this.#rewrite(batch, lease, held)
-        const rawBytes = batch.reduce((sum, { record }) => sum + record.rawBytes, 0)
-        await this.#progress('rewriting extents', this.#rewritten.extents, rawBytes)
-      }
+      for (const batch of groupBatches(groups)) await this.#rewrite(batch, lease)
     } finally {
       catalog.write((tx) => lease.release(tx))
     }
   }
 
-  async #rewrite(batch: readonly ExtentTally[], lease: Lease, held: HeldSlots): Promise<void> {
-    const what = batch.length === 1 ? 'one extent was' : `${batch.length} extents were`
+  async #rewrite(batch: readonly RewriteGroup[], lease: Lease): Promise<void> {
+    const what = extentsOf(batch)
     try {
       for (let attempt = 1; attempt <= REWRITE_ATTEMPTS; attempt++) {
-        if (await this.#rewriteOnce(batch, lease, held)) return
+        if (await this.#rewriteOnce(batch, lease)) return
         // A branch moved meanwhile, as it does where somebody always commits.
         await this.#marking?.update()
       }
@@ -365,22 +366,25 @@ class Collection {
     }
   }
 
-  /** @returns whether it was done */
-  async #rewriteOnce(batch: readonly ExtentTally[], lease: Lease, held: HeldSlots): Promise<boolean> {
+  /** @returns whether there is no more to be done */
+  async #rewriteOnce(batch: readonly RewriteGroup[], lease: Lease): Promise<boolean> {
     const { store, compression } = this.#context
     const { catalog } = store.group
     const marking = this.#marking as Marking
-    const eids = batch.map(({ record }) => record.eid)
+    const eids = batch.flatMap(({ tallies }) => tallies.map(({ record }) => record.eid))
     let gone: readonly ChunkLocation[] = []
     const oldestLease = oldestLeaseEpoch(catalog)
-    const { isDone, oldExtents, oldStoredBytes, newStoredBytes } = await rewriteExtents(store, eids, {
+    const { isDone, isTooLittle, oldExtents, oldStoredBytes, newStoredBytes } = await rewriteExtents(store, eids, {
       lease,
       compression,
       keeps: (row) => {
-        if (held.has(row.eid, row.slot)) return true
         const state = marking.has(row) ? undefined : condemnedAt(catalog, row.hash)
         return !(state?.chunkId === row.chunkId && this.#isRipe(state, oldestLease))
       },
+      onBatch: (rawBytes) => this.#progress('rewriting extents', this.#rewritten.extents, rawBytes),
+      // All that was written was not for nothing because a branch moved.
+      beforeSwitch: () => marking.update(),
+      isEnough: (goneBytes, newBytes) => newBytes < goneBytes,
       allows: (tx, dropped) => {
         if (rootsStamp(tx) !== marking.stamp || !this.#allows(tx, marking, dropped)) return false
         this.#forget(tx, dropped)
@@ -388,7 +392,8 @@ class Collection {
         return true
       },
     })
-    if (!isDone) return false
+    if (isTooLittle) this.#notes.push(`${extentsOf(batch)} left as they are: without what may go they would take more`)
+    if (!isDone) return isTooLittle === true
     this.#rewritten.extents += oldExtents
     this.#rewritten.chunks += gone.length
     this.#rewritten.bytes += gone.reduce((sum, { length }) => sum + length, 0)
@@ -451,10 +456,10 @@ class Collection {
   }
 
   #foresee(census: Census): void {
-    const { whole, partly } = this.#going(census)
+    const { whole, groups } = this.#going(census)
     for (const [changed, tallies] of [
       [this.#dropped, whole],
-      [this.#rewritten, partly],
+      [this.#rewritten, groups.flatMap(({ tallies }) => tallies)],
     ] as const) {
       for (const { record, ripe, ripeBytes } of tallies) {
         changed.extents++
@@ -463,6 +468,7 @@ class Collection {
         changed.storedBytes += record.storedBytes
       }
     }
+    this.#rewritten.newStoredBytes = groups.reduce((sum, { newStoredBytes }) => sum + newStoredBytes, 0)
   }
 
   #nextMs({ oldestWaitingMs, fresh }: Census): number | undefined {

@@ -2,6 +2,7 @@
 import type { WorkOptions } from '../base/progress.js'
 import type { LeaseInfo } from '../volume/lease.js'
 import type { Amount } from './census.js'
+import type { RewriteGroup } from './rewritePlan.js'
 
 export interface GcOptions extends WorkOptions {
   /** Says what would be done, and does nothing. */
@@ -25,7 +26,7 @@ export interface GcReport {
   /** When the next of that may go, in milliseconds since the epoch: an estimate, since only time that is looked at counts. */
   readonly nextMs: number | undefined
   readonly dropped: GcChange
-  /** Extents of which something went: what they were, and what took their place. */
+  /** Extents of which something went, with what decoded through them: what they were, and what took their place, or may take it. */
   readonly rewritten: GcChange & { readonly newStoredBytes: number }
   /** What is dead or dropped in extents that are not worth rewriting yet: raw bytes. */
   readonly wasteBytes: number
@@ -41,4 +42,10 @@ export interface GcReport {
 export interface GcChange extends Amount {
   readonly extents: number
   readonly storedBytes: number
+}
+
+/** For notes, before what was done to them. */
+export function extentsOf(groups: readonly RewriteGroup[]): string {
+  const count = groups.reduce((sum, { tallies }) => sum + tallies.length, 0)
+  return count === 1 ? 'one extent was' : `${count} extents were`
 }

@@ -11,14 +11,23 @@
  */
 import { CorruptionError } from '../base/errors.js'
 import { type Hash, shortHash } from '../base/hash.js'
-import { MIB } from '../base/units.js'
+import { KIB, MIB } from '../base/units.js'
+import { slotBytes } from '../cas/bases.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import type { Compression } from '../codec/compressor.js'
-import type { CatalogTransaction } from '../volume/catalog.js'
+import type { Kind } from '../format/kinds.js'
+import type { CatalogTransaction, ExtentRecord } from '../volume/catalog.js'
 import type { Lease } from '../volume/lease.js'
 import type { ChunkLocation, StoredExtent } from '../volume/physicalVolume.js'
 import { batchesOf } from './batches.js'
-import { ChunkCopies, type ChunkNumber, type CopiedChunk } from './chunkCopies.js'
+import {
+  ChunkCopies,
+  type ChunkNumber,
+  type CopiedChunk,
+  type DictionarySlot,
+  type MovedExtent,
+} from './chunkCopies.js'
+import { SlotRows } from './slotRows.js'
 import { ExtentSwitch, NOTHING_SWITCHED, type OldExtent, type SwitchResult } from './switchExtents.js'
 
 export interface RewriteOptions {
@@ -33,13 +42,27 @@ export interface RewriteOptions {
    * @returns whether it may go; if not, nothing is changed
    */
   allows(tx: CatalogTransaction, dropped: readonly ChunkLocation[]): boolean
+  /**
+   * Whether it is worth it: by the stored bytes of those that go, and those that come. Old ones that something new decodes through
+   * stay, if it is worth it all the same. Default: all go, or none, whatever the new ones take
+   */
+  isEnough?(goneBytes: number, newBytes: number): boolean
+  /** Told, and waited for, whenever so many raw bytes were written anew. */
+  onBatch?(rawBytes: number): Promise<void>
+  /** Waited for before the transaction in which the old ones go. */
+  beforeSwitch?(): Promise<void>
 }
 
 /** `oldExtents`: with those that decoded through what was asked for. */
-export type RewriteResult = SwitchResult
+export interface RewriteResult extends SwitchResult {
+  /** All was done, and taken back: it was not worth it. */
+  readonly isTooLittle?: boolean
+}
 
 /** Raw bytes of the sources that are in memory at a time. */
 const BATCH_BYTES = 32 * MIB
+/** Raw bytes of an extent that is not put together with others. */
+const MOVED_BYTES_MIN = 64 * KIB
 
 /** These extents and all that decodes through them, ascending. Those that are gone are left out. */
 export function withDependants({ group: { catalog } }: ChunkStore, eids: Iterable<number>): number[] {
@@ -73,18 +96,45 @@ export async function rewriteExtents(
   }
 }
 
+/**
+ * Extents each after what it is decoded through, and as soon as it can be: so what was decoded is at hand still, where all versions
+ * of one part of a tree come before the next part.
+ */
+function nearEachOther({ group: { catalog } }: ChunkStore, eids: readonly number[]): number[] {
+  const all = new Set(eids)
+  const missing = new Map<number, number>()
+  for (const eid of eids) {
+    const bases = new Set(catalog.extent(eid)?.bases.map((base) => base.eid))
+    missing.set(eid, [...bases].filter((base) => all.has(base)).length)
+  }
+  const ready = eids.filter((eid) => missing.get(eid) === 0).sort((a, b) => b - a)
+  const ordered: number[] = []
+  for (let eid = ready.pop(); eid !== undefined; eid = ready.pop()) {
+    ordered.push(eid)
+    for (const dependant of catalog.dependants(eid).sort((a, b) => b - a)) {
+      const left = (missing.get(dependant) ?? 0) - 1
+      missing.set(dependant, left)
+      if (left === 0) ready.push(dependant)
+    }
+  }
+  // None may be missing, whatever the catalog says of them.
+  return ordered.length === eids.length ? ordered : [...eids]
+}
+
 class Rewriting {
   readonly #store: ChunkStore
   readonly #eids: readonly number[]
   readonly #options: RewriteOptions
   readonly #copies: ChunkCopies
+  readonly #going: ReadonlySet<number>
+  readonly #rows: SlotRows
   readonly #sources: OldExtent[] = []
   /** What was written, and under which number. */
   readonly #kept = new Map<Hash, ChunkNumber>()
+  /** What was not, and what it was compressed against. */
+  readonly #stoodOn = new Map<Hash, readonly Hash[]>()
   readonly #merged: Hash[] = []
   readonly #dropped: ChunkLocation[] = []
-  /** By extent: what its slots hold. */
-  readonly #ids = new Map<number, readonly Hash[]>()
   readonly #switch: ExtentSwitch
 
   constructor(store: ChunkStore, eids: readonly number[], options: RewriteOptions) {
@@ -92,122 +142,208 @@ class Rewriting {
     this.#store = store
     this.#eids = eids
     this.#options = options
+    this.#going = new Set(eids)
+    this.#rows = new SlotRows(store)
     this.#switch = new ExtentSwitch(store, lease)
-    this.#copies = new ChunkCopies(store, { lease, compression, going: new Set(eids) })
+    this.#copies = new ChunkCopies(store, { lease, compression, going: this.#going })
   }
 
   async run(): Promise<RewriteResult> {
-    const batches = [...batchesOf(this.#eids, BATCH_BYTES, (eid) => this.#store.bounds.of(eid)?.rawBytes ?? 0)]
+    const { onBatch, beforeSwitch, isEnough } = this.#options
+    await this.#rows.load(this.#eids)
+    const rawBytesOf = (eid: number): number => this.#store.bounds.of(eid)?.rawBytes ?? 0
+    const eids = this.#options.rankOf ? this.#eids : nearEachOther(this.#store, this.#eids)
+    const batches = [...batchesOf(eids, BATCH_BYTES, rawBytesOf)]
     for (const [index, batch] of batches.entries()) {
-      const chunks: CopiedChunk[] = []
-      for (const eid of batch) chunks.push(...(await this.#read(eid)))
-      await this.#switch.stage(await this.#copies.place(this.#ranked(chunks)))
+      const coming: (CopiedChunk | MovedExtent)[] = []
+      for (const eid of batch) coming.push(...(await this.#read(eid)))
+      await this.#switch.stage(await this.#copies.place(this.#ranked(coming)))
+      await onBatch?.(batch.reduce((sum, eid) => sum + rawBytesOf(eid), 0))
       if (index === batches.length - 1) break
       if (!(await this.#switch.publish())) return NOTHING_SWITCHED
       this.#copies.forget()
     }
-    return this.#switch.finish(this.#sources, this.#merged, (tx) => this.#options.allows(tx, this.#dropped))
+    await beforeSwitch?.()
+    const { newStoredBytes } = this.#switch
+    const allows = (tx: CatalogTransaction): boolean => this.#options.allows(tx, this.#dropped)
+    const oldStoredBytes = this.#sources.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+    if (isEnough?.(oldStoredBytes, newStoredBytes) === false) {
+      await this.#switch.takeBack()
+      return { ...NOTHING_SWITCHED, isTooLittle: true }
+    }
+    return this.#switch.finish(
+      this.#sources,
+      this.#merged,
+      allows,
+      isEnough && ((goneBytes) => isEnough(goneBytes, newStoredBytes)),
+    )
   }
 
   takeBack(): Promise<void> {
     return this.#switch.takeBack()
   }
 
-  /** What is kept of an extent, and was not kept of another one. */
-  async #read(eid: number): Promise<CopiedChunk[]> {
-    const { group, hasher } = this.#store
-    const extent = await group.readExtent(eid)
+  /** What is kept of an extent, and was not kept of another one: chunk by chunk, or all of it as it is. */
+  async #read(eid: number): Promise<readonly (CopiedChunk | MovedExtent)[]> {
+    const record = this.#store.group.catalog.extent(eid)
     // Gone meanwhile.
-    if (!extent) return []
-    this.#sources.push({ eid, checksum: extent.checksum, storedBytes: extent.frame.length })
-    const raw = await this.#store.decode(extent)
-    let offset = 0
-    const chunks = extent.slots.map(({ kind, length }) => {
-      const bytes = raw.subarray(offset, offset + length)
-      offset += length
-      return { kind, bytes, hash: hasher.id(kind, bytes) }
-    })
-    const ids = chunks.map(({ hash }) => hash)
-    this.#ids.set(eid, ids)
-    const rows = await rowsOf(this.#store, eid, ids)
-    const basesOf = await this.#basesOf(extent)
-    const kept: CopiedChunk[] = []
-    for (const [slot, { kind, bytes, hash: id }] of chunks.entries()) {
-      const row = rows.get(slot)
-      // What is kept is known by the row, and what is written by the bytes: they must be one.
-      if (row?.hash !== id) throw notAsTold(eid, slot, row?.hash)
-      if (!this.#options.keeps(row)) this.#dropped.push(row)
-      else {
-        const known = this.#kept.get(id)
-        // In several of the extents: written once, under its lowest number as far as that is known by then.
-        if (known) {
-          known.chunkId = Math.min(known.chunkId, row.chunkId)
-          this.#merged.push(id)
-          continue
-        }
-        const number = { chunkId: row.chunkId }
-        this.#kept.set(id, number)
-        kept.push({ id, kind, class: extent.class, bytes, number, bases: basesOf(slot) })
-      }
+    if (!record) return []
+    const rows = this.#rows.of(eid)
+    const basesOf = this.#basesOf(record)
+    const keeps = rows.map((row) => row !== undefined && this.#options.keeps(row))
+    const isDead = rows.length === record.chunks && !rows.includes(undefined) && !keeps.includes(true)
+    // Of one of which nothing is needed: what is decoded through it finds out by itself whether it can be.
+    const kept = isDead ? [] : await this.#keptOf(record, rows, keeps, basesOf)
+    // Gone meanwhile.
+    if (!kept) return []
+    this.#sources.push({ eid, checksum: record.checksum, storedBytes: record.storedBytes })
+    for (const [slot, row] of rows.entries()) {
+      if (!row || keeps[slot]) continue
+      this.#dropped.push(row)
+      this.#stoodOn.set(row.hash, basesOf(slot))
     }
     return kept
   }
 
-  /** For each slot of an extent what lies in its dictionary where the slot lies in the extent. */
-  async #basesOf({ bases, slots }: StoredExtent): Promise<(slot: number) => readonly Hash[]> {
-    if (bases.length === 0) return () => []
-    const lying: { readonly id: Hash; readonly length: number }[] = []
-    for (const { eid, slots: chosen } of bases) {
-      const ids = await this.#idsOf(eid)
-      const lengths = (await this.#store.slotLengths(eid)) ?? []
-      for (const slot of chosen) {
-        const id = ids[slot]
-        if (id !== undefined) lying.push({ id, length: lengths[slot] ?? 0 })
+  async #keptOf(
+    record: ExtentRecord,
+    rows: ExtentRows,
+    keeps: readonly boolean[],
+    basesOf: BasesOf,
+  ): Promise<readonly (CopiedChunk | MovedExtent)[] | undefined> {
+    const dictionary = this.#dictionaryOf(record, rows, keeps)
+    if (!dictionary) return this.#copied(record, rows, keeps, basesOf)
+    const extent = await this.#store.group.readExtent(record.eid)
+    return extent && [this.#moved(extent, dictionary, rows, basesOf)]
+  }
+
+  /** Of an extent that can stay as it is: all of it is kept, and all that it is compressed against. */
+  #dictionaryOf(
+    { rawBytes, chunks, bases }: ExtentRecord,
+    rows: ExtentRows,
+    keeps: readonly boolean[],
+  ): DictionarySlot[] | undefined {
+    const { rankOf, compression } = this.#options
+    // Small ones lie together better.
+    if (rankOf || compression.codec === 'none' || rawBytes < MOVED_BYTES_MIN) return undefined
+    const ids = new Set(rows.map((row) => row?.hash))
+    const isWhole = rows.length === chunks && ids.size === chunks && !keeps.includes(false)
+    if (!isWhole || rows.some((row) => row && this.#kept.has(row.hash))) return undefined
+    const dictionary: DictionarySlot[] = []
+    for (const base of bases) {
+      for (const slot of base.slots) {
+        const id = this.#rows.of(base.eid)[slot]?.hash
+        if (id === undefined || (this.#going.has(base.eid) && !this.#kept.has(id))) return undefined
+        dictionary.push({ eid: base.eid, slot, id })
       }
     }
+    return dictionary
+  }
+
+  #moved(extent: StoredExtent, dictionary: readonly DictionarySlot[], rows: ExtentRows, basesOf: BasesOf): MovedExtent {
+    const { eid, slots } = extent
+    const numbers = new Map<Hash, ChunkNumber>()
+    for (const [slot, { length }] of slots.entries()) {
+      const row = rows[slot]
+      if (row?.length !== length) throw notAsTold(eid, slot, row?.hash)
+      numbers.set(row.hash, { chunkId: row.chunkId })
+    }
+    for (const [id, number] of numbers) this.#kept.set(id, number)
+    const chunks = async (): Promise<CopiedChunk[]> => {
+      const inside = (await this.#chunksOf(eid, rows)) ?? []
+      return inside.map(({ id, kind, bytes }, slot) => {
+        return { id, kind, class: extent.class, bytes, number: numbers.get(id) as ChunkNumber, bases: basesOf(slot) }
+      })
+    }
+    return { eid, extent, dictionary, numbers, chunks }
+  }
+
+  async #copied(
+    { eid, class: extentClass }: ExtentRecord,
+    rows: ExtentRows,
+    keeps: readonly boolean[],
+    basesOf: BasesOf,
+  ): Promise<CopiedChunk[] | undefined> {
+    const kept: CopiedChunk[] = []
+    const chunks = await this.#chunksOf(eid, rows)
+    for (const [slot, { id, kind, bytes }] of chunks?.entries() ?? []) {
+      if (!keeps[slot]) continue
+      const chunkId = rows[slot]?.chunkId ?? 0
+      const known = this.#kept.get(id)
+      // In several of the extents: written once, under its lowest number as far as that is known by then.
+      if (known) {
+        known.chunkId = Math.min(known.chunkId, chunkId)
+        this.#merged.push(id)
+        continue
+      }
+      const number = { chunkId }
+      this.#kept.set(id, number)
+      kept.push({ id, kind, class: extentClass, bytes, number, bases: basesOf(slot) })
+    }
+    return chunks && kept
+  }
+
+  /** `undefined` for an extent that is gone. @throws {CorruptionError} `CORRUPT_EXTENT` when it is not what the chunk table says */
+  async #chunksOf(eid: number, rows: ExtentRows): Promise<Chunk[] | undefined> {
+    // Kept for a while: what comes next is decoded through it.
+    const extent = await this.#store.decoded(eid)
+    return extent?.slots.map(({ kind }, slot) => {
+      const bytes = slotBytes(extent, slot)
+      const id = this.#store.hasher.id(kind, bytes)
+      const told = rows[slot]?.hash
+      // What is kept is known by the row, and what is written by the bytes: they must be one.
+      if (told !== id) throw notAsTold(eid, slot, told)
+      return { id, kind, bytes }
+    })
+  }
+
+  /** For each slot of an extent what lies in its dictionary where the slot lies in the extent; of what is gone, what that stood on. */
+  #basesOf({ eid, bases }: ExtentRecord): BasesOf {
+    if (bases.length === 0) return () => []
+    const lying = bases.flatMap((base) => base.slots.flatMap((slot) => this.#rows.of(base.eid)[slot] ?? []))
     const total = lying.reduce((sum, { length }) => sum + length, 0)
-    const rawBytes = slots.reduce((sum, { length }) => sum + length, 0)
+    const lengths = this.#rows.of(eid).map((row) => row?.length ?? 0)
+    const rawBytes = lengths.reduce((sum, length) => sum + length, 0)
     return (slot) => {
-      const from = slots.slice(0, slot).reduce((sum, { length }) => sum + length, 0)
-      const to = from + (slots[slot]?.length ?? 0)
-      const ids: Hash[] = []
+      const from = lengths.slice(0, slot).reduce((sum, length) => sum + length, 0)
+      const to = from + (lengths[slot] ?? 0)
+      const ids = new Set<Hash>()
       let at = 0
-      for (const { id, length } of lying) {
-        if ((at + length) * rawBytes > from * total && at * rawBytes < to * total) ids.push(id)
+      for (const { hash, length } of lying) {
+        if ((at + length) * rawBytes > from * total && at * rawBytes < to * total) {
+          for (const id of this.#standing(hash)) ids.add(id)
+        }
         at += length
       }
-      return ids
+      return [...ids]
     }
   }
 
-  async #idsOf(eid: number): Promise<readonly Hash[]> {
-    const known = this.#ids.get(eid)
-    if (known) return known
-    const extent = await this.#store.decoded(eid)
-    const ids =
-      extent?.slots.map(({ kind, length }, slot) => {
-        const offset = extent.offsets[slot] ?? 0
-        return this.#store.hasher.id(kind, extent.raw.subarray(offset, offset + length))
-      }) ?? []
-    this.#ids.set(eid, ids)
-    return ids
+  #standing(id: Hash): readonly Hash[] {
+    return this.#kept.has(id) ? [id] : (this.#stoodOn.get(id) ?? [id])
   }
 
   /** Stable: those of one rank stay as they were. */
-  #ranked(chunks: readonly CopiedChunk[]): readonly CopiedChunk[] {
+  #ranked(coming: readonly (CopiedChunk | MovedExtent)[]): readonly (CopiedChunk | MovedExtent)[] {
     const { rankOf } = this.#options
-    if (!rankOf) return chunks
-    const ranked = chunks.map((chunk) => ({ chunk, rank: rankOf(chunk.id) ?? Number.MAX_SAFE_INTEGER }))
-    return ranked.sort((a, b) => a.rank - b.rank).map(({ chunk }) => chunk)
+    if (!rankOf) return coming
+    const ranked = coming.map((each) => {
+      return { each, rank: ('id' in each ? rankOf(each.id) : undefined) ?? Number.MAX_SAFE_INTEGER }
+    })
+    return ranked.sort((a, b) => a.rank - b.rank).map(({ each }) => each)
   }
 }
 
-/** The rows of an extent, by slot, from one of its volumes. @param hashes of its chunks, as their bytes have it */
-async function rowsOf(store: ChunkStore, eid: number, hashes: readonly Hash[]): Promise<Map<number, ChunkLocation>> {
-  const { group } = store
-  const pv = group.catalog.copies(eid).find((number) => group.volume(number))
-  const rows = pv === undefined ? [] : ((await group.volume(pv)?.lookup(hashes)) ?? [])
-  return new Map(rows.filter((row) => row.eid === eid).map((row) => [row.slot, row]))
+/** By slot. */
+type ExtentRows = readonly (ChunkLocation | undefined)[]
+
+/** For each slot. */
+type BasesOf = (slot: number) => readonly Hash[]
+
+interface Chunk {
+  readonly id: Hash
+  readonly kind: Kind
+  readonly bytes: Buffer
 }
 
 function notAsTold(eid: number, slot: number, id: Hash | undefined): CorruptionError {

@@ -2,9 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import { BASE_DEPTH_MAX } from '../../src/base/limits.js'
+import { MIB } from '../../src/base/units.js'
+import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { StoreWriter } from '../../src/cas/storeWriter.js'
 import { KIND } from '../../src/format/kinds.js'
-import type { ErasureReport } from '../../src/index.js'
+import type { ErasureReport, Hash } from '../../src/index.js'
 import type { Repository } from '../../src/repository.js'
 import { rewriteExtents } from '../../src/upkeep/rewrite.js'
 import { Lease } from '../../src/volume/lease.js'
@@ -17,6 +19,8 @@ import { Database } from './usageStores.js'
 
 /** One chunk. */
 const LENGTH = 4000
+/** So many of them fill an extent that has bases. */
+const MANY = 60
 const COMPRESSION = { codec: 'zstd', level: 1 } as const
 
 async function newStore() {
@@ -29,10 +33,16 @@ async function newStore() {
 const dataRecords = (repo: Repository) => extentsOf(repo.parts.group).filter(({ record }) => record.class === 0)
 const eidsOf = (repo: Repository): number[] => dataRecords(repo).map(({ record }) => record.eid)
 
-async function expectSound(path: string, files: Readonly<Record<string, Buffer>>, rev = 'main'): Promise<void> {
-  const repo = await openRepository(path)
+type Files = Readonly<Record<string, Buffer>>
+
+async function expectReads(repo: Repository, files: Files, rev = 'main'): Promise<void> {
   const snapshot = await repo.at(rev)
   for (const [name, bytes] of Object.entries(files)) expect((await snapshot.read(name)).equals(bytes), name).toBe(true)
+}
+
+async function expectSound(path: string, files: Files): Promise<void> {
+  const repo = await openRepository(path)
+  await expectReads(repo, files)
   expect((await repo.verify()).problems).toEqual([])
   await repo.close()
 }
@@ -47,8 +57,9 @@ describe('gc', () => {
     const side = await repo.resolve('side')
     await repo.deleteBranch('side')
     await repo.prune({ keepLast: 1 })
-    await repo.gc({ now: true })
-    // Dead through and through, and of one piece with what hangs on it.
+    await repo.config.set('gc-waste', '50%')
+    expect((await repo.gc({ now: true })).rewritten.extents).toBe(0)
+    // Dead through and through, but without it what hangs on it would take as much.
     expect(eidsOf(repo)).toContain(base)
     await expect((async () => (await repo.at(side)).read('f'))()).rejects.toMatchObject({ code: 'PRUNED' })
     expect(basedExtents(repo).filter((record) => record.class === 0)).toHaveLength(1)
@@ -83,6 +94,67 @@ describe('gc', () => {
     await expectSound(path, kept)
   })
 
+  test('gives back what the older half of a history took, as a dry run says, and leaves frames that need not change', async () => {
+    const { repo, path } = await newStore()
+    await repo.config.set('gc-waste', '20%')
+    const names = Array.from({ length: MANY }, (_, index) => `f${index}`)
+    // Each version changes all files a little, and a quarter of them altogether.
+    const files = (version: number) =>
+      Object.fromEntries(
+        names.map((name, index) => {
+          const anew = Math.floor((version + (index % 4)) / 4)
+          return [name, versionOf(MANY * anew + index, version, LENGTH)]
+        }),
+      )
+    for (let version = 0; version < 10; version++) await commitFiles(repo, files(version), `${version}`)
+    await repo.prune({ keepLast: 5 })
+    const before = dataRecords(repo)
+    const storedBytes = (records: typeof before) => records.reduce((sum, { record }) => sum + record.storedBytes, 0)
+    const foreseen = await repo.gc({ now: true, dryRun: true })
+    const { rewritten, dropped, wasteBytes } = await repo.gc({ now: true })
+    const { newStoredBytes, ...told } = foreseen.rewritten
+    expect(rewritten).toMatchObject(told)
+    expect({ dropped, wasteBytes }).toEqual({ dropped: foreseen.dropped, wasteBytes: foreseen.wasteBytes })
+    // An estimate.
+    expect(rewritten.newStoredBytes / newStoredBytes).toBeGreaterThan(0.8)
+    expect(rewritten.newStoredBytes / newStoredBytes).toBeLessThan(1.2)
+    const after = dataRecords(repo)
+    expect(storedBytes(after)).toBeLessThan(0.8 * storedBytes(before))
+    const frames = new Map(before.map(({ record }) => [record.checksum.toString('hex'), record.eid]))
+    const moved = after.filter(({ record }) => {
+      const eid = frames.get(record.checksum.toString('hex'))
+      return record.bases.length > 0 && eid !== undefined && eid !== record.eid
+    })
+    expect(moved.length).toBeGreaterThanOrEqual(2)
+    // At once, all of it.
+    expect((await repo.gc({ now: true })).rewritten.extents).toBe(0)
+    for (const back of [0, 1, 2, 3, 4]) await expectReads(repo, files(9 - back), `main~${back}`)
+    await repo.close()
+    await expectSound(path, files(9))
+  })
+
+  test('what was compressed against what goes is compressed against what that stood on', async () => {
+    const { repo } = await newStore()
+    const files = (version: number) =>
+      Object.fromEntries(
+        Array.from({ length: MANY }, (_, index) => [`f${index}`, versionOf(index, version, LENGTH)] as const),
+      )
+    for (const version of [0, 1, 2]) await commitFiles(repo, files(version))
+    const { store, group } = repo.parts
+    const [first, second, third] = eidsOf(repo)
+    const lease = Lease.take(group.catalog, 'writer', systemClock)
+    const keeps = ({ eid }: { eid: number }) => eid !== second
+    const all = { lease, compression: COMPRESSION, keeps, allows: () => true }
+    expect(await rewriteExtents(store, [first, second, third] as number[], all)).toMatchObject({ newExtents: 2 })
+    group.catalog.write((tx) => lease.release(tx))
+    const [oldest, newest] = dataRecords(repo).map(({ record }) => record)
+    expect(newest?.bases.map(({ eid }) => eid)).toEqual([oldest?.eid])
+    expect(newest?.storedBytes).toBeLessThan((newest?.rawBytes ?? 0) / 10)
+    await expectReads(repo, files(0), 'main~2')
+    await expectReads(repo, files(2))
+    expect((await repo.verify()).problems).not.toEqual([])
+  })
+
   test('a long history that is thinned out again and again gives its space back, and what is kept reads back', async () => {
     const { repo, path } = await newStore()
     const stored = () => extentsOf(repo.parts.group).reduce((sum, { record }) => sum + record.storedBytes, 0)
@@ -107,6 +179,28 @@ describe('gc', () => {
   })
 })
 
+test('what is rewritten is hardly decoded more than once, though little of it can be held at a time', async () => {
+  const { repo } = await newStore()
+  const files = (version: number) =>
+    Object.fromEntries(
+      Array.from({ length: 5 * MANY }, (_, index) => [`f${index}`, versionOf(index, version, LENGTH)] as const),
+    )
+  const versions = [0, 1, 2, 3, 4]
+  for (const version of versions) await commitFiles(repo, files(version))
+  const { group } = repo.parts
+  // About what one version takes.
+  const store = await ChunkStore.open(group, systemClock, { extentCacheBytes: MIB })
+  const lease = Lease.take(group.catalog, 'writer', systemClock)
+  const eids = eidsOf(repo)
+  // Some of each, so that none can stay as it is.
+  const keeps = ({ hash }: { hash: Hash }) => !hash.startsWith('0')
+  expect(
+    await rewriteExtents(store, eids, { lease, compression: COMPRESSION, keeps, allows: () => true }),
+  ).toMatchObject({ isDone: true, oldExtents: eids.length })
+  group.catalog.write((tx) => lease.release(tx))
+  expect(store.cacheStats.extents.misses).toBeLessThan(2 * eids.length)
+})
+
 test('S-5: an extent stays that something was compressed against while it was rewritten', async () => {
   const { repo, path } = await newStore()
   await commitFiles(repo, { f: versionOf(1, 0, LENGTH) })
@@ -117,18 +211,11 @@ test('S-5: an extent stays that something was compressed against while it was re
   const before = store.hasher.id(KIND.chunk, versionOf(1, 0, LENGTH))
   const after = await writer.put(KIND.chunk, bytes, () => [before])
   const lease = Lease.take(group.catalog, 'writer', systemClock)
-  const read = group.readExtent.bind(group)
-  let isRead = false
   // Between the reading of the old extents and the transaction in which they go.
-  group.readExtent = async (eid, onDamaged) => {
-    const extent = await read(eid, onDamaged)
-    if (eid === base && !isRead) {
-      isRead = true
-      await publishOnly(writer)
-    }
-    return extent
+  const beforeSwitch = async () => {
+    await publishOnly(writer)
   }
-  const all = { lease, compression: COMPRESSION, keeps: () => true, allows: () => true }
+  const all = { lease, compression: COMPRESSION, keeps: () => true, allows: () => true, beforeSwitch }
   const { isDone } = await rewriteExtents(store, [base], all)
   group.catalog.write((tx) => lease.release(tx))
   expect(isDone).toBe(false)
@@ -194,14 +281,18 @@ describe('rows of bases that were lost', () => {
 describe('an erasure', () => {
   const lines = (name: string): Buffer => Buffer.concat([versionOf(5, 0, LENGTH), Buffer.from(secret(name))])
 
-  test.each([{ isPacked: false }, { isPacked: true }])(
-    'leaves nothing of it in any frame or dictionary, packed before: $isPacked',
-    async ({ isPacked }) => {
+  test.each([
+    { isPacked: false, length: LENGTH },
+    { isPacked: true, length: LENGTH },
+    { isPacked: false, length: 100_000 },
+  ])(
+    'leaves nothing of it in any frame or dictionary, packed before: $isPacked, with files of $length bytes',
+    async ({ isPacked, length }) => {
       const { repo, path, folder } = await newStore()
-      await commitFiles(repo, { 'a.txt': lines('one'), 'keep.txt': versionOf(6, 0, LENGTH) }, 'first')
+      await commitFiles(repo, { 'a.txt': lines('one'), 'keep.txt': versionOf(6, 0, length) }, 'first')
       // Compressed against what is to go: a part of it, the whole of it with an end, and what is kept.
       await commitFiles(repo, { 'a.txt': Buffer.concat([lines('one'), Buffer.from('more')]) }, 'second')
-      await commitFiles(repo, { 'keep.txt': versionOf(6, 1, LENGTH) }, 'third')
+      await commitFiles(repo, { 'keep.txt': versionOf(6, 1, length) }, 'third')
       await commitFiles(repo, { 'a.txt': versionOf(5, 1, LENGTH) }, 'fourth')
       if (isPacked) await repo.pack()
       const { report } = await repo.erase({ paths: ['a.txt'] })
@@ -219,7 +310,7 @@ describe('an erasure', () => {
       }
       await repo.close()
       expect(filesWith(folder, needle)).toEqual([])
-      await expectSound(path, { 'keep.txt': versionOf(6, 1, LENGTH) })
+      await expectSound(path, { 'keep.txt': versionOf(6, 1, length) })
     },
   )
 

@@ -87,3 +87,23 @@ test('an extent that is not what its chunk table says is left alone', async () =
   await expect(rewriteExtents(store, [eid], options)).rejects.toMatchObject({ code: 'CORRUPT_EXTENT' })
   expect(group.catalog.isVisible(eid)).toBe(true)
 })
+
+test('what is not worth it is taken back, and nothing is left of the attempt', async () => {
+  const { group, store, lease, publish, idOf } = await openStore()
+  const eid = await publish(['aaa', 'b'], [1, 2])
+  const told: number[][] = []
+  const result = await rewriteExtents(store, [eid], {
+    lease,
+    compression: NO_COMPRESSION,
+    keeps: ({ hash }) => hash !== idOf('b'),
+    allows: () => true,
+    isEnough: (...bytes) => {
+      told.push(bytes)
+      return false
+    },
+  })
+  expect(result).toMatchObject({ isDone: false, isTooLittle: true })
+  expect(told).toEqual([[4, 3]])
+  const held = await Promise.all(group.volumes.map((volume) => volume.list(0, Number.MAX_SAFE_INTEGER)))
+  expect(held.flat()).toEqual([eid])
+})
