@@ -92,6 +92,9 @@ export class StoreWriter implements ObjectWriter {
   private stages: { publish(): void }[] = []
   private failure: unknown
   private closed = false
+  /** Whether a call may still be looking at memory of `slabs`: then that is not given to others. */
+  private hasLooked = false
+  private isPublishing = false
   /** Given up, perhaps not wholly. */
   private given = false
   private counts = {
@@ -179,6 +182,7 @@ export class StoreWriter implements ObjectWriter {
    */
   async publish<T>(move: Move<T>): Promise<T> {
     this.requireOpen()
+    this.isPublishing = true
     const checksum = await theChecksum()
     const inline = this.fitsInline() && !(move.adopted && this.store.group.catalog.counter('gc_epoch') !== 0)
     const result = inline
@@ -190,6 +194,7 @@ export class StoreWriter implements ObjectWriter {
       if (kind !== KIND.chunk) this.store.objects.set(kind, id, Buffer.from(bytes))
     }
     this.batch.clear()
+    if (inline && !this.hasLooked) this.slabs.release()
     return (result as { value: T }).value
   }
 
@@ -203,6 +208,16 @@ export class StoreWriter implements ObjectWriter {
     if (lease) this.store.group.catalog.write((tx) => lease.release(tx))
     // Last: what failed on the way is done by the next call.
     this.closed = true
+  }
+
+  /** As `abandon`, once somebody has copies of all that is `untouched`: its memory is used again. */
+  async handOver(): Promise<void> {
+    const isUntouched = this.untouched !== undefined && !this.hasLooked && !this.isPublishing
+    await this.abandon()
+    if (!isUntouched) return
+    this.batch.clear()
+    this.pending = []
+    this.slabs.release()
   }
 
   private fitsInline(): boolean {
@@ -219,6 +234,7 @@ export class StoreWriter implements ObjectWriter {
   // ---- the leased way ----
 
   private async resolvePending(): Promise<void> {
+    this.hasLooked = true
     const { group } = this.store
     if (!this.lease) {
       await group.sweep()
