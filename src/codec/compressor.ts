@@ -36,6 +36,8 @@ export interface Frame {
 const ZSTD_LEVEL_DEFAULT = 3
 /** Lower levels find little in a dictionary: at 3 frames are three times as large as at 6, for hardly less time. */
 const ZSTD_LEVEL_WITH_BASES = 6
+/** Unless that is but a small part of what is compressed: then frames become no smaller, and take three times as long. */
+const SMALL_DICTIONARY_PART = 0.25
 /** Beyond it, encoders take hundreds of MiB. */
 const ZSTD_LEVEL_MAX = 19
 const LZ4_PREFIX_BYTES = 4
@@ -70,7 +72,7 @@ export function encodeFrame(raw: Uint8Array, compression: Compression, dictionar
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
   const base = prefixed(dictionary)
   if (compression.codec === 'lz4') return smaller(bytes, CODEC.lz4, lz4().compressSync(bytes, base))
-  return smaller(bytes, CODEC.zstd, zstd.encode(bytes, levelOf(compression, base), base))
+  return smaller(bytes, CODEC.zstd, zstd.encode(bytes, levelOf(compression, bytes, base), base))
 }
 
 /**
@@ -86,7 +88,7 @@ export async function encodeFrameAsync(
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
   const base = prefixed(dictionary)
   if (compression.codec === 'lz4') return smaller(bytes, CODEC.lz4, await lz4().compress(bytes, base))
-  return smaller(bytes, CODEC.zstd, await zstd.encodeAsync(bytes, levelOf(compression, base), base))
+  return smaller(bytes, CODEC.zstd, await zstd.encodeAsync(bytes, levelOf(compression, bytes, base), base))
 }
 
 /**
@@ -133,8 +135,9 @@ function isWorthTrying(raw: Buffer, { codec }: Compression, dictionary: Uint8Arr
   return dictionary !== undefined || !looksIncompressible(raw)
 }
 
-function levelOf({ level }: Compression, base: Buffer | undefined): number {
-  return base === undefined ? level : Math.max(level, ZSTD_LEVEL_WITH_BASES)
+function levelOf({ level }: Compression, raw: Buffer, base: Buffer | undefined): number {
+  if (base === undefined || base.length <= SMALL_DICTIONARY_PART * raw.length) return level
+  return Math.max(level, ZSTD_LEVEL_WITH_BASES)
 }
 
 function stored(raw: Buffer): Frame {
