@@ -148,7 +148,7 @@ export class ChunkCopies implements BaseSource {
     return this.#store.bounds
   }
 
-  async find(ids: readonly Hash[]): Promise<ReadonlyMap<Hash, ChosenSlot>> {
+  async findBases(ids: readonly Hash[]): Promise<ReadonlyMap<Hash, ChosenSlot>> {
     const found = new Map<Hash, ChosenSlot>()
     const unknown: Hash[] = []
     for (const id of ids) {
