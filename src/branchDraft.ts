@@ -6,6 +6,7 @@ import type { StoreWriter } from './cas/storeWriter.js'
 import type { CommitInfo } from './history/commits.js'
 import { Draft } from './history/draft.js'
 import type { TreeRoot } from './history/entries.js'
+import { rememberingNodes } from './history/nodeCache.js'
 import type { PathLike } from './history/paths.js'
 import { branchTip, idsBelow, openWriter, publishCommit, retrying, type Session, signatureNow } from './session.js'
 import { EMPTY_TREE, requireMessage } from './treeCommit.js'
@@ -47,7 +48,8 @@ export class BranchDraft extends Draft {
   /** @internal For `Repository.draft`. */
   static async open(session: Session, branch: string, treeOf: TreeOf, signal?: AbortSignal): Promise<BranchDraft> {
     const tip = await branchTip(session, branch)
-    const writer = openWriter(session, signal)
+    // A write finds the same directories several times, and most often those that the commit before wrote.
+    const writer = rememberingNodes(openWriter(session, signal), session.store)
     return new BranchDraft(session, writer, branch, tip && { id: tip.id, tree: tip.commit }, treeOf)
   }
 

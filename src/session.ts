@@ -126,7 +126,7 @@ export async function publishCommit(session: Session, writer: StoreWriter, make:
   if (make.batched) {
     const step = { updates, log, timeMs: session.clock.nowMs() }
     if (await session.pending.add({ writer, step, commit: id, adopted })) {
-      await writer.abandon()
+      await writer.handOver()
       return describeCommit(id, commit)
     }
   }

@@ -18,7 +18,8 @@ import type { BaseCandidates } from './objects.js'
 
 /** Where bases are looked for: a store, or what is about to become a part of it. */
 export interface BaseSource {
-  find(ids: readonly Hash[]): Promise<ReadonlyMap<Hash, ChosenSlot>>
+  /** Visible ones; who publishes what is compressed against them asks again whether they are. */
+  findBases(ids: readonly Hash[]): Promise<ReadonlyMap<Hash, ChosenSlot>>
   readonly bounds: BaseBounds
   decoded(eid: number): Promise<DecodedExtent | undefined>
   slotLengths(eid: number): Promise<readonly number[] | undefined>
@@ -66,7 +67,7 @@ export async function chooseBases(
   if (all.length === 0) return []
   const rawBytes = wanting.reduce((sum, { length }) => sum + length, 0)
   const choice = new Choice(source, rawBytes, copies, decodedBytes)
-  const found = await source.find(all)
+  const found = await source.findBases(all)
   const chosen: ChosenSlot[][] = []
   for (const each of ids) {
     const slots: ChosenSlot[] = []
@@ -195,6 +196,8 @@ class Choice {
 
   /** What is compressed against it must not be lost where it would not be without it. */
   #isSafeEnough(eid: number): boolean {
+    // Whatever is visible lies on one.
+    if (this.#copies <= 1) return true
     const known = this.#isSafe.get(eid) ?? this.#source.copiesOf(eid) >= this.#copies
     this.#isSafe.set(eid, known)
     return known

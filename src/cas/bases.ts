@@ -116,7 +116,8 @@ export async function dictionaryOf(
   // The catalog's are those by which it is known how deep it goes.
   const known = bounds.of(eid)
   if (known && !areSame(known.bases, bases)) throw impossible(eid, 'names other bases than the catalog does')
-  const bound = bounds.through(eid, { rawBytes, storedBytes: frame.length, bases })
+  const isKnown = known?.rawBytes === rawBytes
+  const bound = isKnown ? known : bounds.through(eid, { rawBytes, storedBytes: frame.length, bases })
   if (bound && decodedBytes(bound) > Math.max(DECODED_BYTES_MAX, rawBytes))
     throw impossible(eid, `is decoded through more than ${DECODED_BYTES_MAX} bytes`)
   const parts: Buffer[] = []

@@ -16,16 +16,18 @@ import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
 import { healCopy } from '../volume/heal.js'
 import { Lease } from '../volume/lease.js'
-import { type ChunkLocation, EXTENT_CLASS, type StoredExtent } from '../volume/physicalVolume.js'
+import { type ChunkLocation, EXTENT_CLASS, type NewExtent, type StoredExtent } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import type { CacheStats } from './adaptiveCache.js'
+import type { ChosenSlot } from './baseChoice.js'
 import { BaseBounds, dictionaryOf, slotBytes } from './bases.js'
 import { ComingIds } from './comingIds.js'
 import { ExpectedChunks } from './expectedChunks.js'
-import { type DecodedExtent, ExtentCache } from './extentCache.js'
+import { type DecodedExtent, ExtentCache, offsetsOf } from './extentCache.js'
 import { ObjectCache } from './objectCache.js'
 import { MANY_AT_ONCE, type ObjectReader } from './objects.js'
 import type { PendingObjects } from './pendingObjects.js'
+import { WrittenPlaces } from './writtenPlaces.js'
 
 export interface ChunkStoreOptions {
   /** Decoded extents kept, in bytes. Default 32 MiB. */
@@ -69,6 +71,7 @@ export class ChunkStore implements ObjectReader {
   pending: PendingObjects | undefined
   /** The same store for whoever must see what is really there: every id is answered by what has it. */
   readonly originals: ChunkStore
+  private readonly written: WrittenPlaces
   private readonly locations: Map<Hash, ChunkLocation>
   private readonly openedAtEpoch: number | undefined
   private readonly replaced: ChunkStoreOptions['replaced']
@@ -86,6 +89,7 @@ export class ChunkStore implements ObjectReader {
     this.objects = originals?.objects ?? new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
     this.expected = originals?.expected ?? new ExpectedChunks()
     this.bounds = originals?.bounds ?? new BaseBounds(group.catalog)
+    this.written = originals?.written ?? new WrittenPlaces()
     this.locations = originals?.locations ?? new Map()
     this.openedAtEpoch = originals?.openedAtEpoch ?? epochOf(group)
     this.replaced = originals && options.replaced
@@ -176,6 +180,14 @@ export class ChunkStore implements ObjectReader {
       if (!found.has(location.hash)) found.set(location.hash, location)
     }
     return found
+  }
+
+  /** As `find`, but what was written just now is not looked up. */
+  async findBases(ids: readonly Hash[]): Promise<ReadonlyMap<Hash, ChosenSlot>> {
+    const epoch = this.group.catalog.counter('gc_epoch')
+    const { places, unknown } = this.written.find(ids, epoch)
+    if (unknown.length > 0) for (const [id, place] of await this.find(unknown)) places.set(id, place)
+    return places
   }
 
   /** Ids of one kind that begin with `prefix` (hex digits, at least 4), ascending. */
@@ -369,12 +381,7 @@ export class ChunkStore implements ObjectReader {
     if (!stored) return undefined
     const raw = await this.decodeVisible(stored)
     if (!raw) return undefined
-    const offsets: number[] = []
-    let end = 0
-    for (const slot of stored.slots) {
-      offsets.push(end)
-      end += slot.length
-    }
+    const { offsets, end } = offsetsOf(stored.slots)
     if (end !== raw.length) {
       throw new CorruptionError('CORRUPT_EXTENT', `extent ${eid} has ${raw.length} bytes, its slots say ${end}`, {
         extent: eid,
@@ -389,6 +396,16 @@ export class ChunkStore implements ObjectReader {
     })
     for (const pv of damaged) await this.heal(extent, stored, pv)
     return extent
+  }
+
+  /** What was published just now, at gc's `epoch`: the next commit is compressed against it. @param raw is copied */
+  keepWritten(extent: NewExtent, raw: Buffer, epoch: number): void {
+    const { eid, slots, rawBytes, frame, bases } = extent
+    const copy = Buffer.allocUnsafeSlow(raw.length)
+    copy.set(raw)
+    this.extents.add({ eid, raw: copy, slots, offsets: offsetsOf(slots).offsets, reads: 0 })
+    this.bounds.learn(eid, { rawBytes, storedBytes: frame.length, bases })
+    this.written.add(extent, epoch)
   }
 
   /** An extent, decoded; `undefined` when it is not visible (any more). @throws {CorruptionError} `CORRUPT_EXTENT` */

@@ -31,6 +31,9 @@ const WAITING_PART = 3 / 4
 /** After so many other loads it is taken for used. */
 const WAITING_LOADS = 32
 
+/** What is known of one beside its bytes: those of small commits are short. */
+const ENTRY_BYTES = 512
+
 interface WaitingExtent {
   readonly extent: DecodedExtent
   /** The number of its load. */
@@ -83,6 +86,11 @@ export class ExtentCache {
   /** To read from it soon. Fails as loading does, and so does the read. */
   async loadAhead(eid: number): Promise<void> {
     if (!this.held(eid)) await this.loadOnce(eid)
+  }
+
+  /** Made here, and likely to be asked for: it takes the room of one that was used once. */
+  add(extent: DecodedExtent): void {
+    if (!this.held(extent.eid)) this.decoded.set(extent.eid, extent, extent.raw.length + ENTRY_BYTES)
   }
 
   /** Read from, just now. */
@@ -206,4 +214,15 @@ export class ExtentCache {
     }
     this.checkedIds.delete(eid)
   }
+}
+
+/** Where each slot begins, and the last one ends. */
+export function offsetsOf(slots: readonly Slot[]): { readonly offsets: readonly number[]; readonly end: number } {
+  const offsets: number[] = []
+  let end = 0
+  for (const { length } of slots) {
+    offsets.push(end)
+    end += length
+  }
+  return { offsets, end }
 }

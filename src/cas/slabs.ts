@@ -3,6 +3,10 @@ import { KIB } from '../base/units.js'
 /** The first one, after which they double: most writers write little. */
 const FIRST_BYTES = 32 * KIB
 
+/** First ones that writers have done with. */
+const IDLE_MAX = 4
+const idle: Buffer[] = []
+
 /** Memory for copies that live until a batch is published: taken in slabs and used again, since fresh pages are slow. */
 export class Slabs {
   private readonly slabs: Buffer[] = []
@@ -20,7 +24,8 @@ export class Slabs {
     }
     if (!slab) {
       const first = Math.min(FIRST_BYTES * 2 ** this.slabs.length, this.slabBytes)
-      slab = Buffer.allocUnsafeSlow(Math.max(first, bytes.length))
+      const length = Math.max(first, bytes.length)
+      slab = (length === FIRST_BYTES ? idle.pop() : undefined) ?? Buffer.allocUnsafeSlow(length)
       this.slabs.push(slab)
     }
     const copy = slab.subarray(this.used, this.used + bytes.length)
@@ -33,5 +38,12 @@ export class Slabs {
   reset(): void {
     this.current = 0
     this.used = 0
+  }
+
+  /** As `reset`, for good: the next writer gets the first slab. */
+  release(): void {
+    const [first] = this.slabs.splice(0)
+    if (first?.length === FIRST_BYTES && idle.length < IDLE_MAX) idle.push(first)
+    this.reset()
   }
 }

@@ -30,6 +30,7 @@ import { ExtentBuilder, type FullExtent, finishExtent, type Numbers } from './ex
 import { makeReachable, type Reach } from './makeReachable.js'
 import type { BaseCandidates, Item, ObjectWriter } from './objects.js'
 import { Slabs } from './slabs.js'
+import { WriteCounts, type WriteStats } from './writeCounts.js'
 
 /** Up to this much is written in one transaction without a lease, where the group is one file. */
 const INLINE_BYTES = MIB
@@ -40,17 +41,6 @@ const LOOKUP_ITEMS = 512
 const LOOKUP_BYTES = MIB
 /** Frames being compressed at once: enough for the thread pool of a small machine. */
 const MAX_COMPRESSING = 3
-
-/** What one writer did. Raw bytes, unless `stored`. */
-export interface WriteStats {
-  readonly newChunks: number
-  readonly newBytes: number
-  readonly newObjects: number
-  readonly newObjectBytes: number
-  readonly storedBytes: number
-  readonly knownChunks: number
-  readonly knownBytes: number
-}
 
 /** What publishing does to refs, and what that makes reachable (safety rule 4). */
 export interface Move<T> {
@@ -92,17 +82,12 @@ export class StoreWriter implements ObjectWriter {
   private stages: { publish(): void }[] = []
   private failure: unknown
   private closed = false
+  /** Whether a call may still be looking at memory of `slabs`: then that is not given to others. */
+  private hasLooked = false
+  private isPublishing = false
   /** Given up, perhaps not wholly. */
   private given = false
-  private counts = {
-    newChunks: 0,
-    newBytes: 0,
-    newObjects: 0,
-    newObjectBytes: 0,
-    storedBytes: 0,
-    knownChunks: 0,
-    knownBytes: 0,
-  }
+  private readonly counts = new WriteCounts()
 
   constructor(
     private readonly store: ChunkStore,
@@ -119,7 +104,7 @@ export class StoreWriter implements ObjectWriter {
   }
 
   get stats(): WriteStats {
-    return { ...this.counts }
+    return this.counts.stats
   }
 
   async get(kind: Kind, id: Hash): Promise<Buffer> {
@@ -146,7 +131,7 @@ export class StoreWriter implements ObjectWriter {
   async put(kind: Kind, bytes: Uint8Array, bases?: BaseCandidates): Promise<Hash> {
     this.requireOpen()
     const id = this.store.hasher.id(kind, bytes)
-    if (this.batch.has(id)) this.countKnown(kind, bytes.length)
+    if (this.batch.has(id)) this.counts.known(kind, bytes.length)
     else await this.add({ kind, id, bytes: this.slabs.copy(bytes), bases })
     return id
   }
@@ -179,6 +164,7 @@ export class StoreWriter implements ObjectWriter {
    */
   async publish<T>(move: Move<T>): Promise<T> {
     this.requireOpen()
+    this.isPublishing = true
     const checksum = await theChecksum()
     const inline = this.fitsInline() && !(move.adopted && this.store.group.catalog.counter('gc_epoch') !== 0)
     const result = inline
@@ -190,6 +176,7 @@ export class StoreWriter implements ObjectWriter {
       if (kind !== KIND.chunk) this.store.objects.set(kind, id, Buffer.from(bytes))
     }
     this.batch.clear()
+    if (inline && !this.hasLooked) this.slabs.release()
     return (result as { value: T }).value
   }
 
@@ -203,6 +190,16 @@ export class StoreWriter implements ObjectWriter {
     if (lease) this.store.group.catalog.write((tx) => lease.release(tx))
     // Last: what failed on the way is done by the next call.
     this.closed = true
+  }
+
+  /** As `abandon`, once somebody has copies of all that is `untouched`: its memory is used again. */
+  async handOver(): Promise<void> {
+    const isUntouched = this.untouched !== undefined && !this.hasLooked && !this.isPublishing
+    await this.abandon()
+    if (!isUntouched) return
+    this.batch.clear()
+    this.pending = []
+    this.slabs.release()
   }
 
   private fitsInline(): boolean {
@@ -219,6 +216,7 @@ export class StoreWriter implements ObjectWriter {
   // ---- the leased way ----
 
   private async resolvePending(): Promise<void> {
+    this.hasLooked = true
     const { group } = this.store
     if (!this.lease) {
       await group.sweep()
@@ -235,9 +233,9 @@ export class StoreWriter implements ObjectWriter {
       const location = found.get(item.id)
       if (location) {
         this.hits.set(item.id, location.eid)
-        this.countKnown(item.kind, item.bytes.length)
+        this.counts.known(item.kind, item.bytes.length)
       } else {
-        this.countNew(item)
+        this.counts.new(item)
         await this.addToExtent(item)
       }
     }
@@ -273,7 +271,7 @@ export class StoreWriter implements ObjectWriter {
     const [first] = extent.bases
     const pvs = this.placement.place(extent.frame.length, first && group.catalog.copies(first.eid))
     this.placed.push({ extent: ownFrame(extent, full.raw), pvs })
-    this.counts.storedBytes += extent.frame.length
+    this.counts.stored(extent.frame.length)
     if (full.raw.buffer.byteLength === this.store.profile.peSize) {
       this.spareExtents.push(Buffer.from(full.raw.buffer))
     }
@@ -418,9 +416,12 @@ export class StoreWriter implements ObjectWriter {
   ): { value: T } {
     const { group } = this.store
     // A publish that failed may be tried again, and counts once.
-    const counts = { ...this.counts }
+    const counts = this.counts.stats
+    let written: { readonly extent: NewExtent; readonly raw: Buffer }[] = []
+    let epoch = 0
     const attempt = (tx: CatalogTransaction): { value: T } => {
-      const extents: NewExtent[] = []
+      written = []
+      epoch = tx.counter('gc_epoch')
       const numbers: Numbers = {
         takeEid: () => tx.advance('next_eid', 1),
         takeChunkId: () => nextChunkId++,
@@ -430,8 +431,9 @@ export class StoreWriter implements ObjectWriter {
       const finish = (full: FullExtent | undefined): void => {
         if (!full) return
         const { frame, bases } = this.compressor.now(full, chosen)
-        extents.push(ownFrame(finishExtent(full, frame, numbers, checksum, bases), full.raw))
-        this.counts.storedBytes += frame.frame.length
+        const extent = ownFrame(finishExtent(full, frame, numbers, checksum, bases), full.raw)
+        written.push({ extent, raw: full.raw })
+        this.counts.stored(frame.frame.length)
       }
       // Of this attempt alone: one that failed must not leave half an extent to the next.
       const data = new ExtentBuilder(EXTENT_CLASS.data, this.profile.peSize, [])
@@ -440,10 +442,10 @@ export class StoreWriter implements ObjectWriter {
       for (const item of this.pending) {
         if (group.home.lookupNow(item.id).length > 0) {
           if (anyCondemned) revive(tx, [item.id])
-          this.countKnown(item.kind, item.bytes.length)
+          this.counts.known(item.kind, item.bytes.length)
           continue
         }
-        this.countNew(item)
+        this.counts.new(item)
         const builder = item.kind === KIND.chunk ? data : object
         finish(builder.add(item.kind, item.id, item.bytes))
       }
@@ -452,31 +454,17 @@ export class StoreWriter implements ObjectWriter {
       tx.advance('next_chunk_id', nextChunkId - firstChunkId)
       // There is one volume only, but it may be full, or closed to new extents.
       const placement = group.placement()
-      for (const extent of extents) placement.place(extent.frame.length)
-      if (extents.length > 0) group.publishNow(extents)
+      for (const { extent } of written) placement.place(extent.frame.length)
+      if (written.length > 0) group.publishNow(written.map(({ extent }) => extent))
       return { value: apply(tx) }
     }
     try {
-      return writeRefs(group, attempt)
+      const result = writeRefs(group, attempt)
+      for (const { extent, raw } of written) this.store.keepWritten(extent, raw, epoch)
+      return result
     } catch (error) {
-      this.counts = counts
+      this.counts.restore(counts)
       throw error
-    }
-  }
-
-  private countKnown(kind: Kind, bytes: number): void {
-    if (kind !== KIND.chunk) return
-    this.counts.knownChunks++
-    this.counts.knownBytes += bytes
-  }
-
-  private countNew(item: Item): void {
-    if (item.kind === KIND.chunk) {
-      this.counts.newChunks++
-      this.counts.newBytes += item.bytes.length
-    } else {
-      this.counts.newObjects++
-      this.counts.newObjectBytes += item.bytes.length
     }
   }
 }

@@ -7,7 +7,7 @@
  * */
 import { CorruptionError, VarveError } from '../base/errors.js'
 import { KIB } from '../base/units.js'
-import { type Dictionary, joined } from './dictionary.js'
+import { bytesOf, type Dictionary, joined } from './dictionary.js'
 import { lz4 } from './packages.js'
 import { looksIncompressible } from './sample.js'
 import { zstd } from './zstd.js'
@@ -34,6 +34,8 @@ export interface Frame {
 const ZSTD_LEVEL_DEFAULT = 3
 /** Lower levels find little in a dictionary: at 3 frames are three times as large as at 6, for hardly less time. */
 const ZSTD_LEVEL_WITH_BASES = 6
+/** Unless that is but a small part of what is compressed: then frames become no smaller, and take three times as long. */
+const SMALL_DICTIONARY_PART = 0.25
 /** Beyond it, encoders take hundreds of MiB. */
 const ZSTD_LEVEL_MAX = 19
 const LZ4_PREFIX_BYTES = 4
@@ -68,7 +70,7 @@ export function encodeFrame(raw: Uint8Array, compression: Compression, dictionar
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
   if (compression.codec === 'lz4')
     return smaller(bytes, CODEC.lz4, lz4().compressSync(bytes, dictionary && joined(dictionary)))
-  return smaller(bytes, CODEC.zstd, zstd.encode(bytes, levelOf(compression, dictionary), dictionary))
+  return smaller(bytes, CODEC.zstd, zstd.encode(bytes, levelOf(compression, bytes, dictionary), dictionary))
 }
 
 /**
@@ -84,7 +86,7 @@ export async function encodeFrameAsync(
   if (!isWorthTrying(bytes, compression, dictionary)) return stored(bytes)
   if (compression.codec === 'lz4')
     return smaller(bytes, CODEC.lz4, await lz4().compress(bytes, dictionary && joined(dictionary)))
-  return smaller(bytes, CODEC.zstd, await zstd.encodeAsync(bytes, levelOf(compression, dictionary), dictionary))
+  return smaller(bytes, CODEC.zstd, await zstd.encodeAsync(bytes, levelOf(compression, bytes, dictionary), dictionary))
 }
 
 /**
@@ -134,8 +136,9 @@ function isWorthTrying(raw: Buffer, { codec }: Compression, dictionary: Dictiona
   return dictionary !== undefined || !looksIncompressible(raw)
 }
 
-function levelOf({ level }: Compression, dictionary: Dictionary | undefined): number {
-  return dictionary === undefined ? level : Math.max(level, ZSTD_LEVEL_WITH_BASES)
+function levelOf({ level }: Compression, raw: Buffer, dictionary: Dictionary | undefined): number {
+  if (dictionary === undefined || bytesOf(dictionary) <= SMALL_DICTIONARY_PART * raw.length) return level
+  return Math.max(level, ZSTD_LEVEL_WITH_BASES)
 }
 
 function stored(raw: Buffer): Frame {

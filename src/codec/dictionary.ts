@@ -16,7 +16,7 @@ let scratch = Buffer.alloc(0)
 
 /** In memory of its own. */
 export function joined(dictionary: Dictionary): Buffer {
-  return join(dictionary, Buffer.allocUnsafeSlow(joinedBytes(dictionary)))
+  return join(dictionary, Buffer.allocUnsafeSlow(1 + bytesOf(dictionary)))
 }
 
 /**
@@ -24,14 +24,14 @@ export function joined(dictionary: Dictionary): Buffer {
  * the copy does.
  */
 export function joinedForNow(dictionary: Dictionary): Buffer {
-  const bytes = joinedBytes(dictionary)
+  const bytes = 1 + bytesOf(dictionary)
   if (bytes > SCRATCH_MOST_BYTES) return joined(dictionary)
   if (scratch.length < bytes) scratch = Buffer.allocUnsafeSlow(Math.min(2 * bytes, SCRATCH_MOST_BYTES))
   return join(dictionary, scratch.subarray(0, bytes))
 }
 
-function joinedBytes(dictionary: Dictionary): number {
-  return dictionary.reduce((sum, { length }) => sum + length, 1)
+export function bytesOf(dictionary: Dictionary): number {
+  return dictionary.reduce((sum, { length }) => sum + length, 0)
 }
 
 function join(dictionary: Dictionary, into: Buffer): Buffer {

@@ -31,11 +31,15 @@ export function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
 
+/** Looked for as a whole: nearly no name has one. */
+const REFUSED_CHARACTER_PATTERN = /[\0/\u0100-\uffff]/
+
 /** Why `name` cannot be one segment of a path. */
 export function nameProblem(name: ByteName): Problem | undefined {
   if (name === '') return problem('has an empty name', 'INVALID_PATH')
   if (name.length > NAME_BYTES_MAX) return problem(`has a name longer than ${NAME_BYTES_MAX} bytes`, 'INVALID_PATH')
   if (name === '.' || name === '..') return problem(`is named ${JSON.stringify(name)}`, 'INVALID_PATH')
+  if (!REFUSED_CHARACTER_PATTERN.test(name)) return undefined
   for (let index = 0; index < name.length; index++) {
     const byte = name.charCodeAt(index)
     if (byte === 0x2f) return problem(`has a "/" in its name ${JSON.stringify(name)}`, 'INVALID_PATH')

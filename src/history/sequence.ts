@@ -171,7 +171,13 @@ async function loadNode<Item, Entry, Child extends SequenceChild, Key extends Se
   const cache = nodeCacheOf(reader)
   const known = cache?.get(format.kind, level, id)
   if (known) return known as readonly Item[]
-  const node = format.decode(await reader.get(format.kind, id))
+  const bytes = await reader.get(format.kind, id)
+  const written = cache?.written?.get(format.kind, level, id, bytes)
+  if (cache && written) {
+    cache.add(format.kind, level, id, written)
+    return written as readonly Item[]
+  }
+  const node = format.decode(bytes)
   const items = rules.itemsOf(node)
   if (node.level !== level || items === undefined) {
     throw new CorruptionError(

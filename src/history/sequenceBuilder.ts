@@ -2,6 +2,7 @@
  * Writes sequences. The builder keeps one open node a level and nothing else, however long the sequence is.
  */
 import type { BaseCandidates, ObjectWriter } from '../cas/objects.js'
+import { nodeCacheOf } from './nodeCache.js'
 import type { ItemRules, SequenceChild, SequenceFormat, SequenceKey, SummarizedRoot } from './sequence.js'
 import { type Before, nodesCovering } from './sequenceBefore.js'
 
@@ -62,7 +63,10 @@ export class OpenNode<Item, Entry, Child extends SequenceChild, Key extends Sequ
     this.#start = this.end
     this.#items = []
     this.#nodesClosed++
-    const id = await this.#writer.put(this.#format.kind, this.#rules.encode(this.#level, items), bases)
+    const { kind } = this.#format
+    const bytes = this.#rules.encode(this.#level, items)
+    const id = await this.#writer.put(kind, bytes, bases)
+    nodeCacheOf(this.#writer)?.written?.add(id, { kind, level: this.#level, bytes, items })
     return this.#rules.summarize(id, items)
   }
 }

@@ -135,8 +135,10 @@ class LevelSplice<Item, Entry, Child extends SequenceChild, Key extends Sequence
         if (first.to > node.end) node = await this.#cursor.seek(first.to)
         index = indexAt(node.ends, first.to)
       } else if (end !== undefined) {
-        await feed(node.items.slice(index, index + 1))
-        index++
+        // All up to the next edit: waiting for each by itself would take longer than adding it.
+        const stop = first ? indexAt(node.ends, first.from) : node.items.length
+        await feed(node.items.slice(index, stop))
+        index = stop
       } else {
         const onlyItem = this.#onlyItem(from, nodes, open.items)
         if (onlyItem === undefined && open.items.length > 0) nodes.push(await open.close(bases()))

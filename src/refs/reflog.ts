@@ -77,6 +77,7 @@ interface OperationRow {
 }
 
 const REFLOG_COLUMNS = 'seq, ref, old, new, time_ms, operation, message, who, operation_seq, row_check'
+const INSERT_ENTRY = `INSERT INTO reflog (${REFLOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 /** SQLite: no limit. */
 const UNLIMITED = -1
 
@@ -138,53 +139,6 @@ export class Reflog {
     })
   }
 
-  /** Writes one operation row. @returns its number. */
-  addOperation(tx: CatalogTransaction, log: OperationLog, timeMs: number, changes: readonly RefChange[]): number {
-    const detail = JSON.stringify({
-      message: log.message,
-      refs: changes.map(({ name, before, after }) => ({ name, before: before ?? null, after: after ?? null })),
-    })
-    const seq = nextSequence(tx, 'operation')
-    tx.run(
-      'INSERT INTO operation (seq, time_ms, kind, who, detail, row_check) VALUES (?, ?, ?, ?, ?, ?)',
-      seq,
-      timeMs,
-      log.operation,
-      log.who,
-      detail,
-      rowCheck(seq, timeMs, log.operation, log.who, detail),
-    )
-    return seq
-  }
-
-  /** Writes one reflog row. */
-  addEntry(tx: CatalogTransaction, log: OperationLog, timeMs: number, change: RefChange, operationSeq: number): void {
-    const row = {
-      seq: nextSequence(tx, 'reflog'),
-      ref: change.name,
-      old: bytesOrNull(change.before),
-      new: bytesOrNull(change.after),
-      time_ms: timeMs,
-      operation: log.operation,
-      message: log.message,
-      who: log.who,
-      operation_seq: operationSeq,
-    }
-    tx.run(
-      `INSERT INTO reflog (${REFLOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      row.seq,
-      row.ref,
-      row.old,
-      row.new,
-      row.time_ms,
-      row.operation,
-      row.message,
-      row.who,
-      row.operation_seq,
-      reflogCheck(row),
-    )
-  }
-
   /** Gives all rows of one ref to another. */
   moveEntries(tx: CatalogTransaction, from: string, to: string): void {
     for (const row of [...this.rows(from)]) {
@@ -231,6 +185,51 @@ export class Reflog {
   }
 }
 
+/** Adds to both logs, in one open transaction: which numbers are the next is asked once. */
+export class LogWriter {
+  private lastOperation: number | undefined
+  private lastEntry: number | undefined
+
+  constructor(private readonly tx: CatalogTransaction) {}
+
+  /** Writes one operation row. @returns its number. */
+  addOperation(log: OperationLog, timeMs: number, changes: readonly RefChange[]): number {
+    const detail = JSON.stringify({
+      message: log.message,
+      refs: changes.map(({ name, before, after }) => ({ name, before: before ?? null, after: after ?? null })),
+    })
+    const seq = (this.lastOperation ?? lastSequence(this.tx, 'operation')) + 1
+    this.lastOperation = seq
+    this.tx.run(
+      'INSERT INTO operation (seq, time_ms, kind, who, detail, row_check) VALUES (?, ?, ?, ?, ?, ?)',
+      seq,
+      timeMs,
+      log.operation,
+      log.who,
+      detail,
+      rowCheck(seq, timeMs, log.operation, log.who, detail),
+    )
+    return seq
+  }
+
+  /** Writes one reflog row. */
+  addEntry(log: OperationLog, timeMs: number, change: RefChange, operationSeq: number): void {
+    const row = {
+      seq: (this.lastEntry ?? lastSequence(this.tx, 'reflog')) + 1,
+      ref: change.name,
+      old: bytesOrNull(change.before),
+      new: bytesOrNull(change.after),
+      time_ms: timeMs,
+      operation: log.operation,
+      message: log.message,
+      who: log.who,
+      operation_seq: operationSeq,
+    }
+    this.lastEntry = row.seq
+    this.tx.run(INSERT_ENTRY, ...reflogFields(row), reflogCheck(row))
+  }
+}
+
 function entryOf(row: ReflogRow): ReflogEntry {
   return {
     ref: shortRef(row.ref),
@@ -253,8 +252,8 @@ function reflogFields(row: Omit<ReflogRow, 'row_check'>) {
   return [seq, ref, old, target, time_ms, operation, message, who, operation_seq] as const
 }
 
-function nextSequence(tx: CatalogTransaction, table: 'operation' | 'reflog'): number {
-  return (tx.get<{ last: number | null }>(`SELECT max(seq) AS last FROM ${table}`)?.last ?? 0) + 1
+function lastSequence(tx: CatalogTransaction, table: 'operation' | 'reflog'): number {
+  return tx.get<{ last: number | null }>(`SELECT max(seq) AS last FROM ${table}`)?.last ?? 0
 }
 
 function bytesOrNull(id: Hash | undefined): Buffer | null {

@@ -10,7 +10,7 @@ import { VarveError } from '../base/errors.js'
 import { HASH_BYTES, type Hash, hashFromBytes, hashToBytes, shortHash } from '../base/hash.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
-import { type OperationInfo, type OperationLog, type RefChange, Reflog, type ReflogEntry } from './reflog.js'
+import { LogWriter, type OperationInfo, type OperationLog, type RefChange, Reflog, type ReflogEntry } from './reflog.js'
 import { type RefKind, requireFullRef, shortRef, splitRef } from './refName.js'
 
 export type { OperationInfo, OperationLog, RefChange, ReflogEntry } from './reflog.js'
@@ -119,13 +119,14 @@ export class Refs {
       return rows.get(name)
     }
     const moved = new Set<string>()
+    const log = new LogWriter(tx)
     for (const step of steps) {
       const changes = outcomesOf(step, current).map(({ change, row }) => {
         rows.set(change.name, row)
         moved.add(change.name)
         return change
       })
-      this.record(tx, step.log, step.timeMs, changes, changes)
+      this.record(tx, log, step, changes, changes)
     }
     for (const name of moved) {
       const row = rows.get(name)
@@ -151,8 +152,8 @@ export class Refs {
     const { target } = before
     this.record(
       tx,
-      log,
-      timeMs,
+      new LogWriter(tx),
+      { log, timeMs },
       [
         { name: from, before: target, after: undefined },
         { name: to, before: undefined, after: target },
@@ -178,14 +179,14 @@ export class Refs {
 
   private record(
     tx: CatalogTransaction,
-    log: OperationLog,
-    timeMs: number,
+    writer: LogWriter,
+    { log, timeMs }: Pick<RefStep, 'log' | 'timeMs'>,
     changes: readonly RefChange[],
     moves: readonly RefChange[],
   ): void {
     if (changes.length === 0) return
-    const operation = this.log.addOperation(tx, log, timeMs, changes)
-    for (const move of moves) this.log.addEntry(tx, log, timeMs, move, operation)
+    const operation = writer.addOperation(log, timeMs, changes)
+    for (const move of moves) writer.addEntry(log, timeMs, move, operation)
     tx.advance('refs_sequence', 1)
   }
 

@@ -166,7 +166,7 @@ export class ChunkCopies implements BaseSource {
   /** @returns `undefined` where it must be compressed anew: it would be decoded through too much, or lie on more volumes than its bases */
   async #move(moved: MovedExtent, copies: number): Promise<Renumbered | undefined> {
     const { eid: old, extent, dictionary } = moved
-    const found = await this.find(dictionary.filter(({ eid }) => this.#isWrittenAnew(eid)).map(({ id }) => id))
+    const found = await this.findBases(dictionary.filter(({ eid }) => this.#isWrittenAnew(eid)).map(({ id }) => id))
     const places = dictionary.map(({ eid, slot, id }) =>
       this.#isWrittenAnew(eid) ? found.get(id) : { eid: this.#movedTo.get(eid) ?? eid, slot },
     )
@@ -213,7 +213,7 @@ export class ChunkCopies implements BaseSource {
     return this.#store.bounds
   }
 
-  async find(ids: readonly Hash[]): Promise<ReadonlyMap<Hash, ChosenSlot>> {
+  async findBases(ids: readonly Hash[]): Promise<ReadonlyMap<Hash, ChosenSlot>> {
     const found = new Map<Hash, ChosenSlot>()
     const unknown: Hash[] = []
     for (const id of ids) {

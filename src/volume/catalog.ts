@@ -105,6 +105,11 @@ export interface PlacedRecord {
 const PAGE_ROWS = 1000
 const EXTENT_COLUMNS = 'eid, class, raw_bytes, stored_bytes, chunks, checksum, bases, row_check'
 
+interface CounterRow {
+  readonly value: number
+  readonly row_check: number
+}
+
 /** Counters as an open write transaction has them. */
 interface OpenCounters {
   readonly values: Map<CounterName, number>
@@ -115,6 +120,8 @@ export class Catalog implements CatalogTransaction {
   private open: OpenCounters | undefined
   /** It could not be upgraded, and is not tried again as long as this is open. */
   private isShared = false
+  /** As they were read last, and found to match their checks. */
+  private readonly checkedCounters = new Map<CounterName, CounterRow>()
 
   constructor(private readonly database: SqlDatabase) {}
 
@@ -187,12 +194,13 @@ export class Catalog implements CatalogTransaction {
   }
 
   private readCounter(name: CounterName): number {
-    const row = this.get<{ value: number; row_check: number }>(
-      'SELECT value, row_check FROM counter WHERE name = ?',
-      name,
-    )
+    const row = this.get<CounterRow>('SELECT value, row_check FROM counter WHERE name = ?', name)
     if (!row && name === LATE_COUNTER) return 0
+    // The same row was compared with its check before: some are read with every object.
+    const known = this.checkedCounters.get(name)
+    if (row && known?.value === row.value && known.row_check === row.row_check) return row.value
     if (!row || !rowMatches(row.row_check, name, row.value)) throw this.damaged('counter', name)
+    this.checkedCounters.set(name, row)
     return row.value
   }
 

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type RowField, rowCheck } from '../../src/format/check.js'
@@ -69,6 +70,28 @@ test('golden', () => {
   expect(rowCheck(1)).toBe(0x3dd80073)
   expect(rowCheck('a')).toBe(0xfbdf78d6)
   expect(rowCheck(Buffer.from('a'))).toBe(0x3083ab73)
+})
+
+test('is the checksum of all fields together, short and long', () => {
+  const asOne = (...fields: readonly Buffer[]): number =>
+    crc32(
+      Buffer.concat(
+        fields.flatMap((bytes) => {
+          const header = Buffer.from([3, 0, 0, 0, 0])
+          header.writeUInt32LE(bytes.length, 1)
+          return [header, bytes]
+        }),
+      ),
+    )
+  const lengths = [0, 1, 32, 511, 512, 513, 4000, 5000]
+  for (const first of lengths) {
+    for (const second of lengths) {
+      const row = [Buffer.alloc(first, 1), Buffer.alloc(second, 2), Buffer.alloc(32, 3)]
+      expect(rowCheck(...row)).toBe(asOne(...row))
+      const many = Array.from({ length: 40 }, () => row).flat()
+      expect(rowCheck(...many)).toBe(asOne(...many))
+    }
+  }
 })
 
 test('numbers and bigints are one', () => {
