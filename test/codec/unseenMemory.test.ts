@@ -1,0 +1,19 @@
+/** Native objects that JavaScript's collector does not see do not pile up. */
+import { expect, test } from 'vitest'
+import { KIB, MIB } from '../../src/base/units.js'
+import { packagedZstd } from '../../src/codec/zstd.js'
+import { pseudoText } from './inputs.js'
+
+test('encoders and decoders with dictionaries take the memory of a few, however many there are', async () => {
+  const text = pseudoText(512 * KIB, 1)
+  const [dictionary, raw] = [[text.subarray(0, 256 * KIB)], text.subarray(200 * KIB, 456 * KIB)]
+  await packagedZstd.encodeAsync(raw, 9, dictionary)
+  const before = process.memoryUsage.rss()
+  let most = 0
+  for (let number = 0; number < 200; number++) {
+    const frame = await packagedZstd.encodeAsync(raw, 9, dictionary)
+    await packagedZstd.decodeAsync(frame, raw.length, dictionary)
+    most = Math.max(most, process.memoryUsage.rss() - before)
+  }
+  expect(most).toBeLessThan(200 * MIB)
+})
