@@ -25,6 +25,9 @@ export function holdsUnseen(bytes: number): void {
 
 /** `undefined` where the runtime does not give it away: all goes on without. */
 function youngCollector(): Collect | undefined {
+  // With --expose-gc it is there, and the flag stays as it is.
+  const given: unknown = Reflect.get(globalThis, 'gc')
+  if (typeof given === 'function') return given as Collect
   try {
     const v8 = process.getBuiltinModule('node:v8')
     const vm = process.getBuiltinModule('node:vm')
