@@ -392,7 +392,8 @@ class Collection {
         return true
       },
     })
-    if (isTooLittle) this.#notes.push(`${extentsOf(batch)} left as they are: without what may go they would take more`)
+    if (isTooLittle)
+      this.#notes.push(`${extentsOf(batch)} not rewritten: without what may go as much would be taken, or more`)
     if (!isDone) return isTooLittle === true
     this.#rewritten.extents += oldExtents
     this.#rewritten.chunks += gone.length

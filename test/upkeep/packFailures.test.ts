@@ -216,7 +216,8 @@ describe('damage', () => {
   })
 })
 
-describe('killed between batches', () => {
+// A copy of a folder while it is written to: of one file alone it is what a killed process leaves.
+describe.each(VOLUMES === 1 ? ['killed between batches'] : [])('%s', () => {
   /** What a process leaves that was killed after it had published so many batches. */
   async function killedAfter(batches: number) {
     const { repo, folder } = await filledStore(4)
@@ -234,7 +235,7 @@ describe('killed between batches', () => {
     return { path: join(copy, 'store.varve'), before }
   }
 
-  test.runIf(VOLUMES === 1).each(['gc', 'pack', 'verify'] as const)('%s finds all that was there', async (verb) => {
+  test.each(['gc', 'pack', 'verify'] as const)('%s finds all that was there', async (verb) => {
     for (const batches of [1, 2]) {
       const { path, before } = await killedAfter(batches)
       const left = await openRepository(path)

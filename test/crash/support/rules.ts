@@ -243,9 +243,9 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
     rule: 'S-5',
     what: 'an extent whose chunk table lost rows is worked on',
-    file: 'src/upkeep/goingExtents.ts',
-    find: 'if (rows !== record.chunks || ripe === 0 ||',
-    replace: 'if (rows === -1 || ripe === 0 ||',
+    file: 'src/upkeep/rewritePlan.ts',
+    find: 'let isFixed = rows !== record.chunks',
+    replace: 'let isFixed = rows === -1',
     test: { file: GC_RACES, name: 'S-5: an extent whose chunk table lost rows is left alone', pvs: 1 },
   },
   {
