@@ -8,7 +8,7 @@
  */
 import * as zlib from 'node:zlib'
 import type package_ from '@toondepauw/node-zstd'
-import { MIB } from '../base/units.js'
+import { KIB } from '../base/units.js'
 import { type Dictionary, joined, joinedForNow } from './dictionary.js'
 import { zstd as zstdPackage } from './packages.js'
 import { holdsUnseen } from './unseenMemory.js'
@@ -65,15 +65,17 @@ export const zstd: Zstd = runtimeZstd ?? packagedZstd
 
 // An encoder is no more than its parameters: it can be used again, and by several calls at once. Dictionaries are copied as it is made.
 const encoders = new Map<number, package_.Encoder>()
-/** Tables of the levels that are used here, and a dictionary: about. */
-const ENCODER_BYTES = 4 * MIB
+/** What an encoder takes, about: its tables grow with its dictionary. */
+const ENCODER_LEAST_BYTES = 64 * KIB
+const ENCODER_TIMES = 16
 let plainDecoder: package_.Decoder | undefined
 
 function encoderOf(level: number, dictionary: Dictionary | undefined): package_.Encoder {
   const { Encoder } = zstdPackage()
   if (dictionary) {
-    holdsUnseen(ENCODER_BYTES)
-    return new Encoder(level, joinedForNow(dictionary))
+    const bytes = joinedForNow(dictionary)
+    holdsUnseen(ENCODER_LEAST_BYTES + ENCODER_TIMES * bytes.length)
+    return new Encoder(level, bytes)
   }
   let encoder = encoders.get(level)
   if (!encoder) {
