@@ -2,16 +2,13 @@
  * `npm run bench -- cache`: how often the store's caches have what is asked for, ARC beside LRU, on traces that are recorded while
  * a store is made and used.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
 import { AdaptiveCache } from '../src/cas/adaptiveCache.js'
 import { type CacheResult, type CacheResults, cacheMarkdown } from './cacheReport.js'
 import { recordTraces, type Trace, type Use } from './cacheTraces.js'
 import { describeHost } from './host.js'
+import { runScenario, say } from './scenario.js'
 import { sumOf } from './statistics.js'
-import { inWorkFolder } from './workFolder.js'
 
 /** The default is 16 MiB for each. Objects of this store take a few megabytes: smaller caches stand for larger stores. */
 const SIZES_MIB = { extents: [4, 8, 16, 32, 64], objects: [0.25, 0.5, 1, 2, 16] } as const
@@ -22,10 +19,6 @@ npm run bench -- cache [--work DIR] [--out FILE]
   --work DIR     where the store is made, 500 MB (default: the system's temporary folder)
   --out FILE     where the results go, as FILE.md and FILE.json (default: bench/results/DATE-cache)
 `.trim()
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
 
 function resultsOf(trace: Trace): CacheResult[] {
   return (['extents', 'objects'] as const).flatMap((kind) => {
@@ -65,36 +58,14 @@ function lruRate(uses: readonly Use[], maxBytes: number): number {
   return hits / uses.length
 }
 
-function write(results: CacheResults, out: string | undefined): void {
-  const path = out?.replace(/\.(md|json)$/, '') ?? join(import.meta.dirname, 'results', `${results.date}-cache`)
-  mkdirSync(dirname(path), { recursive: true })
-  const markdown = cacheMarkdown(results)
-  writeFileSync(`${path}.md`, markdown)
-  writeFileSync(`${path}.json`, `${JSON.stringify(results, undefined, 1)}\n`)
-  process.stdout.write(markdown)
-  say(`written: ${path}.md and .json`)
+/** @returns the exit status */
+export function cache(args: readonly string[]): Promise<number> {
+  return runScenario({ name: 'cache', usage: USAGE, run: measureCaches, markdown: cacheMarkdown }, args)
 }
 
-/** @returns the exit status */
-export async function cache(args: readonly string[]): Promise<number> {
-  const text = { type: 'string' } as const
-  let values: { work?: string | undefined; out?: string | undefined; help?: boolean | undefined }
-  try {
-    values = parseArgs({ args: [...args], options: { work: text, out: text, help: { type: 'boolean' } } }).values
-  } catch (error) {
-    say(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
-    return 2
-  }
-  if (values.help) {
-    process.stdout.write(`${USAGE}\n`)
-    return 0
-  }
-  const results = await inWorkFolder(values.work, async (workFolder): Promise<CacheResults> => {
-    const host = describeHost(workFolder)
-    const traces = await recordTraces(workFolder, say)
-    const date = new Date().toISOString().slice(0, 10)
-    return { date, host, version: packageJson.version, results: traces.flatMap(resultsOf) }
-  })
-  write(results, values.out)
-  return 0
+async function measureCaches(workFolder: string): Promise<CacheResults> {
+  const host = describeHost(workFolder)
+  const traces = await recordTraces(workFolder, say)
+  const date = new Date().toISOString().slice(0, 10)
+  return { date, host, version: packageJson.version, results: traces.flatMap(resultsOf) }
 }

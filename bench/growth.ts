@@ -2,17 +2,16 @@
  * `npm run bench -- growth`: what a small commit takes in a store that grows. One store, brought to one size after the other; at
  * each it is opened anew, warmed up, and gets many commits of one changed document.
  */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Repository } from '../src/index.js'
 import { openBuilt } from './builtLibrary.js'
 import { type GrowthResult, type GrowthResults, growthMarkdown } from './growthReport.js'
 import { describeHost } from './host.js'
+import { runScenario, say } from './scenario.js'
 import { Seeded } from './seeded.js'
 import { spreadOf } from './statistics.js'
-import { inWorkFolder } from './workFolder.js'
 
 const SIZES = [10_000, 100_000, 1_000_000]
 /** Short chunks: a million of them are a gigabyte. */
@@ -32,10 +31,6 @@ npm run bench -- growth [--work DIR] [--out FILE]
   --work DIR     where the store is made, 1.5 GB (default: the system's temporary folder)
   --out FILE     where the results go, as FILE.md and FILE.json (default: bench/results/DATE-growth)
 `.trim()
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
 
 class GrowingStore {
   readonly #random = new Seeded('growth')
@@ -117,38 +112,20 @@ async function chunksOf(repository: Repository): Promise<number> {
 }
 
 /** @returns the exit status */
-export async function growth(args: readonly string[]): Promise<number> {
-  const text = { type: 'string' } as const
-  let values: { work?: string | undefined; out?: string | undefined; help?: boolean | undefined }
-  try {
-    values = parseArgs({ args: [...args], options: { work: text, out: text, help: { type: 'boolean' } } }).values
-  } catch (error) {
-    say(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
-    return 2
+export function growth(args: readonly string[]): Promise<number> {
+  return runScenario({ name: 'growth', usage: USAGE, run: measureGrowth, markdown: growthMarkdown }, args)
+}
+
+async function measureGrowth(workFolder: string): Promise<GrowthResults> {
+  const host = describeHost(workFolder)
+  const store = new GrowingStore(join(workFolder, 'store.varve'))
+  await store.create()
+  // What is measured first would pay for the compiling of all.
+  await store.measure(await store.growTo(0))
+  const results: GrowthResult[] = []
+  for (const size of SIZES) {
+    say(`${size} chunks …`)
+    results.push(await store.measure(await store.growTo(size)))
   }
-  if (values.help) {
-    process.stdout.write(`${USAGE}\n`)
-    return 0
-  }
-  const results = await inWorkFolder(values.work, async (workFolder): Promise<GrowthResults> => {
-    const host = describeHost(workFolder)
-    const store = new GrowingStore(join(workFolder, 'store.varve'))
-    await store.create()
-    // What is measured first would pay for the compiling of all.
-    await store.measure(await store.growTo(0))
-    const measured: GrowthResult[] = []
-    for (const size of SIZES) {
-      say(`${size} chunks …`)
-      measured.push(await store.measure(await store.growTo(size)))
-    }
-    return { date: new Date().toISOString().slice(0, 10), host, version: packageJson.version, results: measured }
-  })
-  const path = values.out?.replace(/\.(md|json)$/, '') ?? join(import.meta.dirname, 'results', `${results.date}-growth`)
-  mkdirSync(dirname(path), { recursive: true })
-  const markdown = growthMarkdown(results)
-  writeFileSync(`${path}.md`, markdown)
-  writeFileSync(`${path}.json`, `${JSON.stringify(results, undefined, 1)}\n`)
-  process.stdout.write(markdown)
-  say(`written: ${path}.md and .json`)
-  return 0
+  return { date: new Date().toISOString().slice(0, 10), host, version: packageJson.version, results }
 }
