@@ -231,8 +231,9 @@ export class VolumeGroup {
         failures.push(error)
       }
     }
-    // It may have been moved or freed between the two reads; then the caller looks it up again.
+    // It may have been freed or moved between the two reads: then it is looked up again.
     if (!this.catalog.isVisible(eid)) return undefined
+    if (this.catalog.copies(eid).some((pv) => !copies.includes(pv))) return this.readExtent(eid, onDamaged)
     throw failures[0]
   }
 

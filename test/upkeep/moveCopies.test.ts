@@ -10,6 +10,7 @@ import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { pseudoRandom } from '../codec/inputs.js'
 import { groupOptions } from '../support/groups.js'
+import { hookedVolume } from '../support/hookedVolume.js'
 import { flip } from '../support/mirrored.js'
 import { commitFiles, openRepository } from '../support/repositories.js'
 import { tempFolder } from '../support/tempFolder.js'
@@ -86,6 +87,29 @@ test('others read and commit meanwhile', async () => {
   expect(await repo.movePhysicalVolume('1')).toMatchObject({ leftExtents: 0 })
   await expectSound(repo)
   await expectSound(other)
+})
+
+test('an extent that moves after its reader looked into the catalog is read where it is then', async () => {
+  const { repo, path } = await striped()
+  let move: (() => Promise<unknown>) | undefined = () => repo.movePhysicalVolume('1')
+  const wrapVolume = (volume: PhysicalVolume) =>
+    hookedVolume(volume, {
+      async read(target, ...parameters) {
+        const now = target.number === 1 ? move : undefined
+        if (now) move = undefined
+        await now?.()
+        return target.read(...parameters)
+      },
+    })
+  const reader = await VolumeGroup.open(path, { ...groupOptions, wrapVolume })
+  onTestFinished(() => reader.close())
+  const eids: number[] = []
+  reader.catalog.eachExtent(({ record, pvs }) => {
+    if (pvs.includes(1)) eids.push(record.eid)
+  })
+  for (const eid of eids) expect((await reader.readExtent(eid))?.eid).toBe(eid)
+  expect(eids.length).toBeGreaterThan(0)
+  expect(move).toBeUndefined()
 })
 
 describe('broken off', () => {
