@@ -47,6 +47,8 @@ interface GoldenFormat {
   readonly manyEntries: number
   /** Whether upkeep was at the stores. */
   readonly isKeptUp: boolean
+  /** Whether there is a long file, edited here and there, packed and edited again: extents with bases. */
+  readonly hasBases?: boolean
 }
 
 /** What was written at each format's time. */
@@ -54,6 +56,7 @@ export const GOLDEN_FORMATS: Readonly<Record<number, GoldenFormat>> = {
   // Names enough for a tree of several nodes.
   1: { manyEntries: 70, isKeptUp: false },
   2: { manyEntries: 8, isKeptUp: true },
+  3: { manyEntries: 8, isKeptUp: true, hasBases: true },
 }
 
 export function goldenFolder(format: number): string {
@@ -92,7 +95,7 @@ function fixedRandomness(seed: string): Randomness {
 
 /** Makes both stores in `folder`, with what was in them at a format's time; they are as if made in the folder that the layouts name. */
 export async function makeStores(folder: string, format: number): Promise<void> {
-  const { manyEntries, isKeptUp } = requireGoldenFormat(format)
+  const { manyEntries, isKeptUp, hasBases } = requireGoldenFormat(format)
   for (const [name, { files, options }] of Object.entries(GOLDEN_STORES)) {
     const [catalog, ...others] = files.map((fileName) => join(folder, fileName)) as [string, ...string[]]
     const clock = new FixedClock()
@@ -102,6 +105,7 @@ export async function makeStores(folder: string, format: number): Promise<void> 
     if (others.length > 0) await repo.changeVolumeGroup({ type: 'striped' })
     await repo.config.set('author', AUTHOR)
     await writeHistory(repo, clock, join(folder, 'source'), manyEntries)
+    if (hasBases) await editBook(repo, clock)
     if (isKeptUp) await keepUp(repo, (ms) => clock.tick(ms))
     await repo.close()
     await forgetPlace(catalog, environment)
@@ -164,6 +168,20 @@ async function writeHistory(repo: Repository, clock: FixedClock, source: string,
   await last.truncate('run.bin', 70_000)
   await last.remove('many/entry-3')
   await last.commit({ message: 'Less of it' })
+}
+
+/** Each version is compressed against the one before. */
+async function editBook(repo: Repository, clock: FixedClock): Promise<void> {
+  const { value: main } = await repo.config.get('default-branch')
+  const book = pseudoText(80_000, 5)
+  for (const version of [0, 1, 2, 3]) {
+    clock.tick()
+    for (let at = 700 * version; version > 0 && at < book.length; at += 4000) book.write(`edition ${version}`, at)
+    const draft = await repo.draft(main)
+    await draft.write('book.txt', book)
+    await draft.commit({ message: `Edition ${version}` })
+    if (version === 2) await repo.pack()
+  }
 }
 
 /** The layouts of all volumes name another place. */
