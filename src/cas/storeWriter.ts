@@ -15,6 +15,7 @@ import type { Hash } from '../base/hash.js'
 import { throwIfCancelled } from '../base/progress.js'
 import { KIB, MIB } from '../base/units.js'
 import { type Checksum, theChecksum } from '../codec/checksum.js'
+import { freeCollected } from '../codec/unseenMemory.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
@@ -177,6 +178,7 @@ export class StoreWriter implements ObjectWriter {
     }
     this.batch.clear()
     if (inline && !this.hasLooked) this.slabs.release()
+    await freeCollected()
     return (result as { value: T }).value
   }
 

@@ -10,6 +10,7 @@ import { KIB } from '../base/units.js'
 import { bytesOf, type Dictionary, joined } from './dictionary.js'
 import { lz4 } from './packages.js'
 import { looksIncompressible } from './sample.js'
+import { freeCollected } from './unseenMemory.js'
 import { zstd } from './zstd.js'
 import { zstdFrameProblem } from './zstdFrame.js'
 
@@ -116,7 +117,11 @@ export async function decodeFrameAsync(
   rawBytes: number,
   dictionary?: Dictionary,
 ): Promise<Buffer> {
-  if (rawBytes <= AT_ONCE_BYTES) return decodeFrame(codec, frame, rawBytes, dictionary)
+  if (rawBytes <= AT_ONCE_BYTES) {
+    const raw = decodeFrame(codec, frame, rawBytes, dictionary)
+    await freeCollected()
+    return raw
+  }
   const bytes = inspected(codec, asBuffer(frame), rawBytes)
   if (codec === CODEC.none) return bytes
   let raw: Buffer

@@ -3,7 +3,11 @@
  * comes when there are many of them. An encoder with a dictionary holds megabytes. So the collector is asked to look at the
  * young objects once that much may be waiting for it: then the same memory is used again, which is not only less but also
  * quicker, since the first touch of fresh memory is dear.
+ *
+ * What was collected is freed when the event loop comes round. A program that commits or reads in a loop may never let it: promises
+ * that are kept at once do not. So whoever can wait does, now and then.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MIB } from '../base/units.js'
 
 type Collect = (options: { readonly type: 'minor' }) => void
@@ -12,6 +16,7 @@ type Collect = (options: { readonly type: 'minor' }) => void
 const WAITING_MOST_BYTES = 4 * MIB
 
 let waitingBytes = 0
+let isCollected = false
 let collect: Collect | undefined | null = null
 
 /** To be told before an object is made that holds so many bytes, for a short while. */
@@ -19,8 +24,16 @@ export function holdsUnseen(bytes: number): void {
   waitingBytes += bytes
   if (waitingBytes < WAITING_MOST_BYTES) return
   waitingBytes = 0
+  isCollected = true
   if (collect === null) collect = youngCollector()
   collect?.({ type: 'minor' })
+}
+
+/** To be awaited, where it returns a promise, before more is made: what was collected is free then. */
+export function freeCollected(): Promise<void> | undefined {
+  if (!isCollected) return undefined
+  isCollected = false
+  return nextTurn()
 }
 
 /** `undefined` where the runtime does not give it away: all goes on without. */
