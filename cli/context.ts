@@ -94,7 +94,9 @@ export class Context {
     if (named === undefined) return (await this.openFolder(options)).repository
     this.#requireFolder()
     const { Repository } = await this.library()
-    return this.adopt(await Repository.open(named, options))
+    const repository = this.adopt(await Repository.open(named, options))
+    await this.#warnOfAbsent(repository, options)
+    return repository
   }
 
   /** Opens the working folder that the command is given in; closed when the verb is over. */
@@ -105,6 +107,7 @@ export class Context {
       const folder = await WorkingFolder.open(this.folder, options)
       this.adopt(folder.repository)
       this.#workingFolder = folder
+      await this.#warnOfAbsent(folder.repository, options)
       return folder
     } catch (error) {
       if (!isVarveError(error, 'WORKTREE_NOT_FOUND') || error.details.id !== undefined) throw error
@@ -157,6 +160,12 @@ export class Context {
   adopt(repository: Repository): Repository {
     this.#opened.push(repository)
     return repository
+  }
+
+  /** A store that does without a volume is as good as one without its copies. What shows volumes says so itself. */
+  async #warnOfAbsent({ absentVolumes }: Repository, { partial }: OpenOptions): Promise<void> {
+    if (partial) return
+    for (const { message } of absentVolumes) await this.warn(`${message}; what it holds is read from other copies`)
   }
 
   /** A line for people about what was done; silent with -q and --json. */

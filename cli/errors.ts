@@ -74,6 +74,7 @@ const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
   PV_STALE: EXIT.damage,
   PV_FOREIGN: EXIT.damage,
   PV_DUPLICATE: EXIT.damage,
+  PV_IN_USE: EXIT.conflict,
   PV_NOT_FOUND: EXIT.notFound,
   CATALOG_STALE: EXIT.damage,
   CATALOG_MISSING: EXIT.damage,

@@ -58,8 +58,9 @@ export const VERBS: readonly VerbListing[] = [
   at(HISTORY, 'tag', 'List, create or delete tags', () => import('./commands/tag.js')),
   at(HISTORY, 'reflog', 'Show where branches and tags pointed before', () => import('./commands/reflog.js')),
 
-  at(VOLUMES, 'vg', 'Show, extend or change the volume group', () => import('./commands/vg.js')),
+  at(VOLUMES, 'vg', 'Show, extend, reduce or change the volume group', () => import('./commands/vg.js')),
   at(VOLUMES, 'pv', 'List or change physical volumes', () => import('./commands/pv.js')),
+  at(VOLUMES, 'lv', 'List or convert logical volumes', () => import('./commands/lv.js')),
 
   at(MORE, 'completion', 'Print a script that completes varve in your shell', () => import('./commands/completion.js')),
   at(MORE, 'help', 'Explain a command or a topic', () => import('./commands/help.js')),

@@ -3,6 +3,13 @@ import { VarveError } from './base/errors.js'
 import { KIB } from './base/units.js'
 import { type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
 import { RefVerbs } from './refVerbs.js'
+import {
+  type ConvertOptions,
+  type ConvertReport,
+  convertLogicalVolume,
+  type LogicalVolumeInfo,
+  logicalVolumeInfos,
+} from './upkeep/logicalVolumes.js'
 import { type MoveCopiesOptions, type MoveCopiesReport, moveCopies } from './upkeep/moveCopies.js'
 import type { CatalogTransaction } from './volume/catalog.js'
 import {
@@ -14,6 +21,7 @@ import {
   type VolumeGroupInfo,
   withVolume,
 } from './volume/groupInfo.js'
+import { takeUpkeep } from './volume/lease.js'
 import { DEFAULT_LOGICAL_VOLUME } from './volume/placement.js'
 
 /** Less is likely a size without its unit. */
@@ -56,6 +64,17 @@ export abstract class VolumeVerbs extends RefVerbs {
   }
 
   /**
+   * Why volumes are not there that the store does without: it keeps copies of all they hold elsewhere. Empty while all are there.
+   * @example
+   * ```ts
+   * for (const reason of repo.absentVolumes) console.log(reason.message)
+   * ```
+   */
+  get absentVolumes(): readonly VarveError[] {
+    return [...this.session.group.absent.values()]
+  }
+
+  /**
    * Adds a physical volume: a new file. Durable when resolved; the group works on if this is interrupted anywhere.
    *
    * @throws {VarveError} `ALREADY_EXISTS`, `PV_DUPLICATE`, `PV_FOREIGN`, `STORAGE_DENIED`, `INVALID_ARGUMENT`
@@ -76,6 +95,75 @@ export abstract class VolumeVerbs extends RefVerbs {
     const added = (await groupInfo(group)).physicalVolumes.at(-1)
     if (!added) throw new VarveError('PV_NOT_FOUND', `${file} was added and is gone again`, { path: file })
     return added
+  }
+
+  /**
+   * Takes a volume out of the group on which nothing lies any more. Its file stays where it is, and belongs to no group then. Durable
+   * when resolved; interrupted anywhere, the volume is in the group, or it is not.
+   *
+   * @param name number, UUID or path
+   * @param options.missing its file is lost: what was there is forgotten, where it lies on other volumes as well; `convertLogicalVolume`
+   * brings further copies of it then
+   * @throws {VarveError} `PV_NOT_FOUND`; `PV_IN_USE` while extents lie there, or, of one that is missing, lie nowhere else;
+   * `INVALID_ARGUMENT` for the one in the catalog's file, where a logical volume keeps more copies than volumes would be left, and for
+   * one that is said to be missing and is not; `STORE_LOCKED` while gc is at work
+   * @example
+   * ```ts
+   * const { number } = await repo.extendVolumeGroup(`${dir}/borrowed.varve`)
+   * await repo.reduceVolumeGroup(String(number))
+   * ```
+   */
+  async reduceVolumeGroup(name: string, options: { readonly missing?: boolean | undefined } = {}): Promise<void> {
+    const { group, store } = this.session
+    await group.refresh()
+    const { number } = findVolume(group, name)
+    // Nobody moves extents there meanwhile.
+    const lease = takeUpkeep(group.catalog, store.clock)
+    try {
+      await group.reduce(number, options.missing)
+    } finally {
+      group.catalog.write((tx) => lease.release(tx))
+    }
+  }
+
+  /**
+   * The logical volumes: what each asks for, and what lacks of it.
+   * @example
+   * ```ts
+   * for (const volume of await repo.logicalVolumes()) console.log(volume.name, volume.type, volume.lackingCopies)
+   * ```
+   */
+  async logicalVolumes(): Promise<LogicalVolumeInfo[]> {
+    return logicalVolumeInfos(this.session.group)
+  }
+
+  /**
+   * Changes what a logical volume asks for, and brings what is stored to where it wants it, while others read and commit: first all
+   * copies come, each durable before the catalog names it, then those go that are too many. Between `linear` and `striped`, what is
+   * stored stays where it is. Interrupted or killed, the same call again does the rest; without a change, it brings what lacks.
+   *
+   * @param name of the logical volume: `default`
+   * @param options.copies volumes on which each extent is to lie
+   * @param options.physicalVolumes numbers, UUIDs or paths of the volumes it may use. Default: as it was, all of them at first
+   * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT`; `VG_FULL` when it does not fit, before anything is changed; `PV_MISSING`,
+   * `STORE_LOCKED` while gc is at work, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `LEASE_LOST`, `CANCELLED`
+   * @example
+   * ```ts
+   * await repo.extendVolumeGroup(`${dir}/other-disk.varve`)
+   * const { added, lackingCopies } = await repo.convertLogicalVolume('default', { copies: 2 })
+   * console.log(added, lackingCopies)
+   * ```
+   */
+  async convertLogicalVolume(
+    name: string,
+    options: Omit<ConvertOptions, 'physicalVolumes'> & {
+      readonly physicalVolumes?: readonly string[] | undefined
+    } = {},
+  ): Promise<ConvertReport> {
+    const { group, store } = this.session
+    group.requireOpen()
+    const physicalVolumes = options.physicalVolumes?.map((other) => findVolume(group, other).number)
+    return convertLogicalVolume(store, name, { ...options, physicalVolumes })
   }
 
   /**

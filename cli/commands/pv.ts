@@ -1,4 +1,4 @@
-import type { ExtentMapEntry, MoveCopiesReport, PhysicalVolumeInfo, Repository } from '../../src/index.js'
+import type { ExtentMapEntry, MoveCopiesReport, PhysicalVolumeInfo } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { printColumns } from '../output.js'
@@ -6,7 +6,7 @@ import { volumeJson } from '../shapes.js'
 import { counted, countText, percentText, plainText, sizeText } from '../text.js'
 import { parseCapacity, parseRate, parseYesOrNo } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
-import { printVolumes } from '../volumeText.js'
+import { findVolume, printVolumes, tellTally } from '../volumeText.js'
 
 const list: Verb = {
   define(command) {
@@ -64,25 +64,6 @@ async function printMap(context: Context, entries: AsyncIterable<ExtentMapEntry>
     }
   }
   await printColumns(context.out, ['right', 'right', 'left', 'right', 'right', 'right'], rows())
-}
-
-/** A volume by number, uuid or path; paths are meant as seen from here. */
-async function findVolume(context: Context, repository: Repository, wanted: string): Promise<PhysicalVolumeInfo> {
-  const { physicalVolumes } = await repository.volumeGroup()
-  const path = context.resolvePath(wanted)
-  const found = physicalVolumes.find(
-    (volume) =>
-      String(volume.number) === wanted || volume.uuid === wanted || volume.path === wanted || volume.path === path,
-  )
-  if (found === undefined) {
-    const { VarveError } = await context.library()
-    const known = physicalVolumes.map((volume) => `${volume.number} (${volume.path})`)
-    throw new VarveError('PV_NOT_FOUND', `no physical volume ${JSON.stringify(wanted)}`, {
-      pv: wanted,
-      hint: `there are ${known.join(', ')}`,
-    })
-  }
-  return found
 }
 
 function rulesOf(volume: PhysicalVolumeInfo): string {
@@ -180,10 +161,7 @@ meanwhile. Interrupted or killed, the next run does the rest. New extents may st
 async function tellMoved(context: Context, from: number, report: MoveCopiesReport): Promise<void> {
   const { dryRun, moved, leftExtents, notes } = report
   context.clearProgress()
-  for (const { pv, extents, storedBytes } of moved) {
-    const what = `${counted(extents, 'extent')}, ${sizeText(storedBytes)} stored`
-    await context.out.line(`${dryRun ? 'would move' : 'moved'} ${what} to volume ${pv}`)
-  }
+  for (const tally of moved) await tellTally(context, dryRun ? 'would move' : 'moved', 'to', tally)
   for (const note of notes) await context.warn(plainText(note))
   if (dryRun) return
   if (leftExtents === 0) await context.say(`volume ${from} is empty`)

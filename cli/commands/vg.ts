@@ -5,7 +5,7 @@ import { volumeJson } from '../shapes.js'
 import { counted, plainLine, sizeText } from '../text.js'
 import { parsePositiveSize } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
-import { printVolumes } from '../volumeText.js'
+import { findVolume, printVolumes } from '../volumeText.js'
 
 const show: Verb = {
   examples: [
@@ -13,7 +13,7 @@ const show: Verb = {
     { command: 'varve vg show --json', does: 'for a program' },
   ],
   json: `
-{ uuid, name: string, sequence: number, type: "linear" | "striped", chunkBytes, extentBytes: number,
+{ uuid, name: string, sequence: number, type: "linear" | "striped" | "mirrored", chunkBytes, extentBytes: number,
   volumes: Volume[] }`,
   statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
 
@@ -84,6 +84,44 @@ const extend: Verb = {
   },
 }
 
+const reduce: Verb = {
+  define(command) {
+    command
+      .argument('<pv>', 'number, uuid or path')
+      .option('--missing', 'its file is lost: do without what was there, where other volumes have it too')
+  },
+  about: `
+Only a volume on which nothing lies can go: "varve pv change PV --allocatable n" and "varve pv move PV" empty it. Its file
+stays where it is, is needed no more, and may be deleted. Volume 0 lies in the file of the catalog and cannot go. Of one
+that is lost for good all copies are forgotten with "--missing"; then "varve lv convert LV --repair" makes others.`,
+  examples: [
+    {
+      command: 'varve pv change 2 --allocatable n && varve pv move 2 && varve vg reduce 2',
+      does: 'do without volume 2',
+    },
+    {
+      command: 'varve vg extend /disk4/new.pv && varve vg reduce 1 --missing && varve lv convert default --repair',
+      does: 'a new disk in the place of one that died',
+    },
+  ],
+  json: '{ number: number, uuid, path: string }',
+  statuses: {
+    [EXIT.notFound]: 'no such volume, or no store here',
+    [EXIT.conflict]: 'extents lie there, or gc is at work',
+  },
+  completes: ['pv'],
+
+  async run(context, command) {
+    const [wanted = ''] = command.args
+    const repository = await context.open()
+    const { number, uuid, path } = await findVolume(context, repository, wanted)
+    await repository.reduceVolumeGroup(uuid, { missing: command.opts<{ readonly missing?: boolean }>().missing })
+    if (context.json) await context.out.json({ number, uuid, path })
+    else await context.say(`volume ${number} is no part of the group any more: ${plainLine(path)}`)
+    return EXIT.ok
+  },
+}
+
 const change: Verb = {
   define(command) {
     command
@@ -127,6 +165,7 @@ and holds extents: runs of chunks compressed together.`.trim(),
   subverbs: {
     show: { summary: 'Show the group and its volumes', verb: show },
     extend: { summary: 'Add a file to the store', verb: extend },
+    reduce: { summary: 'Take an empty volume out', verb: reduce },
     change: { summary: 'Change name or placement', verb: change },
   },
 }

@@ -41,6 +41,7 @@ export const ERROR_CODES = [
   'PV_FOREIGN',
   'PV_DUPLICATE',
   'PV_NOT_FOUND',
+  'PV_IN_USE',
   'CATALOG_STALE',
   'CATALOG_MISSING',
   'VG_FULL',

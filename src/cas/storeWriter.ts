@@ -296,8 +296,7 @@ export class StoreWriter implements ObjectWriter {
       const attempt = (tx: CatalogTransaction): { again: Hash[] } | { value: T | undefined } => {
         lease.require(tx)
         if (tx.counter('gc_epoch') !== epoch) return { again: [] }
-        if (this.hasGoneBases()) return { again: [] }
-        if (isOrdered && group.hasOldLayout) return { again: [] }
+        if (group.hasOldLayout || this.hasLost()) return { again: [] }
         const absent = this.recheckHits(tx)
         if (absent.length > 0) return { again: absent }
         for (const stage of this.stages) stage.publish()
@@ -306,9 +305,9 @@ export class StoreWriter implements ObjectWriter {
       }
       const outcome = isOrdered ? group.catalog.write(attempt, 'ordered') : writeRefs(group, attempt)
       if ('again' in outcome) {
-        await group.refresh()
+        if (await group.refresh()) this.placement = undefined
         for (const id of outcome.again) await this.storeAgain(id)
-        if (this.hasGoneBases()) await this.compressAgain()
+        if (this.hasLost()) await this.compressAgain()
         continue
       }
       this.unpublished = []
@@ -341,19 +340,22 @@ export class StoreWriter implements ObjectWriter {
     this.hits.delete(id)
   }
 
-  /** Whether something was compressed against what was rewritten or dropped meanwhile: nobody could read it. */
-  private hasGoneBases(): boolean {
-    return this.unpublished.some((placed) => this.isWithoutBase(placed))
+  private hasLost(): boolean {
+    return this.unpublished.some((placed) => this.isLost(placed))
   }
 
-  private isWithoutBase({ extent }: PlacedExtent): boolean {
-    const { catalog } = this.store.group
-    return extent.bases.some(({ eid }) => !catalog.isVisible(eid))
+  /**
+   * Compressed against what was rewritten or dropped meanwhile, or brought to a volume that was taken out of the group: nobody
+   * could read it.
+   */
+  private isLost({ extent, pvs }: PlacedExtent): boolean {
+    const { group } = this.store
+    return extent.bases.some(({ eid }) => !group.catalog.isVisible(eid)) || pvs.some((pv) => !group.volume(pv))
   }
 
-  /** What lost its base is stored once more, from the bytes at hand. All that was staged is staged again. */
+  /** What is lost is stored once more, from the bytes at hand. All that was staged is staged again. */
   private async compressAgain(): Promise<void> {
-    const lost = this.unpublished.filter((placed) => this.isWithoutBase(placed))
+    const lost = this.unpublished.filter((placed) => this.isLost(placed))
     this.placed = this.unpublished.filter((placed) => !lost.includes(placed))
     this.unpublished = []
     this.stages = []

@@ -317,17 +317,21 @@ export class Catalog implements CatalogTransaction {
     addBaseRows(this, record)
   }
 
-  /** One copy lies elsewhere from now on. @param storedBytes of the extent */
-  moveCopy(eid: number, from: number, to: number, storedBytes: number): void {
-    this.run('DELETE FROM copy WHERE eid = ? AND pv = ?', eid, from)
-    this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', eid, to, rowCheck(eid, to))
-    for (const [pv, change] of [
-      [from, 0 - storedBytes],
-      [to, storedBytes],
-    ] as const) {
-      const use = this.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
-      this.writeVolumeUse({ ...use, storedBytes: use.storedBytes + change })
-    }
+  /** @param storedBytes of the extent */
+  addCopy(eid: number, pv: number, storedBytes: number): void {
+    this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', eid, pv, rowCheck(eid, pv))
+    this.countStored(pv, storedBytes)
+  }
+
+  /** @param storedBytes of the extent */
+  dropCopy(eid: number, pv: number, storedBytes: number): void {
+    this.run('DELETE FROM copy WHERE eid = ? AND pv = ?', eid, pv)
+    this.countStored(pv, 0 - storedBytes)
+  }
+
+  private countStored(pv: number, change: number): void {
+    const use = this.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
+    this.writeVolumeUse({ ...use, storedBytes: use.storedBytes + change })
   }
 
   /**

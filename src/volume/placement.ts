@@ -43,10 +43,12 @@ export class Placement {
     /** Stored bytes per volume number; kept up to date by `place`. */
     private readonly usedBytes: Map<number, number>,
     firstTurn: number,
+    /** Whether a volume is there to be written to. */
+    isThere: (pv: number) => boolean = () => true,
   ) {
     const allowed = new Set(policy.physicalVolumes)
     this.candidates = layout.physicalVolumes.filter(
-      (volume) => volume.allocatable && (allowed.size === 0 || allowed.has(volume.number)),
+      ({ allocatable, number }) => allocatable && isThere(number) && (allowed.size === 0 || allowed.has(number)),
     )
     this.turn = firstTurn
   }

@@ -13,6 +13,7 @@ import { newUuid } from '../base/random.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
+import { requireElsewhere } from './degraded.js'
 import { realPath, realPathIfAllowed } from './files.js'
 import { firstLayout } from './firstLayout.js'
 import {
@@ -25,12 +26,13 @@ import {
   sharesVolumes,
 } from './groupFiles.js'
 import type { OpenGroupOptions } from './groupOptions.js'
-import { wrongCopy } from './heal.js'
+import { forgetCopies, layoutWithout, nextVolumeNumber, requireAbsent, requireEmpty } from './layoutChanges.js'
 import { isProcessAlive } from './lease.js'
 import { lookupVisible } from './lookup.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement, volumeFull } from './placement.js'
+import { readVisible } from './readExtent.js'
 import { keepReserve, releaseReserve } from './reserve.js'
 import { dropOrphans, type RetiredExtents, retireExtents } from './retire.js'
 import { CATALOG_APPLICATION_ID, CATALOG_FORMAT, CATALOG_SCHEMA, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
@@ -46,7 +48,7 @@ export interface PlacedExtent {
 
 export class VolumeGroup {
   private readonly members = new Map<number, PhysicalVolume>()
-  /** Volumes that could not be opened, with the reason (only when opened `partial`). */
+  /** Volumes that could not be opened, with the reason. All they hold lies elsewhere as well, unless opened `partial`. */
   readonly absent = new Map<number, VarveError>()
   private currentLayout: VolumeGroupLayout
   private refreshing: Promise<boolean> | undefined
@@ -175,7 +177,8 @@ export class VolumeGroup {
   private async reload(): Promise<boolean> {
     if (!this.hasOldLayout) return false
     const layout = this.home.tables.layout()
-    await this.openMembers(layout)
+    await this.openMembers(layout, true)
+    await this.closeMembersBut(layout)
     // Last: if a volume cannot be opened, the next to ask is told so as well.
     this.currentLayout = layout
     return true
@@ -193,48 +196,9 @@ export class VolumeGroup {
     )
   }
 
-  /**
-   * A visible extent from whichever of its copies is sound.
-   * @param onDamaged Told of each volume whose copy was tried before and is not what it should be (heal.ts).
-   * @throws {CorruptionError} `CORRUPT_EXTENT` when no copy is; `details.pv` names the volumes tried.
-   * @throws {VarveError} `PV_MISSING` when the only copies lie on absent volumes.
-   */
-  async readExtent(eid: number, onDamaged?: (pv: number) => void): Promise<StoredExtent | undefined> {
-    let copies = this.catalog.copies(eid)
-    if (copies.some((pv) => !this.members.has(pv))) {
-      await this.refresh()
-      copies = this.catalog.copies(eid)
-    }
-    const record = this.catalog.extent(eid)
-    if (!record || copies.length === 0) return undefined
-    const failures: unknown[] = []
-    const damaged: number[] = []
-    for (const pv of copies) {
-      const member = this.members.get(pv)
-      if (!member) {
-        failures.push(
-          this.absent.get(pv) ?? new VarveError('PV_MISSING', `volume ${pv} is not open`, { pv: String(pv) }),
-        )
-        continue
-      }
-      try {
-        const extent = await member.read(eid)
-        if (extent?.checksum.equals(record.checksum)) {
-          for (const number of damaged) onDamaged?.(number)
-          return extent
-        }
-        damaged.push(pv)
-        failures.push(wrongCopy(eid, member, extent !== undefined))
-      } catch (error) {
-        if (!isVarveError(error)) throw error
-        if (error.code === 'CORRUPT_EXTENT') damaged.push(pv)
-        failures.push(error)
-      }
-    }
-    // It may have been freed or moved between the two reads: then it is looked up again.
-    if (!this.catalog.isVisible(eid)) return undefined
-    if (this.catalog.copies(eid).some((pv) => !copies.includes(pv))) return this.readExtent(eid, onDamaged)
-    throw failures[0]
+  /** See `readVisible`. */
+  readExtent(eid: number, onDamaged?: (pv: number) => void): Promise<StoredExtent | undefined> {
+    return readVisible(this, eid, onDamaged)
   }
 
   /** A placement policy with the use of each volume as it is now. */
@@ -247,7 +211,8 @@ export class VolumeGroup {
     )
     // Each publish begins one volume further, so that many small commits are spread as well.
     const turn = this.catalog.counter('publish_sequence')
-    return new Placement(this.currentLayout, logicalVolume(this.currentLayout, DEFAULT_LOGICAL_VOLUME), used, turn)
+    const policy = logicalVolume(this.currentLayout, DEFAULT_LOGICAL_VOLUME)
+    return new Placement(this.currentLayout, policy, used, turn, (pv) => this.members.has(pv))
   }
 
   /**
@@ -322,7 +287,7 @@ export class VolumeGroup {
     await this.refresh()
     const layout = this.currentLayout
     const volume: PhysicalVolumeLayout = {
-      number: Math.max(...layout.physicalVolumes.map((member) => member.number)) + 1,
+      number: nextVolumeNumber(this.catalog, layout),
       uuid: newUuid(this.options.random),
       path: recordedPath(this.catalog.path, path),
       capacityBytes: details.capacityBytes,
@@ -341,6 +306,26 @@ export class VolumeGroup {
       throw error
     }
     this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)
+    await this.copyLayout(next)
+  }
+
+  /**
+   * Takes a volume out on which nothing lies, or one that is lost and of which all lies elsewhere. Its file stays, and says that it
+   * belongs to no group any more. Nobody may move extents meanwhile; whoever brought something there and has not published it yet is
+   * told so when it does.
+   * @throws {VarveError} `PV_NOT_FOUND`; `PV_IN_USE`; `INVALID_ARGUMENT` for the catalog's own, where a logical volume needs it, and for
+   *   one that is said to be lost and is there
+   */
+  async reduce(number: number, isLost = false): Promise<void> {
+    await this.refresh()
+    const next = layoutWithout(this.currentLayout, number)
+    if (isLost) requireAbsent(this.absent, number)
+    this.switchLayout(next, () => (isLost ? forgetCopies(this.catalog, number) : requireEmpty(this.catalog, number)))
+    const member = this.members.get(number)
+    this.members.delete(number)
+    this.absent.delete(number)
+    await member?.writeLayout(next)
+    await member?.close()
     await this.copyLayout(next)
   }
 
@@ -426,7 +411,8 @@ export class VolumeGroup {
     return member
   }
 
-  private async openMembers(layout: VolumeGroupLayout): Promise<void> {
+  /** @param isKnown whether the group was open before */
+  private async openMembers(layout: VolumeGroupLayout, isKnown = false): Promise<void> {
     const seen = new Map<string, number>()
     for (const volume of layout.physicalVolumes) {
       if (volume.number === 0 || this.members.get(volume.number)?.uuid === volume.uuid) continue
@@ -456,10 +442,13 @@ export class VolumeGroup {
         this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)
         this.absent.delete(volume.number)
       } catch (error) {
-        if (!this.options.partial || !(error instanceof VarveError)) throw error
+        if (!(error instanceof VarveError)) throw error
+        // One that could be opened before, or came meanwhile, is tried again and again.
+        if (isKnown && !this.options.partial && !this.absent.has(volume.number)) throw error
         this.absent.set(volume.number, error)
       }
     }
+    if (!this.options.partial) requireElsewhere(this.catalog, layout, this.absent)
     if (!this.readOnly) await this.copyLayout(layout)
   }
 
@@ -489,6 +478,17 @@ export class VolumeGroup {
     } catch (error) {
       // Somebody else opened the moved group as well, and has just said so.
       if (!isVarveError(error, 'REF_CONFLICT')) throw error
+    }
+  }
+
+  private async closeMembersBut({ physicalVolumes }: VolumeGroupLayout): Promise<void> {
+    for (const [number, member] of this.members) {
+      if (physicalVolumes.some((volume) => volume.number === number)) continue
+      this.members.delete(number)
+      await member.close()
+    }
+    for (const number of this.absent.keys()) {
+      if (!physicalVolumes.some((volume) => volume.number === number)) this.absent.delete(number)
     }
   }
 

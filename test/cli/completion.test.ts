@@ -23,7 +23,7 @@ describe('without a store', () => {
     expect(await offered('')).toEqual(VERBS.filter((verb) => verb.heading !== undefined).map((verb) => verb.name))
     expect(await offered('co')).toEqual(['config', 'commit', 'completion'])
     expect(await offered('-C', 'x', 'ver')).toEqual(['verify', 'version'])
-    expect(await offered('vg', '')).toEqual(['show', 'extend', 'change'])
+    expect(await offered('vg', '')).toEqual(['show', 'extend', 'reduce', 'change'])
     expect(await offered('log', '--o')).toEqual(['--oneline'])
     expect(await offered('vg', 'extend', '--s')).toEqual(['--size', '--store'])
     expect(await offered('nonsense', '')).toEqual([])

@@ -160,6 +160,91 @@ test('a missing volume: the store does not open, but shows what it lacks', async
   expect(await bench.ok('vg')).toContain('missing')
 })
 
+describe('lv convert', () => {
+  test('keeps everything twice, says what was brought where, and the store does without a lost volume', async () => {
+    bench.write('tree/f', randomBytes(300_000))
+    await bench.commit('tree', 'x')
+    await bench.ok('vg', 'extend', 'two.pv')
+    expect(await bench.json('lv')).toEqual([
+      {
+        name: 'default',
+        uuid: expect.any(String),
+        type: 'linear',
+        copies: 1,
+        physicalVolumes: [],
+        extents: NUMBER,
+        storedBytes: NUMBER,
+        lackingCopies: 0,
+      },
+    ])
+    expect(await bench.ok('lv', 'convert', 'default', '-m', '1', '-n')).toMatch(
+      /^would bring \d+ extents?, .* to volume/,
+    )
+    expect(await bench.ok('lv', 'convert', 'default', '-m', '1')).toMatch(
+      /brought \d+ extents?, .* to volume \d+\n(.*\n)*logical volume default is mirrored, 2 copies of each extent\n$/,
+    )
+    expect(await bench.ok('lv')).toMatch(
+      /^lv +type +copies +extents +stored +lacking +pvs\ndefault +mirrored +2 .* - +all\n$/,
+    )
+    expect(await bench.json('lv', 'convert', 'default', '--repair')).toMatchObject({
+      copies: 2,
+      added: [],
+      dropped: [],
+      lackingCopies: 0,
+      notes: [],
+    })
+    renameSync(bench.path('two.pv'), bench.path('away'))
+    const { status, out, err } = await bench.run('cat', 'main:f')
+    expect(status).toBe(0)
+    expect(out.length).toBeGreaterThan(0)
+    expect(err).toMatch(
+      /^warning: volume \d+ of group .* is missing: .*two.pv; what it holds is read from other copies\n$/,
+    )
+    await bench.fails(5, 'PV_MISSING', 'gc')
+    renameSync(bench.path('away'), bench.path('two.pv'))
+    expect(await bench.ok('lv', 'convert', 'default', '-m', '0')).toContain(
+      'default is linear, one copy of each extent',
+    )
+    expect(await bench.json('verify')).toMatchObject({ ok: true })
+  })
+
+  test('says what it cannot do', async () => {
+    for (const argv of [
+      ['lv', 'convert', 'default'],
+      ['lv', 'convert', 'default', '--repair', '-m', '1'],
+      ['lv', 'convert', 'default', '-m', 'x'],
+      ['lv', 'convert', 'default', '--type', 'round'],
+    ]) {
+      const { status, err } = await bench.run(...argv)
+      expect(status, err).toBe(2)
+    }
+    const error = await bench.fails(2, 'INVALID_ARGUMENT', 'lv', 'convert', 'default', '-m', '9')
+    expect(error.hint).toContain('vg extend')
+    await bench.fails(3, 'PV_NOT_FOUND', 'lv', 'convert', 'other', '-m', '1')
+    await bench.fails(3, 'PV_NOT_FOUND', 'lv', 'convert', 'default', '7')
+  })
+})
+
+describe('vg reduce', () => {
+  test('takes an empty volume out, and no other', async () => {
+    await bench.ok('vg', 'extend', 'two.pv')
+    bench.write('tree/f', randomBytes(100_000))
+    await bench.commit('tree', 'x')
+    await bench.ok('pv', 'change', '0', '--allocatable', 'n')
+    await bench.ok('pv', 'move', '0', '1')
+    const error = await bench.fails(4, 'PV_IN_USE', 'vg', 'reduce', '1')
+    expect(error.hint).toContain('varve pv move 1')
+    await bench.fails(2, 'INVALID_ARGUMENT', 'vg', 'reduce', '0')
+    await bench.fails(3, 'PV_NOT_FOUND', 'vg', 'reduce', 'nowhere.pv')
+    await bench.ok('pv', 'move', '1', '0')
+    expect(await bench.ok('vg', 'reduce', 'two.pv')).toBe(
+      `volume 1 is no part of the group any more: ${bench.path('two.pv')}\n`,
+    )
+    expect(await bench.json<unknown[]>('pv')).toHaveLength(1)
+    expect(await bench.json('verify')).toMatchObject({ ok: true })
+  })
+})
+
 describe('pv move', () => {
   test('empties a volume, says where things went, and what it would do', async () => {
     bench.write('tree/f', randomBytes(400_000))

@@ -24,6 +24,7 @@ export interface RuleTest {
 }
 
 const WRITER = 'test/cas/storeWriter.test.ts'
+const LOGICAL_VOLUMES = 'test/upkeep/logicalVolumes.test.ts'
 const READS = 'test/crash/reads.test.ts'
 const EXPORTS = 'test/worktree/exportSafety.test.ts'
 const GC = 'test/upkeep/gc.test.ts'
@@ -115,7 +116,7 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     rule: 'S-3',
     what: 'bases of a large writer are not looked at again when publishing',
     file: 'src/cas/storeWriter.ts',
-    find: '        if (this.hasGoneBases()) return { again: [] }\n',
+    find: '        if (group.hasOldLayout || this.hasLost()) return { again: [] }\n',
     replace: '',
     test: { file: BASES, name: 'large: what was compressed against it is stored once more', pvs: 1 },
   },
@@ -359,11 +360,31 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
     rule: 'S-6',
     what: 'other copies are not tried',
-    file: 'src/volume/volumeGroup.ts',
+    file: 'src/volume/readExtent.ts',
     find: 'for (const pv of copies) {',
     replace: 'for (const pv of copies.slice(0, 1)) {',
     test: { file: READS, name: 'a damaged copy is passed over for a sound one', pvs: 3 },
     simulated: 3,
+  },
+  {
+    rule: 'S-6',
+    what: 'a copy goes before one that stays was read',
+    file: 'src/upkeep/placeCopies.ts',
+    find: 'if (add.length === 0) return this.#isKept(eid, drop)',
+    replace: 'if (add.length === 0) return true',
+    test: { file: LOGICAL_VOLUMES, name: 'is never the one that is kept alone, whichever it is', pvs: 1 },
+  },
+  {
+    rule: 'S-1',
+    what: 'what lies on a volume that was taken out of the group is published',
+    file: 'src/cas/storeWriter.ts',
+    find: 'if (group.hasOldLayout || this.hasLost()) return',
+    replace: 'if (this.hasLost()) return',
+    test: {
+      file: LOGICAL_VOLUMES,
+      name: 'a writer that brought something there before it went stores it elsewhere',
+      pvs: 1,
+    },
   },
   {
     rule: 'S-7',

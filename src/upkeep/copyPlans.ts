@@ -1,0 +1,108 @@
+/** Which copies of extents are to come to which volumes, and which are to go (placeCopies.ts does it). */
+import { VarveError } from '../base/errors.js'
+import type { LogicalVolumeLayout, PhysicalVolumeLayout } from '../format/layout.js'
+import type { VolumeGroup } from '../volume/volumeGroup.js'
+
+/** Of one extent. First all of `add` are there, then all of `drop` go. */
+export interface CopyStep {
+  readonly eid: number
+  readonly storedBytes: number
+  readonly add: readonly number[]
+  readonly drop: readonly number[]
+}
+
+/**
+ * Each copy on the volume goes to the one that holds least, and has none of it yet.
+ * @param to numbers of the volumes that may take them. Default: all others that are allocatable.
+ * @throws {VarveError} `VG_FULL`
+ */
+export function planMove(group: VolumeGroup, from: number, to?: readonly number[]): CopyStep[] {
+  const candidates = group.layout.physicalVolumes.filter(({ number, allocatable }) =>
+    to === undefined ? allocatable && number !== from : to.includes(number) && number !== from,
+  )
+  const room = new Room(group, candidates)
+  const steps: CopyStep[] = []
+  group.catalog.eachExtent(({ record: { eid, storedBytes }, pvs }) => {
+    if (pvs.includes(from)) steps.push({ eid, storedBytes, add: [room.take(eid, storedBytes, pvs)], drop: [from] })
+  })
+  return steps
+}
+
+/**
+ * What lies otherwise than a logical volume wants it: too few copies, too many, or on volumes that are not its own.
+ *
+ * What others are compressed against gets copies before them, and loses them after them: it never has fewer than they.
+ * @throws {VarveError} `VG_FULL`
+ */
+export function planPolicy(group: VolumeGroup, policy: LogicalVolumeLayout): CopyStep[] {
+  const own = new Set(policy.physicalVolumes)
+  const isOwn = (number: number): boolean => own.size === 0 || own.has(number)
+  const room = new Room(
+    group,
+    group.layout.physicalVolumes.filter(({ number, allocatable }) => allocatable && isOwn(number)),
+  )
+  const more: CopyStep[] = []
+  const less: CopyStep[] = []
+  group.catalog.eachExtent(({ record: { eid, storedBytes }, pvs }) => {
+    const staying = room.emptiest(pvs.filter(isOwn)).slice(0, policy.copies)
+    const add: number[] = []
+    while (staying.length + add.length < policy.copies) add.push(room.take(eid, storedBytes, [...pvs, ...add]))
+    const drop = pvs.filter((pv) => !staying.includes(pv))
+    for (const pv of drop) room.give(pv, storedBytes)
+    const step = { eid, storedBytes, add, drop }
+    if (add.length > 0) more.push(step)
+    else if (drop.length > 0) less.push(step)
+  })
+  return [...more, ...less.reverse()]
+}
+
+/** Copies that are lacking, of which extents; nothing is planned. */
+export function lackingCopies(pvs: readonly number[], policy: LogicalVolumeLayout): number {
+  const { physicalVolumes, copies } = policy
+  const own = physicalVolumes.length === 0 ? pvs : pvs.filter((pv) => physicalVolumes.includes(pv))
+  return Math.max(0, copies - own.length)
+}
+
+/** What volumes hold, as far as it was planned. */
+class Room {
+  readonly #used = new Map<number, number>()
+
+  constructor(
+    group: VolumeGroup,
+    private readonly candidates: readonly PhysicalVolumeLayout[],
+  ) {
+    for (const { number } of group.layout.physicalVolumes)
+      this.#used.set(number, group.catalog.volumeUse(number)?.storedBytes ?? 0)
+  }
+
+  /** The volume that holds least, and is none of those that have it. @throws {VarveError} `VG_FULL` */
+  take(eid: number, storedBytes: number, having: readonly number[]): number {
+    const roomy = this.candidates.filter(
+      ({ number, capacityBytes }) =>
+        !having.includes(number) && (capacityBytes === null || this.#of(number) + storedBytes <= capacityBytes),
+    )
+    const [best] = this.emptiest(roomy.map(({ number }) => number))
+    if (best === undefined) {
+      throw new VarveError('VG_FULL', `there is no room for extent ${eid} on any other volume; nothing was moved`, {
+        extent: eid,
+        pvs: having.map(String),
+        expected: storedBytes,
+        hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv change PV --size SIZE`.',
+      })
+    }
+    this.#used.set(best, this.#of(best) + storedBytes)
+    return best
+  }
+
+  give(pv: number, storedBytes: number): void {
+    this.#used.set(pv, this.#of(pv) - storedBytes)
+  }
+
+  emptiest(pvs: readonly number[]): number[] {
+    return [...pvs].sort((a, b) => this.#of(a) - this.#of(b))
+  }
+
+  #of(pv: number): number {
+    return this.#used.get(pv) ?? 0
+  }
+}

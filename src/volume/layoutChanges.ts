@@ -1,0 +1,79 @@
+/** Volumes that come and go. */
+import { VarveError } from '../base/errors.js'
+import type { LogicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import type { Catalog } from './catalog.js'
+import { countAlone } from './degraded.js'
+
+/** Never one that another volume had: what is known of volumes that went stays in the catalog. */
+export function nextVolumeNumber(catalog: Catalog, { physicalVolumes }: VolumeGroupLayout): number {
+  const known = catalog.all<{ pv: number }>('SELECT pv FROM pv_state').map(({ pv }) => pv)
+  return Math.max(...known, ...physicalVolumes.map(({ number }) => number)) + 1
+}
+
+/** @throws {VarveError} `PV_NOT_FOUND`; `INVALID_ARGUMENT` for the catalog's own, and where a logical volume needs it */
+export function layoutWithout(layout: VolumeGroupLayout, number: number): VolumeGroupLayout {
+  const physicalVolumes = layout.physicalVolumes.filter((volume) => volume.number !== number)
+  if (physicalVolumes.length === layout.physicalVolumes.length)
+    throw new VarveError('PV_NOT_FOUND', `there is no volume ${number} in the group`, { pv: String(number) })
+  if (number === 0) {
+    throw new VarveError('INVALID_ARGUMENT', 'volume 0 lies in the file of the catalog: it cannot go', {
+      pv: '0',
+      hint: 'To keep contents away from it: `varve pv change 0 --allocatable n`, then `varve pv move 0`.',
+    })
+  }
+  const numbers = physicalVolumes.map((volume) => volume.number)
+  const logicalVolumes = layout.logicalVolumes.map((volume) => withoutVolume(volume, number, numbers))
+  return { ...layout, sequence: layout.sequence + 1, physicalVolumes, logicalVolumes }
+}
+
+function withoutVolume(volume: LogicalVolumeLayout, number: number, left: readonly number[]): LogicalVolumeLayout {
+  const own = volume.physicalVolumes.filter((other) => other !== number)
+  const isLast = own.length === 0 && volume.physicalVolumes.length > 0
+  const usable = own.length === 0 ? left.length : own.length
+  if (!isLast && usable >= volume.copies) return { ...volume, physicalVolumes: own }
+  throw new VarveError('INVALID_ARGUMENT', `logical volume ${volume.name} needs volume ${number}`, {
+    pv: String(number),
+    expected: isLast ? 1 : volume.copies,
+    actual: isLast ? 0 : usable,
+    hint: `Add another volume with \`varve vg extend FILE\`, or change what it asks for with \`varve lv convert ${volume.name}\`.`,
+  })
+}
+
+/** Inside the transaction that takes it out. @throws {VarveError} `PV_IN_USE` */
+export function requireEmpty(catalog: Catalog, number: number): void {
+  const held = catalog.get<{ n: number }>('SELECT count(*) AS n FROM copy WHERE pv = ?', number)?.n ?? 0
+  if (held === 0) return
+  throw new VarveError('PV_IN_USE', `volume ${number} holds ${held} extents`, {
+    pv: String(number),
+    expected: 0,
+    actual: held,
+    hint: `Move them first: \`varve pv change ${number} --allocatable n\`, then \`varve pv move ${number}\`.`,
+  })
+}
+
+/** @param absent volumes that could not be opened @throws {VarveError} `INVALID_ARGUMENT` */
+export function requireAbsent(absent: ReadonlyMap<number, VarveError>, number: number): void {
+  if (absent.has(number)) return
+  throw new VarveError('INVALID_ARGUMENT', `volume ${number} is there`, {
+    pv: String(number),
+    hint: `Move what it holds to others: \`varve pv move ${number}\`.`,
+  })
+}
+
+/** Inside the transaction that takes it out. @throws {VarveError} `PV_IN_USE` when something lies nowhere else */
+export function forgetCopies(catalog: Catalog, number: number): void {
+  const alone = countAlone(catalog, [number])
+  if (alone > 0) {
+    throw new VarveError('PV_IN_USE', `${alone} extents lie on volume ${number} and nowhere else`, {
+      pv: String(number),
+      expected: 0,
+      actual: alone,
+      hint: 'Put its file back: without it, what these extents hold is lost.',
+    })
+  }
+  catalog.run('DELETE FROM copy WHERE pv = ?', number)
+  const use = catalog.volumeUse(number)
+  if (use) catalog.writeVolumeUse({ ...use, storedBytes: 0 })
+  // Whoever found a chunk there looks again.
+  catalog.advance('gc_epoch', 1)
+}

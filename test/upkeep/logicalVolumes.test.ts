@@ -1,0 +1,345 @@
+/** Logical volumes that are converted: copies come and go, and nothing is lost meanwhile, whatever breaks it off. */
+import { existsSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { LogicalVolumeLayout } from '../../src/format/layout.js'
+import { Repository } from '../../src/repository.js'
+import { planPolicy } from '../../src/upkeep/copyPlans.js'
+import { VolumeGroup } from '../../src/volume/volumeGroup.js'
+import { pseudoRandom } from '../codec/inputs.js'
+import { groupOptions } from '../support/groups.js'
+import { change, flip } from '../support/mirrored.js'
+import { commitFiles, openRepository } from '../support/repositories.js'
+import { tempFolder } from '../support/tempFolder.js'
+
+const COMMITS = 6
+const content = (number: number): Buffer => pseudoRandom(150_000, number)
+
+async function threeVolumes() {
+  const folder = tempFolder()
+  const path = join(folder, 'store.varve')
+  const repo = await Repository.create(path, {})
+  onTestFinished(() => repo.close().catch(() => undefined))
+  for (const name of ['one', 'two']) await repo.extendVolumeGroup(join(folder, `${name}.varve`))
+  for (let number = 0; number < COMMITS; number++) await commitFiles(repo, { f: content(number) }, `${number}`)
+  return { repo, path, folder }
+}
+
+async function expectSound(repo: Repository): Promise<void> {
+  expect((await repo.verify()).problems).toEqual([])
+  await expectReadable(repo)
+}
+
+async function expectReadable(repo: Repository): Promise<void> {
+  for (let number = 0; number < COMMITS; number++) {
+    const read = await (await repo.at(`main~${COMMITS - 1 - number}`)).read('f')
+    expect(read.equals(content(number))).toBe(true)
+  }
+}
+
+const theOne = async (repo: Repository) => {
+  const [volume] = await repo.logicalVolumes()
+  if (!volume) throw new Error('there is no logical volume')
+  return volume
+}
+
+const copiesOf = ({ parts }: Repository): number[][] => {
+  const found: number[][] = []
+  parts.group.catalog.eachExtent(({ pvs }) => found.push([...pvs]))
+  return found
+}
+
+describe('converting', () => {
+  test('to two copies and back: what was there comes, what comes is there, and the use of volumes adds up', async () => {
+    const { repo } = await threeVolumes()
+    const before = await theOne(repo)
+    expect(before).toMatchObject({ name: 'default', type: 'linear', copies: 1, lackingCopies: 0 })
+    const plan = await repo.convertLogicalVolume('default', { copies: 2, dryRun: true })
+    expect((await theOne(repo)).copies).toBe(1)
+    const report = await repo.convertLogicalVolume('default', { copies: 2 })
+    expect(report).toMatchObject({ type: 'mirrored', copies: 2, dropped: [], lackingCopies: 0, notes: [] })
+    expect(report.added).toEqual(plan.added)
+    expect(plan.lackingCopies).toBe(before.extents)
+    await commitFiles(repo, { g: content(77) })
+    for (const pvs of copiesOf(repo)) expect(pvs).toHaveLength(2)
+    const mirrored = await theOne(repo)
+    const { physicalVolumes } = await repo.volumeGroup()
+    expect(physicalVolumes.reduce((sum, { storedBytes }) => sum + storedBytes, 0)).toBe(mirrored.storedBytes)
+    await repo.createBranch('side', 'main~1')
+    await commitFiles(repo, { f: content(5), g: null })
+
+    const back = await repo.convertLogicalVolume('default', { copies: 1 })
+    expect(back).toMatchObject({ type: 'linear', copies: 1, added: [], lackingCopies: 0 })
+    for (const pvs of copiesOf(repo)) expect(pvs).toHaveLength(1)
+    const { problems } = await repo.verify()
+    expect(problems).toEqual([])
+  })
+
+  test('to volumes that it names: what lies elsewhere goes there', async () => {
+    const { repo } = await threeVolumes()
+    const report = await repo.convertLogicalVolume('default', { physicalVolumes: ['1', '2'], type: 'striped' })
+    expect(report.dropped).toMatchObject([{ pv: 0 }])
+    expect(report.added.map(({ pv }) => pv)).toEqual([1, 2])
+    await commitFiles(repo, { f: content(COMMITS - 1), g: 'new' })
+    for (const pvs of copiesOf(repo)) expect(pvs).not.toContain(0)
+    const { problems } = await repo.verify()
+    expect(problems).toEqual([])
+    await repo.convertLogicalVolume('default', { copies: 2 })
+    for (const pvs of copiesOf(repo)) expect(pvs).toEqual([1, 2])
+    await repo.convertLogicalVolume('default', { physicalVolumes: [], copies: 3 })
+    for (const pvs of copiesOf(repo)) expect(pvs).toEqual([0, 1, 2])
+  })
+
+  test('others read and commit meanwhile', async () => {
+    const { repo, path } = await threeVolumes()
+    const other = await openRepository(path)
+    const work = repo.convertLogicalVolume('default', { copies: 2 })
+    for (let number = 0; number < COMMITS; number++) {
+      await commitFiles(other, { g: pseudoRandom(100_000, 200 + number) }, 'beside', 'side')
+      await expectReadable(other)
+    }
+    await work
+    expect(await repo.convertLogicalVolume('default')).toMatchObject({ lackingCopies: 0 })
+    expect((await theOne(repo)).lackingCopies).toBe(0)
+    await expectSound(repo)
+    await expectSound(other)
+  })
+
+  test('what is compressed against something never has more copies than that, step by step', async () => {
+    const { repo } = await threeVolumes()
+    const text = Buffer.from(content(1))
+    for (let number = 0; number < 5; number++) {
+      text.write(`edit ${number}`, 9000 * number)
+      await commitFiles(repo, { text: Buffer.from(text) }, 'an edit')
+    }
+    const { group } = repo.parts
+    const [volume] = group.layout.logicalVolumes
+    for (const copies of [3, 2, 1]) {
+      const policy = { ...(volume as LogicalVolumeLayout), type: 'mirrored' as const, copies }
+      const held = new Map<number, number>()
+      const bases = new Map<number, number[]>()
+      group.catalog.eachExtent(({ record, pvs }) => {
+        held.set(record.eid, pvs.length)
+        bases.set(
+          record.eid,
+          record.bases.map(({ eid }) => eid),
+        )
+      })
+      expect([...bases.values()].flat().length).toBeGreaterThan(3)
+      for (const { eid, add, drop } of planPolicy(group, policy)) {
+        held.set(eid, (held.get(eid) ?? 0) + add.length - drop.length)
+        for (const [dependant, below] of bases)
+          for (const base of below) expect(held.get(base)).toBeGreaterThanOrEqual(held.get(dependant) ?? 0)
+      }
+      for (const count of held.values()) expect(count).toBe(copies)
+      await repo.convertLogicalVolume('default', { copies })
+    }
+    expect((await repo.verify()).problems).toEqual([])
+  })
+
+  test('broken off between the two steps: the same again does the rest', async () => {
+    const { repo } = await threeVolumes()
+    const stop = new AbortController()
+    stop.abort()
+    await expect(repo.convertLogicalVolume('default', { copies: 2, signal: stop.signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    })
+    expect((await theOne(repo)).lackingCopies).toBeGreaterThan(0)
+    expect(await repo.convertLogicalVolume('default')).toMatchObject({ copies: 2, lackingCopies: 0 })
+    await expectSound(repo)
+  })
+})
+
+describe('is refused, and nothing is changed', () => {
+  test.each([
+    [{ copies: 4 }, 'INVALID_ARGUMENT'],
+    [{ copies: 0 }, 'INVALID_ARGUMENT'],
+    [{ copies: 1.5 }, 'INVALID_ARGUMENT'],
+    [{ type: 'mirrored', copies: 1 }, 'INVALID_ARGUMENT'],
+    [{ type: 'striped', copies: 2 }, 'INVALID_ARGUMENT'],
+    [{ type: 'round' as 'linear' }, 'INVALID_ARGUMENT'],
+    [{ physicalVolumes: ['7'] }, 'PV_NOT_FOUND'],
+    [{ physicalVolumes: ['1', '1'] }, 'INVALID_ARGUMENT'],
+    [{ physicalVolumes: ['1'], copies: 2 }, 'INVALID_ARGUMENT'],
+  ] as const)('%j', async (change, code) => {
+    const { repo } = await threeVolumes()
+    const before = await repo.volumeGroup()
+    await expect(repo.convertLogicalVolume('default', change)).rejects.toMatchObject({ code })
+    expect(await repo.volumeGroup()).toEqual(before)
+  })
+
+  test('a name that nobody has, and what does not fit', async () => {
+    const { repo } = await threeVolumes()
+    await expect(repo.convertLogicalVolume('other', { copies: 2 })).rejects.toMatchObject({ code: 'PV_NOT_FOUND' })
+    for (const pv of ['1', '2']) await repo.changePhysicalVolume(pv, { capacityBytes: 300_000 })
+    const before = await repo.volumeGroup()
+    await expect(repo.convertLogicalVolume('default', { copies: 2 })).rejects.toMatchObject({ code: 'VG_FULL' })
+    expect(await repo.volumeGroup()).toEqual(before)
+  })
+})
+
+describe('a damaged copy', () => {
+  test('is never the one that is kept alone, whichever it is', async () => {
+    for (const pv of [0, 1, 2]) {
+      const { repo, path } = await threeVolumes()
+      await repo.convertLogicalVolume('default', { copies: 3 })
+      const { catalog } = repo.parts.group
+      const eid = catalog.get<{ eid: number }>('SELECT min(eid) AS eid FROM extent')?.eid ?? 0
+      const file = repo.parts.group.volume(pv)?.location ?? ''
+      await repo.close()
+      change(file, flip(eid))
+      const again = await openRepository(path)
+      const { notes } = await again.convertLogicalVolume('default', { copies: 1 })
+      await expectReadable(again)
+      if (notes.length === 0) continue
+      expect(notes).toEqual([expect.stringContaining(`extent ${eid} was left where it is`)])
+      expect((await again.verify({ heal: true })).problems).toEqual([])
+      expect(await again.convertLogicalVolume('default')).toMatchObject({ notes: [], lackingCopies: 0 })
+      await expectSound(again)
+    }
+  })
+})
+
+describe('a volume that is lost', () => {
+  test('of two copies: the store is read and written without it, and what is written lies twice', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { copies: 2 })
+    await repo.close()
+    renameSync(join(folder, 'one.varve'), join(folder, 'away'))
+    const degraded = await openRepository(path)
+    expect(degraded.absentVolumes).toEqual([expect.objectContaining({ code: 'PV_MISSING' })])
+    await expectReadable(degraded)
+    await commitFiles(degraded, { f: content(COMMITS - 1), g: content(50) }, 'without it')
+    for (const pvs of copiesOf(degraded).slice(-2)) expect(pvs).toEqual([0, 2])
+    // What takes things away waits for it.
+    await expect(degraded.gc({ now: true })).rejects.toMatchObject({ code: 'PV_MISSING' })
+    await expect(degraded.convertLogicalVolume('default')).rejects.toMatchObject({ code: 'PV_MISSING' })
+    await degraded.close()
+
+    renameSync(join(folder, 'away'), join(folder, 'one.varve'))
+    const whole = await openRepository(path)
+    expect(whole.absentVolumes).toEqual([])
+    expect((await whole.verify()).problems).toEqual([])
+    expect((await theOne(whole)).lackingCopies).toBe(0)
+  })
+
+  test('for good: another takes its place, and all lies twice again', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { copies: 2 })
+    await repo.close()
+    rmSync(join(folder, 'one.varve'))
+    const degraded = await openRepository(path)
+    await degraded.extendVolumeGroup(join(folder, 'new.varve'))
+    await expect(degraded.reduceVolumeGroup('2', { missing: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await degraded.reduceVolumeGroup('1', { missing: true })
+    expect(degraded.absentVolumes).toEqual([])
+    expect((await theOne(degraded)).lackingCopies).toBeGreaterThan(0)
+    expect(await degraded.convertLogicalVolume('default')).toMatchObject({ lackingCopies: 0, notes: [] })
+    for (const pvs of copiesOf(degraded)) expect(pvs).toHaveLength(2)
+    const { physicalVolumes } = await degraded.volumeGroup()
+    const stored = physicalVolumes.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+    expect(stored).toBe((await theOne(degraded)).storedBytes)
+    await expectSound(degraded)
+    await degraded.close()
+    await expectSound(await openRepository(path))
+  })
+
+  test('and something lay there alone: it is not taken out', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { type: 'striped' })
+    await commitFiles(repo, { more: pseudoRandom(3_000_000, 51) })
+    await repo.close()
+    renameSync(join(folder, 'one.varve'), join(folder, 'away'))
+    const partial = await openRepository(path, { partial: true })
+    await expect(partial.reduceVolumeGroup('1', { missing: true })).rejects.toMatchObject({ code: 'PV_IN_USE' })
+    expect((await partial.volumeGroup()).physicalVolumes).toHaveLength(3)
+    await partial.close()
+    renameSync(join(folder, 'away'), join(folder, 'one.varve'))
+    expect((await (await openRepository(path)).verify()).problems).toEqual([])
+  })
+
+  test('where there are as many copies as volumes: it is read, and takes no new contents', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { copies: 3 })
+    await repo.close()
+    renameSync(join(folder, 'one.varve'), join(folder, 'away'))
+    const degraded = await openRepository(path)
+    await expectReadable(degraded)
+    await expect(commitFiles(degraded, { g: content(50) })).rejects.toMatchObject({ code: 'VG_FULL' })
+  })
+
+  test('without copies of all it held, the store does not open', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { type: 'striped' })
+    await commitFiles(repo, { more: content(51) })
+    const stop = new AbortController()
+    stop.abort()
+    // Asked for, and not there yet.
+    await expect(repo.convertLogicalVolume('default', { copies: 2, signal: stop.signal })).rejects.toThrow()
+    const held = copiesOf(repo).flat()
+    await repo.close()
+    const lost = held.includes(1) ? 'one' : 'two'
+    rmSync(join(folder, `${lost}.varve`))
+    await expect(openRepository(path)).rejects.toMatchObject({ code: 'PV_MISSING' })
+  })
+})
+
+describe('taking a volume out of the group', () => {
+  test('once nothing lies there: its file stays, and the group does without it', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.changePhysicalVolume('1', { allocatable: false })
+    await repo.movePhysicalVolume('1')
+    await repo.reduceVolumeGroup('1')
+    expect((await repo.volumeGroup()).physicalVolumes.map(({ number }) => number)).toEqual([0, 2])
+    expect(existsSync(join(folder, 'one.varve'))).toBe(true)
+    rmSync(join(folder, 'one.varve'))
+    await commitFiles(repo, { f: content(COMMITS - 1), g: 'more' })
+    await repo.close()
+    const again = await openRepository(path)
+    const { problems } = await again.verify()
+    expect(problems).toEqual([])
+    // Numbers are never used again.
+    expect(await again.extendVolumeGroup(join(folder, 'three.varve'))).toMatchObject({ number: 3 })
+    await again.reduceVolumeGroup('3')
+    expect(await again.extendVolumeGroup(join(folder, 'four.varve'))).toMatchObject({ number: 4 })
+  })
+
+  test('is refused while something lies there, for the catalog, and where copies need it', async () => {
+    const { repo } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { type: 'striped' })
+    await commitFiles(repo, { more: pseudoRandom(3_000_000, 9) })
+    const before = repo.parts.group.layout
+    await expect(repo.reduceVolumeGroup('1')).rejects.toMatchObject({ code: 'PV_IN_USE' })
+    await expect(repo.reduceVolumeGroup('0')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(repo.reduceVolumeGroup('7')).rejects.toMatchObject({ code: 'PV_NOT_FOUND' })
+    expect(repo.parts.group.layout).toEqual(before)
+    await repo.convertLogicalVolume('default', { copies: 3 })
+    await expect(repo.reduceVolumeGroup('2')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+
+  test('a writer that brought something there before it went stores it elsewhere', async () => {
+    const { repo, path } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { type: 'striped', physicalVolumes: ['0', '1'] })
+    await repo.changePhysicalVolume('1', { allocatable: false })
+    await repo.movePhysicalVolume('1', { to: ['2'] })
+    await repo.changePhysicalVolume('1', { allocatable: true })
+    const group = await VolumeGroup.open(path, groupOptions)
+    onTestFinished(() => group.close())
+    const other = await openRepository(path)
+    const draft = await other.draft('main')
+    await draft.write('big', pseudoRandom(5_000_000, 3))
+    // Staged on both, not published.
+    const stage = other.parts.group.stage.bind(other.parts.group)
+    other.parts.group.stage = async (placed) => {
+      const staged = await stage(placed)
+      other.parts.group.stage = stage
+      await repo.convertLogicalVolume('default', { physicalVolumes: [] })
+      await repo.reduceVolumeGroup('1')
+      return staged
+    }
+    await draft.commit({ message: 'big', author: 'Test <test@example.org>' })
+    for (const pvs of copiesOf(repo)) expect(pvs).not.toContain(1)
+    expect((await (await repo.at('main')).read('big')).equals(pseudoRandom(5_000_000, 3))).toBe(true)
+    expect((await other.verify()).problems).toEqual([])
+  })
+})
