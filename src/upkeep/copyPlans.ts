@@ -17,8 +17,9 @@ export interface CopyStep {
  * @throws {VarveError} `VG_FULL`
  */
 export function planMove(group: VolumeGroup, from: number, to?: readonly number[]): CopyStep[] {
-  const candidates = group.layout.physicalVolumes.filter(({ number, allocatable }) =>
-    to === undefined ? allocatable && number !== from : to.includes(number) && number !== from,
+  const candidates = group.layout.physicalVolumes.filter(
+    ({ number, allocatable }) =>
+      number !== from && !group.absent.has(number) && (to === undefined ? allocatable : to.includes(number)),
   )
   const room = new Room(group, candidates)
   const steps: CopyStep[] = []
@@ -29,25 +30,25 @@ export function planMove(group: VolumeGroup, from: number, to?: readonly number[
 }
 
 /**
- * What lies otherwise than a logical volume wants it: too few copies, too many, or on volumes that are not its own.
+ * What lies otherwise than a logical volume wants it: too few copies, too many, or on volumes that are not its own. Copies on volumes
+ * that are not there do not count, and are left alone: they may come back.
  *
  * What others are compressed against gets copies before them, and loses them after them: it never has fewer than they.
  * @throws {VarveError} `VG_FULL`
  */
 export function planPolicy(group: VolumeGroup, policy: LogicalVolumeLayout): CopyStep[] {
-  const own = new Set(policy.physicalVolumes)
-  const isOwn = (number: number): boolean => own.size === 0 || own.has(number)
+  const counts = countsFor(group, policy)
   const room = new Room(
     group,
-    group.layout.physicalVolumes.filter(({ number, allocatable }) => allocatable && isOwn(number)),
+    group.layout.physicalVolumes.filter(({ number, allocatable }) => allocatable && counts(number)),
   )
   const more: CopyStep[] = []
   const less: CopyStep[] = []
   group.catalog.eachExtent(({ record: { eid, storedBytes }, pvs }) => {
-    const staying = room.emptiest(pvs.filter(isOwn)).slice(0, policy.copies)
+    const staying = room.emptiest(pvs.filter(counts)).slice(0, policy.copies)
     const add: number[] = []
     while (staying.length + add.length < policy.copies) add.push(room.take(eid, storedBytes, [...pvs, ...add]))
-    const drop = pvs.filter((pv) => !staying.includes(pv))
+    const drop = pvs.filter((pv) => !staying.includes(pv) && !group.absent.has(pv))
     for (const pv of drop) room.give(pv, storedBytes)
     const step = { eid, storedBytes, add, drop }
     if (add.length > 0) more.push(step)
@@ -56,11 +57,20 @@ export function planPolicy(group: VolumeGroup, policy: LogicalVolumeLayout): Cop
   return [...more, ...less.reverse()]
 }
 
-/** Copies that are lacking, of which extents; nothing is planned. */
-export function lackingCopies(pvs: readonly number[], policy: LogicalVolumeLayout): number {
-  const { physicalVolumes, copies } = policy
-  const own = physicalVolumes.length === 0 ? pvs : pvs.filter((pv) => physicalVolumes.includes(pv))
-  return Math.max(0, copies - own.length)
+/** Copies that are asked for and not there. */
+export function countLacking(group: VolumeGroup, policy: LogicalVolumeLayout): number {
+  const counts = countsFor(group, policy)
+  let lacking = 0
+  group.catalog.eachExtent(({ pvs }) => {
+    lacking += Math.max(0, policy.copies - pvs.filter(counts).length)
+  })
+  return lacking
+}
+
+/** Whether a copy on a volume is one that a logical volume asks for. */
+function countsFor({ absent }: VolumeGroup, { physicalVolumes }: LogicalVolumeLayout): (pv: number) => boolean {
+  const own = new Set(physicalVolumes)
+  return (pv) => !absent.has(pv) && (own.size === 0 || own.has(pv))
 }
 
 /** What volumes hold, as far as it was planned. */

@@ -1,10 +1,10 @@
 /** Logical volumes: what they ask for, what is there, and bringing there what lacks. */
 import { VarveError } from '../base/errors.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import type { LogicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import type { LogicalVolumeLayout } from '../format/layout.js'
 import { logicalVolume } from '../volume/placement.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
-import { lackingCopies, planPolicy } from './copyPlans.js'
+import { countLacking, planPolicy } from './copyPlans.js'
 import { type PlaceCopiesOptions, type PlaceCopiesReport, placeCopies } from './placeCopies.js'
 
 export interface LogicalVolumeInfo {
@@ -46,13 +46,12 @@ export function logicalVolumeInfos(group: VolumeGroup): LogicalVolumeInfo[] {
     const { name, uuid, type, copies, physicalVolumes } = volume
     let extents = 0
     let storedBytes = 0
-    let lacking = 0
     group.catalog.eachExtent(({ record, pvs }) => {
       extents++
       storedBytes += pvs.length * record.storedBytes
-      lacking += lackingCopies(pvs, volume)
     })
-    return { name, uuid, type, copies, physicalVolumes, extents, storedBytes, lackingCopies: lacking }
+    const lackingCopies = countLacking(group, volume)
+    return { name, uuid, type, copies, physicalVolumes, extents, storedBytes, lackingCopies }
   })
 }
 
@@ -69,7 +68,7 @@ export async function convertLogicalVolume(
 ): Promise<ConvertReport> {
   const { group } = store
   await group.refresh()
-  const policy = changedPolicy(group.layout, logicalVolume(group.layout, name), options)
+  const policy = changedPolicy(group, logicalVolume(group.layout, name), options)
   const before = await placeCopies(store, () => planPolicy(group, policy), { dryRun: true })
   if (options.dryRun) return reportOn(group, policy, before)
   const { uuid } = policy
@@ -77,7 +76,7 @@ export async function convertLogicalVolume(
   await group.changeLayout((layout) => ({
     ...layout,
     logicalVolumes: layout.logicalVolumes.map((volume) =>
-      volume.uuid === uuid ? changedPolicy(layout, volume, options) : volume,
+      volume.uuid === uuid ? changedPolicy(group, volume, options) : volume,
     ),
   }))
   const plan = () => planPolicy(group, logicalVolume(group.layout, name))
@@ -85,19 +84,11 @@ export async function convertLogicalVolume(
 }
 
 function reportOn(group: VolumeGroup, policy: LogicalVolumeLayout, report: PlaceCopiesReport): ConvertReport {
-  let lacking = 0
-  group.catalog.eachExtent(({ pvs }) => {
-    lacking += lackingCopies(pvs, policy)
-  })
   const { type, copies } = policy
-  return { ...report, type, copies, lackingCopies: lacking }
+  return { ...report, type, copies, lackingCopies: countLacking(group, policy) }
 }
 
-function changedPolicy(
-  layout: VolumeGroupLayout,
-  volume: LogicalVolumeLayout,
-  change: PolicyChange,
-): LogicalVolumeLayout {
+function changedPolicy(group: VolumeGroup, volume: LogicalVolumeLayout, change: PolicyChange): LogicalVolumeLayout {
   const type = change.type ?? (change.copies === undefined ? volume.type : typeFor(change.copies, volume.type))
   const copies = type === 'mirrored' ? (change.copies ?? Math.max(2, volume.copies)) : (change.copies ?? 1)
   const physicalVolumes = change.physicalVolumes ?? volume.physicalVolumes
@@ -113,7 +104,7 @@ function changedPolicy(
       actual: copies,
     })
   }
-  requireVolumes(layout, physicalVolumes, copies)
+  requireVolumes(group, physicalVolumes, copies)
   return { ...volume, type, copies, physicalVolumes }
 }
 
@@ -122,14 +113,15 @@ function typeFor(copies: number, before: LogicalVolumeLayout['type']): LogicalVo
   return before === 'mirrored' ? 'linear' : before
 }
 
-function requireVolumes({ physicalVolumes }: VolumeGroupLayout, own: readonly number[], copies: number): void {
+function requireVolumes({ layout, absent }: VolumeGroup, own: readonly number[], copies: number): void {
+  const { physicalVolumes } = layout
   const unknown = own.find((number) => !physicalVolumes.some((volume) => volume.number === number))
   if (unknown !== undefined)
     throw new VarveError('PV_NOT_FOUND', `there is no volume ${unknown} in the group`, { pv: String(unknown) })
   if (new Set(own).size !== own.length)
     throw new VarveError('INVALID_ARGUMENT', 'a volume is named twice', { actual: own })
   const usable = physicalVolumes.filter(
-    ({ number, allocatable }) => allocatable && (own.length === 0 || own.includes(number)),
+    ({ number, allocatable }) => allocatable && !absent.has(number) && (own.length === 0 || own.includes(number)),
   )
   if (usable.length >= copies) return
   throw new VarveError(

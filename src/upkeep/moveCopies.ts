@@ -27,6 +27,8 @@ export async function moveCopies(
   from: number,
   options: MoveCopiesOptions = {},
 ): Promise<MoveCopiesReport> {
+  const reason = store.group.absent.get(from)
+  if (reason) throw reason
   const { dryRun, added, notes } = await placeCopies(store, () => planMove(store.group, from, options.to), options)
   let leftExtents = 0
   if (!dryRun) {

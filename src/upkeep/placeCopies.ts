@@ -5,7 +5,8 @@
  * Plan, then apply. What the catalog says and what is wanted is the list of work, so it needs no log: killed anywhere, the next run
  * does the rest, and what it had brought to a volume and not named yet is found there and dropped. Readers find an extent before
  * and after; who looked it up in between looks once more. An extent is decoded and its chunks are hashed before it is brought
- * anywhere, so damage is not carried along; it comes from whichever copy is sound. No copy is dropped before one that stays was read.
+ * anywhere, so damage is not carried along; it comes from whichever copy is sound. No copy is dropped before those that stay were read.
+ * Volumes that are missing are done without.
  */
 import { isVarveError, VarveError } from '../base/errors.js'
 import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
@@ -54,8 +55,6 @@ export async function placeCopies(
   options: PlaceCopiesOptions = {},
 ): Promise<PlaceCopiesReport> {
   const { group } = store
-  const [absent] = group.absent.values()
-  if (absent) throw absent
   const planned = plan()
   if (options.dryRun) return reportOf(planned, [], true)
   await group.sweep()
@@ -154,7 +153,7 @@ class Batch {
   async #isKept(eid: number, drop: readonly number[]): Promise<boolean> {
     const { catalog } = this.store.group
     const record = catalog.extent(eid)
-    const staying = catalog.copies(eid).filter((pv) => !drop.includes(pv))
+    const staying = catalog.copies(eid).filter((pv) => !drop.includes(pv) && !this.store.group.absent.has(pv))
     if (!record || staying.length === 0) return false
     try {
       for (const pv of staying) {

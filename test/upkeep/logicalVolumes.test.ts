@@ -213,14 +213,21 @@ describe('a volume that is lost', () => {
     for (const pvs of copiesOf(degraded).slice(-2)) expect(pvs).toEqual([0, 2])
     // What takes things away waits for it.
     await expect(degraded.gc({ now: true })).rejects.toMatchObject({ code: 'PV_MISSING' })
-    await expect(degraded.convertLogicalVolume('default')).rejects.toMatchObject({ code: 'PV_MISSING' })
+    await expect(degraded.movePhysicalVolume('1')).rejects.toMatchObject({ code: 'PV_MISSING' })
+    // And what lay there as well lies twice without it, when it is asked for.
+    expect((await theOne(degraded)).lackingCopies).toBeGreaterThan(0)
+    expect(await degraded.convertLogicalVolume('default')).toMatchObject({ lackingCopies: 0, dropped: [] })
+    for (const pvs of copiesOf(degraded)) expect(pvs.filter((pv) => pv !== 1)).toHaveLength(2)
     await degraded.close()
 
     renameSync(join(folder, 'away'), join(folder, 'one.varve'))
     const whole = await openRepository(path)
     expect(whole.absentVolumes).toEqual([])
     expect((await whole.verify()).problems).toEqual([])
-    expect((await theOne(whole)).lackingCopies).toBe(0)
+    // Now there are too many.
+    expect(await whole.convertLogicalVolume('default')).toMatchObject({ added: [], lackingCopies: 0 })
+    for (const pvs of copiesOf(whole)) expect(pvs).toHaveLength(2)
+    expect((await whole.verify()).problems).toEqual([])
   })
 
   test('for good: another takes its place, and all lies twice again', async () => {
