@@ -117,6 +117,7 @@ export abstract class VolumeVerbs extends RefVerbs {
     const { group, store } = this.session
     await group.refresh()
     const { number } = findVolume(group, name)
+    await group.sweep()
     // Nobody moves extents there meanwhile.
     const lease = takeUpkeep(group.catalog, store.clock)
     try {

@@ -104,7 +104,8 @@ function changedPolicy(group: VolumeGroup, volume: LogicalVolumeLayout, change: 
       actual: copies,
     })
   }
-  requireVolumes(group, physicalVolumes, copies)
+  const isChanged = change.type ?? change.copies ?? change.physicalVolumes
+  if (isChanged !== undefined) requireVolumes(group, physicalVolumes, copies)
   return { ...volume, type, copies, physicalVolumes }
 }
 

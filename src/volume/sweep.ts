@@ -6,12 +6,14 @@ import type { PhysicalVolume } from './physicalVolume.js'
 /**
  * Ends leases of this machine whose process is gone, then drops what those writers left in the volumes. In this order: a
  * writer that was taken for dead must not publish what is being dropped. Nothing of it was ever visible. Killed in the middle, it is done again by the next.
+ * @param isWhole whether all volumes are there: what lies on a missing one is swept once it is back
  * @returns extents dropped.
  */
 export async function sweepDeadWriters(
   catalog: Catalog,
   volumes: readonly PhysicalVolume[],
   isAlive: IsAlive,
+  isWhole: boolean,
 ): Promise<number> {
   let dropped = 0
   for (const lease of endDeadLeases(catalog, isAlive)) {
@@ -24,7 +26,7 @@ export async function sweepDeadWriters(
       }
     }
     // Last: a lease that is still there is swept again.
-    catalog.write((tx) => releaseLease(tx, lease.id))
+    if (isWhole) catalog.write((tx) => releaseLease(tx, lease.id))
   }
   return dropped
 }

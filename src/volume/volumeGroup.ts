@@ -363,9 +363,7 @@ export class VolumeGroup {
 
   /** See `sweepDeadWriters`. @returns extents dropped. */
   async sweep(): Promise<number> {
-    // What lies on an absent volume could not be dropped, and would be forgotten.
-    if (this.absent.size > 0) return 0
-    return sweepDeadWriters(this.catalog, this.volumes, this.options.isAlive ?? isProcessAlive)
+    return sweepDeadWriters(this.catalog, this.volumes, this.options.isAlive ?? isProcessAlive, this.absent.size === 0)
   }
 
   /**

@@ -305,6 +305,8 @@ class GroupRun {
     }
     await repo.extendVolumeGroup(join(this.options.folder, `pv-${this.#made++}.varve`))
     if (this.#chance.below(2) === 0) await this.#maybe(() => repo.convertLogicalVolume('default'))
+    for (const { number: other } of await this.#volumes())
+      await repo.changePhysicalVolume(String(other), { allocatable: true })
     // It may be one of those that were named.
     await repo.convertLogicalVolume('default', { physicalVolumes: [] })
     await repo.reduceVolumeGroup(String(number), { missing: true })
