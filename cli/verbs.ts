@@ -58,7 +58,7 @@ export const VERBS: readonly VerbListing[] = [
   at(HISTORY, 'tag', 'List, create or delete tags', () => import('./commands/tag.js')),
   at(HISTORY, 'reflog', 'Show where branches and tags pointed before', () => import('./commands/reflog.js')),
 
-  at(VOLUMES, 'vg', 'Show, extend, reduce or change the volume group', () => import('./commands/vg.js')),
+  at(VOLUMES, 'vg', 'Show, extend, reduce or balance the volume group', () => import('./commands/vg.js')),
   at(VOLUMES, 'pv', 'List or change physical volumes', () => import('./commands/pv.js')),
   at(VOLUMES, 'lv', 'List or convert logical volumes', () => import('./commands/lv.js')),
 

@@ -3,6 +3,7 @@ import { VarveError } from './base/errors.js'
 import { KIB } from './base/units.js'
 import { type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
 import { RefVerbs } from './refVerbs.js'
+import { planBalance } from './upkeep/copyPlans.js'
 import {
   type ConvertOptions,
   type ConvertReport,
@@ -11,6 +12,7 @@ import {
   logicalVolumeInfos,
 } from './upkeep/logicalVolumes.js'
 import { type MoveCopiesOptions, type MoveCopiesReport, moveCopies } from './upkeep/moveCopies.js'
+import { type PlaceCopiesOptions, type PlaceCopiesReport, placeCopies } from './upkeep/placeCopies.js'
 import type { CatalogTransaction } from './volume/catalog.js'
 import {
   type ExtentMapEntry,
@@ -22,7 +24,7 @@ import {
   withVolume,
 } from './volume/groupInfo.js'
 import { takeUpkeep } from './volume/lease.js'
-import { DEFAULT_LOGICAL_VOLUME } from './volume/placement.js'
+import { DEFAULT_LOGICAL_VOLUME, logicalVolume } from './volume/placement.js'
 
 /** Less is likely a size without its unit. */
 const CAPACITY_BYTES_MIN = 64 * KIB
@@ -168,33 +170,37 @@ export abstract class VolumeVerbs extends RefVerbs {
   }
 
   /**
-   * Changes how new extents are placed: `linear` fills volumes in order, `striped` takes them in turn. What is stored
-   * stays where it is.
+   * Moves extents from the volumes that hold most to those that hold least, until all that take new extents hold about as much, while
+   * others read and commit. Interrupted or killed, the next run does the rest.
    *
-   * @throws {VarveError} `INVALID_ARGUMENT`, `STORAGE_READ_ONLY`
+   * @throws {VarveError} `STORE_LOCKED` while gc is at work, `VG_FULL`, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `LEASE_LOST`, `CANCELLED`
    * @example
    * ```ts
-   * await repo.changeVolumeGroup({ type: 'striped' })
+   * await repo.extendVolumeGroup(`${dir}/empty.varve`)
+   * const { added } = await repo.balanceVolumeGroup()
+   * for (const { pv, storedBytes } of added) console.log(pv, storedBytes)
    * ```
    */
-  async changeVolumeGroup(change: {
-    readonly type?: 'linear' | 'striped' | undefined
-    readonly name?: string | undefined
-  }): Promise<void> {
-    const { type, name } = change
-    if (type !== undefined && type !== 'linear' && type !== 'striped') {
-      throw new VarveError('INVALID_ARGUMENT', `a volume group is linear or striped, not ${JSON.stringify(type)}`, {
-        expected: ['linear', 'striped'],
-        actual: type,
-      })
-    }
-    await this.session.group.changeLayout((layout) => ({
-      ...layout,
-      name: name ?? layout.name,
-      logicalVolumes: layout.logicalVolumes.map((volume) =>
-        volume.name === DEFAULT_LOGICAL_VOLUME ? { ...volume, type: type ?? volume.type } : volume,
-      ),
-    }))
+  async balanceVolumeGroup(options: PlaceCopiesOptions = {}): Promise<PlaceCopiesReport> {
+    const { group, store } = this.session
+    group.requireOpen()
+    const plan = () => planBalance(group, logicalVolume(group.layout, DEFAULT_LOGICAL_VOLUME))
+    return placeCopies(store, plan, options)
+  }
+
+  /**
+   * Gives the group another name, for people.
+   *
+   * @throws {VarveError} `INVALID_ARGUMENT` for an empty name, `STORAGE_READ_ONLY`
+   * @example
+   * ```ts
+   * await repo.renameVolumeGroup('photos')
+   * ```
+   */
+  async renameVolumeGroup(name: string): Promise<void> {
+    if (typeof name !== 'string' || name.trim() === '')
+      throw new VarveError('INVALID_ARGUMENT', 'a volume group needs a name', { actual: name })
+    await this.session.group.changeLayout((layout) => ({ ...layout, name }))
   }
 
   /**

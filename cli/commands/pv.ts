@@ -1,9 +1,9 @@
-import type { ExtentMapEntry, MoveCopiesReport, PhysicalVolumeInfo } from '../../src/index.js'
+import type { ExtentMapEntry, MoveCopiesReport, PhysicalVolumeInfo, Repository } from '../../src/index.js'
 import type { Context } from '../context.js'
-import { EXIT, UsageError } from '../errors.js'
+import { EXIT } from '../errors.js'
 import { printColumns } from '../output.js'
 import { volumeJson } from '../shapes.js'
-import { counted, countText, percentText, plainText, sizeText } from '../text.js'
+import { counted, countText, percentText, plainLine, plainText, sizeText } from '../text.js'
 import { parseCapacity, parseRate, parseYesOrNo } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { findVolume, printVolumes, tellTally } from '../volumeText.js'
@@ -71,17 +71,57 @@ function rulesOf(volume: PhysicalVolumeInfo): string {
   return volume.capacityBytes === null ? takes : `${takes}, holds at most ${sizeText(volume.capacityBytes)}`
 }
 
+const show: Verb = {
+  define(command) {
+    command.argument('<pv>', 'number, uuid or path')
+  },
+  about: 'Also of a volume that is missing: what is known of it, and why it could not be opened.',
+  examples: [
+    { command: 'varve pv show 1', does: 'all that is known of volume 1' },
+    { command: 'varve pv show /disk2/photos.pv1 --json', does: 'for a program' },
+  ],
+  json: 'Volume',
+  statuses: { [EXIT.notFound]: 'no such volume, or no store here', [EXIT.damage]: true },
+  completes: ['pv'],
+
+  async run(context, command) {
+    const [wanted = ''] = command.args
+    const repository = await context.open({ readOnly: true, partial: true })
+    const volume = await findVolume(context, repository, wanted)
+    if (context.json) await context.out.json(volumeJson(volume))
+    else await printVolume(context, volume)
+    return EXIT.ok
+  },
+}
+
+async function printVolume(context: Context, volume: PhysicalVolumeInfo): Promise<void> {
+  const { capacityBytes, freeBytes, tags, problem } = volume
+  const rows: (readonly [string, string])[] = [
+    ['volume', String(volume.number)],
+    ['uuid', volume.uuid],
+    ['file', plainLine(volume.path)],
+    ['on disk', sizeText(volume.fileBytes)],
+    ['extents', countText(volume.extents)],
+    ['stored', sizeText(volume.storedBytes)],
+    ['capacity', capacityBytes === null ? 'as the disk allows' : sizeText(capacityBytes)],
+    ...(freeBytes === null ? [] : [['free', sizeText(freeBytes)] as const]),
+    ['allocatable', volume.allocatable ? 'yes' : 'no'],
+    ...(tags.length === 0 ? [] : [['tags', plainLine(tags.join(' '))] as const]),
+    ...(problem === undefined ? [] : [['problem', context.colors.red(plainLine(problem.message))] as const]),
+  ]
+  await printColumns(context.out, ['left', 'left'], rows)
+}
+
 const change: Verb = {
   define(command) {
     command
       .argument('<pv>', 'number, uuid or path')
-      .option('--allocatable <y|n>', 'whether new extents may go there', parseYesOrNo)
-      .option('--size <size>', 'stored bytes it may hold, or none for as the disk allows', parseCapacity)
+      .requiredOption('--allocatable <y|n>', 'whether new extents may go there', parseYesOrNo)
   },
   about: 'What is stored there already stays.',
   examples: [
     { command: 'varve pv change 1 --allocatable n', does: 'write nothing more to volume 1' },
-    { command: 'varve pv change 2 --size 800G', does: 'let volume 2 grow to 800 GiB' },
+    { command: 'varve pv change 1 --allocatable y', does: 'use it again' },
   ],
   json: 'Volume',
   statuses: { [EXIT.notFound]: 'no such volume, or no store here', [EXIT.conflict]: true },
@@ -89,22 +129,46 @@ const change: Verb = {
   completesOption: { allocatable: ['y', 'n'] },
 
   async run(context, command) {
-    const options = command.opts<{ readonly allocatable?: boolean; readonly size?: number | 'none' }>()
+    const { allocatable } = command.opts<{ readonly allocatable: boolean }>()
     const [wanted = ''] = command.args
-    if (options.allocatable === undefined && options.size === undefined) {
-      throw new UsageError('change what?', 'give --allocatable y, --allocatable n or --size SIZE')
-    }
-    const repository = await context.open()
-    const chosen = await findVolume(context, repository, wanted)
-    await repository.changePhysicalVolume(chosen.uuid, {
-      allocatable: options.allocatable,
-      capacityBytes: options.size === 'none' ? null : options.size,
-    })
-    const volume = await findVolume(context, repository, chosen.uuid)
-    if (context.json) await context.out.json(volumeJson(volume))
-    else await context.say(`volume ${volume.number}: ${rulesOf(volume)}`)
-    return EXIT.ok
+    return changed(context, wanted, { allocatable })
   },
+}
+
+const resize: Verb = {
+  define(command) {
+    command
+      .argument('<pv>', 'number, uuid or path')
+      .argument('<size>', 'stored bytes it may hold, or none for as the disk allows', parseCapacity)
+  },
+  about: 'What is stored there already stays: a volume cannot be smaller than that.',
+  examples: [
+    { command: 'varve pv resize 2 800G', does: 'let volume 2 grow to 800 GiB' },
+    { command: 'varve pv resize 2 none', does: 'as the disk allows' },
+  ],
+  json: 'Volume',
+  statuses: { [EXIT.notFound]: 'no such volume, or no store here', [EXIT.conflict]: true },
+  completes: ['pv'],
+
+  async run(context, command) {
+    const [wanted = ''] = command.args
+    const [, size] = command.processedArgs as [string, number | 'none']
+    return changed(context, wanted, { capacityBytes: size === 'none' ? null : size })
+  },
+}
+
+async function changed(
+  context: Context,
+  wanted: string,
+  change: Parameters<Repository['changePhysicalVolume']>[1],
+): Promise<number> {
+  const repository = await context.open()
+  const { uuid } = await findVolume(context, repository, wanted)
+  await repository.changePhysicalVolume(uuid, change)
+  const volume = await findVolume(context, repository, uuid)
+  if (context.json) await context.out.json(volumeJson(volume))
+  else await context.say(`volume ${volume.number}: ${rulesOf(volume)}`)
+  return EXIT.ok
 }
 
 const move: Verb = {
@@ -173,7 +237,9 @@ export const verb: VerbGroup = {
   default: 'list',
   subverbs: {
     list: { summary: 'List physical volumes or their extents', verb: list },
-    change: { summary: 'Change what a volume may take', verb: change },
+    show: { summary: 'Show all that is known of a volume', verb: show },
+    change: { summary: 'Let a volume take new extents or not', verb: change },
+    resize: { summary: 'Change how much a volume may hold', verb: resize },
     move: { summary: 'Move what a volume holds to others', verb: move },
   },
 }

@@ -1,11 +1,10 @@
-import { Option } from 'commander'
 import type { VolumeGroupInfo } from '../../src/index.js'
-import { EXIT, UsageError } from '../errors.js'
+import { EXIT } from '../errors.js'
 import { volumeJson } from '../shapes.js'
-import { counted, plainLine, sizeText } from '../text.js'
-import { parsePositiveSize } from '../values.js'
+import { counted, plainLine, plainText, sizeText } from '../text.js'
+import { parsePositiveSize, parseRate } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
-import { findVolume, printVolumes } from '../volumeText.js'
+import { findVolume, printVolumes, tellTally } from '../volumeText.js'
 
 const show: Verb = {
   examples: [
@@ -122,37 +121,64 @@ that is lost for good all copies are forgotten with "--missing"; then "varve lv 
   },
 }
 
-const change: Verb = {
+const rename: Verb = {
   define(command) {
-    command
-      .addOption(
-        new Option('--type <type>', 'where new extents go: on one volume after the other, or on all in turn').choices([
-          'linear',
-          'striped',
-        ]),
-      )
-      .option('--name <name>', 'what the group is called')
+    command.argument('<name>', 'what the group is to be called')
   },
-  about: 'What is stored already stays where it is.',
+  about: 'The name is for people: files and commands go by paths.',
   examples: [
-    { command: 'varve vg change --type striped', does: 'write to all volumes in turn' },
-    { command: 'varve vg change --name photos', does: 'another name' },
+    { command: 'varve vg rename photos', does: 'another name' },
+    { command: 'varve --store /disk1/x.varve vg rename photos', does: 'of a store that is named' },
   ],
-  json: '{ name: string, type: "linear" | "striped", sequence: number }',
+  json: '{ name: string, sequence: number }',
   statuses: { [EXIT.notFound]: 'no store here', [EXIT.conflict]: true },
 
   async run(context, command) {
-    const options = command.opts<{ readonly type?: 'linear' | 'striped'; readonly name?: string }>()
-    if (options.type === undefined && options.name === undefined) {
-      throw new UsageError('change what?', 'give --type linear, --type striped or --name NAME')
-    }
+    const [wanted = ''] = command.args
     const repository = await context.open()
-    await repository.changeVolumeGroup(options)
-    const group = await repository.volumeGroup()
-    const { name, sequence } = group
-    const type = typeOf(group)
-    if (context.json) await context.out.json({ name, type, sequence })
-    else await context.say(`volume group ${plainLine(name)} is ${type}`)
+    await repository.renameVolumeGroup(wanted)
+    const { name, sequence } = await repository.volumeGroup()
+    if (context.json) await context.out.json({ name, sequence })
+    else await context.say(`the volume group is called ${plainLine(name)}`)
+    return EXIT.ok
+  },
+}
+
+const balance: Verb = {
+  define(command) {
+    command
+      .option('-n, --dry-run', 'only say what would be moved')
+      .option('--rate <size>', 'read and write so many bytes a second at most, as in 16M', parseRate)
+  },
+  about: `
+Extents move from the volumes that hold most to those that hold least, until all that take new extents hold about as much, as
+far as they may; others read and commit meanwhile. Interrupted or killed, the next run does the rest.`,
+  examples: [
+    { command: 'varve vg extend /disk4/new.pv && varve vg balance', does: 'have a new volume take its share' },
+    { command: 'varve vg balance -n', does: 'how much would that be?' },
+  ],
+  json: `
+{ dryRun: boolean,
+  added, dropped: { pv, extents, storedBytes: number }[], notes: string[] }`,
+  statuses: {
+    [EXIT.notFound]: 'no store here',
+    [EXIT.conflict]: 'gc is at work',
+    [EXIT.damage]: true,
+    [EXIT.storage]: true,
+  },
+
+  async run(context, command) {
+    const { dryRun = false, rate } = command.opts<{ readonly dryRun?: boolean; readonly rate?: number }>()
+    const repository = await (dryRun ? context.openToRead() : context.open())
+    const report = await repository.balanceVolumeGroup({ ...context.work, dryRun, rateBytes: rate })
+    if (context.json) {
+      await context.out.json(report)
+      return EXIT.ok
+    }
+    context.clearProgress()
+    for (const tally of report.added) await tellTally(context, dryRun ? 'would move' : 'moved', 'to', tally)
+    for (const note of report.notes) await context.warn(plainText(note))
+    if (report.added.length === 0) await context.say('the volumes are even')
     return EXIT.ok
   },
 }
@@ -166,6 +192,7 @@ and holds extents: runs of chunks compressed together.`.trim(),
     show: { summary: 'Show the group and its volumes', verb: show },
     extend: { summary: 'Add a file to the store', verb: extend },
     reduce: { summary: 'Take an empty volume out', verb: reduce },
-    change: { summary: 'Change name or placement', verb: change },
+    balance: { summary: 'Even out how much volumes hold', verb: balance },
+    rename: { summary: 'Give the group another name', verb: rename },
   },
 }

@@ -57,6 +57,49 @@ export function planPolicy(group: VolumeGroup, policy: LogicalVolumeLayout): Cop
   return [...more, ...less.reverse()]
 }
 
+/** Differences of stored bytes that are no reason to move anything. */
+const EVEN_PART = 0.02
+
+/** Passes over all extents, of which each leaves less to do. */
+const PASSES_MOST = 8
+
+/** Copies go from the volumes that hold most to those that hold least, among those that take new extents. */
+export function planBalance(group: VolumeGroup, policy: LogicalVolumeLayout): CopyStep[] {
+  const counts = countsFor(group, policy)
+  const candidates = group.layout.physicalVolumes.filter(({ number, allocatable }) => allocatable && counts(number))
+  const numbers = new Set(candidates.map(({ number }) => number))
+  const room = new Room(group, candidates)
+  const extents: {
+    readonly eid: number
+    readonly storedBytes: number
+    readonly were: readonly number[]
+    pvs: number[]
+  }[] = []
+  group.catalog.eachExtent(({ record: { eid, storedBytes }, pvs }) => {
+    extents.push({ eid, storedBytes, were: pvs, pvs: [...pvs] })
+  })
+  // Large ones first: with the small ones the rest is evened out.
+  extents.sort((a, b) => b.storedBytes - a.storedBytes || a.eid - b.eid)
+  for (let pass = 0, isMoved = true; isMoved && pass < PASSES_MOST; pass++) {
+    isMoved = false
+    for (const extent of extents) {
+      const { storedBytes, pvs } = extent
+      const from = room.fullest(pvs.filter((pv) => numbers.has(pv)))
+      const to = room.emptiestWithRoom(storedBytes, pvs)
+      if (from === undefined || to === undefined) continue
+      if (room.used(from) - room.used(to) <= Math.max(2 * storedBytes, EVEN_PART * room.used(from))) continue
+      room.move(from, to, storedBytes)
+      extent.pvs = [...pvs.filter((pv) => pv !== from), to]
+      isMoved = true
+    }
+  }
+  return extents.flatMap(({ eid, storedBytes, were, pvs }) => {
+    const add = pvs.filter((pv) => !were.includes(pv))
+    const drop = were.filter((pv) => !pvs.includes(pv))
+    return add.length > 0 ? [{ eid, storedBytes, add, drop }] : []
+  })
+}
+
 /** Copies that are asked for and not there. */
 export function countLacking(group: VolumeGroup, policy: LogicalVolumeLayout): number {
   const counts = countsFor(group, policy)
@@ -87,32 +130,45 @@ class Room {
 
   /** The volume that holds least, and is none of those that have it. @throws {VarveError} `VG_FULL` */
   take(eid: number, storedBytes: number, having: readonly number[]): number {
-    const roomy = this.candidates.filter(
-      ({ number, capacityBytes }) =>
-        !having.includes(number) && (capacityBytes === null || this.#of(number) + storedBytes <= capacityBytes),
-    )
-    const [best] = this.emptiest(roomy.map(({ number }) => number))
+    const best = this.emptiestWithRoom(storedBytes, having)
     if (best === undefined) {
       throw new VarveError('VG_FULL', `there is no room for extent ${eid} on any other volume; nothing was moved`, {
         extent: eid,
         pvs: having.map(String),
         expected: storedBytes,
-        hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv change PV --size SIZE`.',
+        hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
       })
     }
-    this.#used.set(best, this.#of(best) + storedBytes)
+    this.#used.set(best, this.used(best) + storedBytes)
     return best
   }
 
   give(pv: number, storedBytes: number): void {
-    this.#used.set(pv, this.#of(pv) - storedBytes)
+    this.#used.set(pv, this.used(pv) - storedBytes)
+  }
+
+  move(from: number, to: number, storedBytes: number): void {
+    this.give(from, storedBytes)
+    this.give(to, 0 - storedBytes)
+  }
+
+  emptiestWithRoom(storedBytes: number, having: readonly number[]): number | undefined {
+    const roomy = this.candidates.filter(
+      ({ number, capacityBytes }) =>
+        !having.includes(number) && (capacityBytes === null || this.used(number) + storedBytes <= capacityBytes),
+    )
+    return this.emptiest(roomy.map(({ number }) => number))[0]
   }
 
   emptiest(pvs: readonly number[]): number[] {
-    return [...pvs].sort((a, b) => this.#of(a) - this.#of(b))
+    return [...pvs].sort((a, b) => this.used(a) - this.used(b))
   }
 
-  #of(pv: number): number {
+  fullest(pvs: readonly number[]): number | undefined {
+    return this.emptiest(pvs).at(-1)
+  }
+
+  used(pv: number): number {
     return this.#used.get(pv) ?? 0
   }
 }

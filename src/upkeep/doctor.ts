@@ -207,7 +207,7 @@ function fullVolumes({ group }: DoctorContext): DoctorFinding[] {
       {
         topic: 'volume-full',
         message: `volume ${number} has ${formatSize(Math.max(0, free))} left of ${formatSize(capacityBytes)}`,
-        advice: 'Add a volume with `varve vg extend FILE`, or raise the limit with `varve pv change PV --size SIZE`.',
+        advice: 'Add a volume with `varve vg extend FILE`, or raise the limit with `varve pv resize PV SIZE`.',
         path: group.volume(number)?.location,
       },
     ]

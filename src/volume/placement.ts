@@ -22,7 +22,7 @@ export function volumeFull(pv: number, capacityBytes: number, storedBytes: numbe
     pv: String(pv),
     expected: capacityBytes,
     actual: storedBytes,
-    hint: 'Add a volume with `varve vg extend FILE`, or raise the limit with `varve pv change PV --size SIZE`.',
+    hint: 'Add a volume with `varve vg extend FILE`, or raise the limit with `varve pv resize PV SIZE`.',
   })
 }
 
@@ -72,7 +72,7 @@ export class Placement {
       throw new VarveError('VG_FULL', `no room for ${storedBytes} bytes in logical volume ${this.policy.name}`, {
         expected: copies,
         actual: roomy.length,
-        hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv change PV --size SIZE`.',
+        hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
       })
     }
     const near = this.policy.type === 'mirrored' ? roomy.filter(({ number }) => beside.includes(number)) : []

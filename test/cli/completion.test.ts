@@ -23,7 +23,7 @@ describe('without a store', () => {
     expect(await offered('')).toEqual(VERBS.filter((verb) => verb.heading !== undefined).map((verb) => verb.name))
     expect(await offered('co')).toEqual(['config', 'commit', 'completion'])
     expect(await offered('-C', 'x', 'ver')).toEqual(['verify', 'version'])
-    expect(await offered('vg', '')).toEqual(['show', 'extend', 'reduce', 'change'])
+    expect(await offered('vg', '')).toEqual(['show', 'extend', 'reduce', 'balance', 'rename'])
     expect(await offered('log', '--o')).toEqual(['--oneline'])
     expect(await offered('vg', 'extend', '--s')).toEqual(['--size', '--store'])
     expect(await offered('nonsense', '')).toEqual([])
@@ -38,7 +38,7 @@ describe('without a store', () => {
   })
 
   test('values that are listed, files where files are meant, nothing where nothing is known', async () => {
-    expect(await offered('vg', 'change', '--type', '')).toEqual(['linear', 'striped'])
+    expect(await offered('lv', 'convert', 'default', '--type', '')).toEqual(['linear', 'striped', 'mirrored'])
     expect(await offered('pv', 'change', '0', '--allocatable', '')).toEqual(['y', 'n'])
     expect(await offered('completion', 'z')).toEqual(['zsh'])
     expect(await offered('help', 'rev')).toEqual(['revisions'])

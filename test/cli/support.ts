@@ -149,7 +149,7 @@ export class Workbench {
     for (let number = 1; number < VOLUMES; number++) {
       await this.ok('vg', 'extend', this.path('.varve', `volume-${number}`))
     }
-    if (VOLUMES > 1) await this.ok('vg', 'change', '--type', 'striped')
+    if (VOLUMES > 1) await this.ok('lv', 'convert', 'default', '--type', 'striped')
   }
 
   /** Commits the folder `tree` below this one. @returns The id. */

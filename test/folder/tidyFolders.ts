@@ -17,7 +17,7 @@ export async function committed(files: Files): Promise<{ folder: WorkingFolder; 
   onTestFinished(() => folder.close())
   for (let number = 1; number < VOLUMES; number++)
     await folder.repository.extendVolumeGroup(join(dir, '..', `pv${number}.varve`))
-  if (VOLUMES > 1) await folder.repository.changeVolumeGroup({ type: 'striped' })
+  if (VOLUMES > 1) await folder.repository.convertLogicalVolume('default', { type: 'striped' })
   write(dir, files)
   await folder.commit({ message: 'First', allowEmpty: true })
   return { folder, dir }

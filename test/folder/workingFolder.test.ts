@@ -23,7 +23,7 @@ async function folderOf(files: Readonly<Record<string, string>> = {}): Promise<{
   onTestFinished(() => folder.close())
   for (let number = 1; number < VOLUMES; number++)
     await folder.repository.extendVolumeGroup(join(dir, '..', `pv${number}.varve`))
-  if (VOLUMES > 1) await folder.repository.changeVolumeGroup({ type: 'striped' })
+  if (VOLUMES > 1) await folder.repository.convertLogicalVolume('default', { type: 'striped' })
   write(dir, files)
   return { folder, dir }
 }

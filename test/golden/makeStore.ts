@@ -102,7 +102,7 @@ export async function makeStores(folder: string, format: number): Promise<void> 
     const environment = { clock, random: fixedRandomness(name), lockTimeoutMs: LOCK_TIMEOUT_MS }
     const repo = await Repository.create(catalog, { ...options, ...environment })
     for (const path of others) await repo.extendVolumeGroup(path, { tags: ['golden'] })
-    if (others.length > 0) await repo.changeVolumeGroup({ type: 'striped' })
+    if (others.length > 0) await repo.convertLogicalVolume('default', { type: 'striped' })
     await repo.config.set('author', AUTHOR)
     await writeHistory(repo, clock, join(folder, 'source'), manyEntries)
     if (hasBases) await editBook(repo, clock)

@@ -312,7 +312,7 @@ describe('settings and volumes', () => {
   test('a group grows while it is used, and says what lies where', async () => {
     const { repo, folder } = await createRepository()
     const volume = await repo.extendVolumeGroup(join(folder, 'more.varve'), { capacityBytes: 10_000_000 })
-    await repo.changeVolumeGroup({ type: 'striped' })
+    await repo.convertLogicalVolume('default', { type: 'striped' })
     for (let index = 0; index < 8; index++) await commitFiles(repo, { [`f${index}`]: Buffer.alloc(50_000, index) })
     const info = await repo.volumeGroup()
     expect(info.physicalVolumes.find(({ number }) => number === volume.number)?.extents).toBeGreaterThan(0)

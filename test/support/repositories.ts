@@ -12,7 +12,7 @@ export async function createRepository(
   const path = join(folder, 'store.varve')
   const repo = await Repository.create(path, options)
   for (let number = 1; number < VOLUMES; number++) await repo.extendVolumeGroup(join(folder, `pv${number}.varve`))
-  if (VOLUMES > 1) await repo.changeVolumeGroup({ type: 'striped' })
+  if (VOLUMES > 1) await repo.convertLogicalVolume('default', { type: 'striped' })
   onTestFinished(() => repo.close().catch(() => undefined))
   return { repo, folder, path }
 }

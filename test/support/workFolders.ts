@@ -19,7 +19,7 @@ export async function newFolder(fileSystem?: FileSystem): Promise<WorkFolder> {
   onTestFinished(() => folder.close())
   for (let number = 1; number < VOLUMES; number++)
     await folder.repository.extendVolumeGroup(join(dir, '..', `pv${number}.varve`))
-  if (VOLUMES > 1) await folder.repository.changeVolumeGroup({ type: 'striped' })
+  if (VOLUMES > 1) await folder.repository.convertLogicalVolume('default', { type: 'striped' })
   return { folder, dir }
 }
 

@@ -291,6 +291,42 @@ describe('a volume that is lost', () => {
   })
 })
 
+describe('evening out', () => {
+  test.each([1, 2])(
+    'what volumes hold, with %i copies: none twice on one, and nothing more to do after it',
+    async (copies) => {
+      const { repo, folder } = await threeVolumes()
+      await repo.convertLogicalVolume('default', { copies })
+      await commitFiles(repo, { f: content(COMMITS - 1), g: pseudoRandom(2_000_000, 8) })
+      await repo.extendVolumeGroup(join(folder, 'three.varve'))
+      const before = await theOne(repo)
+      const { dropped, added } = await repo.balanceVolumeGroup()
+      const moved = (tallies: typeof added) => tallies.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+      expect(moved(added)).toBeGreaterThan(0)
+      expect(moved(added)).toBe(moved(dropped))
+      expect(await theOne(repo)).toEqual(before)
+      const held = (await repo.volumeGroup()).physicalVolumes.map(({ storedBytes }) => storedBytes)
+      // An extent holds about 1 MB.
+      expect(Math.max(...held) - Math.min(...held)).toBeLessThan(2_200_000)
+      for (const pvs of copiesOf(repo)) expect(new Set(pvs).size).toBe(copies)
+      expect(await repo.balanceVolumeGroup()).toMatchObject({ added: [], dropped: [] })
+      expect((await repo.verify()).problems).toEqual([])
+    },
+  )
+
+  test('only among volumes that take new extents, and as far as they may', async () => {
+    const { repo } = await threeVolumes()
+    await repo.changePhysicalVolume('1', { allocatable: false })
+    await repo.changePhysicalVolume('2', { capacityBytes: 300_000 })
+    await repo.balanceVolumeGroup()
+    const { physicalVolumes } = await repo.volumeGroup()
+    expect(physicalVolumes[1]).toMatchObject({ extents: 0 })
+    expect(physicalVolumes[2]?.storedBytes).toBeGreaterThan(0)
+    expect(physicalVolumes[2]?.storedBytes).toBeLessThanOrEqual(300_000)
+    expect((await repo.verify()).problems).toEqual([])
+  })
+})
+
 describe('taking a volume out of the group', () => {
   test('once nothing lies there: its file stays, and the group does without it', async () => {
     const { repo, path, folder } = await threeVolumes()

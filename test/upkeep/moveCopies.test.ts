@@ -25,7 +25,7 @@ async function striped() {
   const repo = await Repository.create(path, {})
   onTestFinished(() => repo.close().catch(() => undefined))
   for (const name of ['one', 'two']) await repo.extendVolumeGroup(`${folder}/${name}.varve`)
-  await repo.changeVolumeGroup({ type: 'striped' })
+  await repo.convertLogicalVolume('default', { type: 'striped' })
   for (let number = 0; number < COMMITS; number++) await commitFiles(repo, { f: content(number) }, `${number}`)
   return { repo, path, folder }
 }

@@ -92,7 +92,7 @@ describe('makes a store smaller and changes nothing else', () => {
     for (let number = repo.parts.group.volumes.length; number < 3; number++) {
       await repo.extendVolumeGroup(`${folder}/pv-more${number}.varve`)
     }
-    await repo.changeVolumeGroup({ type: 'striped' })
+    await repo.convertLogicalVolume('default', { type: 'striped' })
     await commitFiles(repo, { large: pseudoText(400_000, 3) })
     expect((await packed(repo)).report.isPacked).toBe(true)
     const mirrored = await createMirrored({ compression: 'zstd' })

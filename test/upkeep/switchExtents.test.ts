@@ -51,7 +51,7 @@ test('old extents that a volume cannot drop leave the new ones where they are', 
   const { repo, folder, path } = await createRepository({ compression: 'lz4' })
   if (repo.parts.group.isOneFile) {
     await repo.extendVolumeGroup(join(folder, 'pv-a.varve'))
-    await repo.changeVolumeGroup({ type: 'striped' })
+    await repo.convertLogicalVolume('default', { type: 'striped' })
   }
   const files = await packable(repo)
   hook(repo, (volume) => volume.number !== 0, {

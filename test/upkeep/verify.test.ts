@@ -361,7 +361,7 @@ describe('copies of the layout', () => {
     const { repo } = await createMirrored()
     const { group } = repo.parts
     const old = await group.volume(2)?.layout()
-    await repo.changeVolumeGroup({ name: 'renamed' })
+    await repo.renameVolumeGroup('renamed')
     expect(await repo.verify()).toMatchObject({ ok: true, notes: [] })
     const file = group.volume(2)?.location ?? ''
     const write = (sequence: number) => {

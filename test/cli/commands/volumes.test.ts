@@ -69,7 +69,7 @@ describe('vg extend', () => {
 test('a size without its unit is not taken for bytes', async () => {
   for (const argv of [
     ['vg', 'extend', 'two.pv', '--size', '10'],
-    ['pv', 'change', '0', '--size', '10'],
+    ['pv', 'resize', '0', '10'],
   ]) {
     const error = await bench.fails(2, 'INVALID_ARGUMENT', ...argv)
     expect(error.hint).toContain('500M')
@@ -77,14 +77,35 @@ test('a size without its unit is not taken for bytes', async () => {
   expect(await bench.json<unknown[]>('pv')).toHaveLength(1)
 })
 
-describe('vg change', () => {
-  test('stripes over the volumes', async () => {
+describe('vg rename', () => {
+  test('names the group', async () => {
+    expect(await bench.ok('vg', 'rename', 'photos')).toBe('the volume group is called photos\n')
+    expect(await bench.json('vg')).toMatchObject({ name: 'photos' })
+    await bench.fails(2, 'INVALID_ARGUMENT', 'vg', 'rename', ' ')
+  })
+})
+
+describe('vg balance', () => {
+  test('has a new volume take its share, once', async () => {
+    for (let file = 0; file < 8; file++) bench.write(`tree/${file}`, randomBytes(500_000))
+    await bench.commit('tree', 'x')
+    await bench.ok('vg', 'extend', 'two.pv')
+    expect(await bench.ok('vg', 'balance', '-n')).toMatch(/^would move \d+ extents?, .* to volume 1\n$/)
+    expect(await bench.ok('vg', 'balance')).toMatch(/^moved \d+ extents?, .* to volume 1\n$/)
+    const [one, two] = await bench.json<{ storedBytes: number }[]>('pv')
+    expect(two!.storedBytes / one!.storedBytes).toBeGreaterThan(0.5)
+    expect(await bench.ok('vg', 'balance')).toBe('the volumes are even\n')
+    expect(await bench.json('verify')).toMatchObject({ ok: true })
+  })
+})
+
+describe('lv convert --type striped', () => {
+  test('writes to all volumes in turn', async () => {
     await bench.ok('vg', 'extend', 'two.pv')
     await bench.ok('vg', 'extend', 'three.pv')
-    expect(await bench.json('vg', 'change', '--type', 'striped')).toEqual({
-      name: expect.any(String),
+    expect(await bench.json('lv', 'convert', 'default', '--type', 'striped')).toMatchObject({
       type: 'striped',
-      sequence: NUMBER,
+      copies: 1,
     })
     for (let file = 0; file < 6; file++) bench.write(`tree/${file}`, randomBytes(1 << 20))
     await bench.commit('tree', 'x')
@@ -92,10 +113,19 @@ describe('vg change', () => {
     for (const volume of volumes) expect(volume.extents).toBeGreaterThan(0)
     expect(await bench.json('verify')).toMatchObject({ ok: true })
   })
+})
 
-  test('names the group', async () => {
-    expect(await bench.ok('vg', 'change', '--name', 'photos')).toBe('volume group photos is linear\n')
-    expect(await bench.json('vg')).toMatchObject({ name: 'photos' })
+describe('pv show', () => {
+  test('shows one volume, also one that is missing', async () => {
+    await bench.ok('vg', 'extend', 'two.pv', '--size', '10M')
+    const [, two] = await bench.json<{ uuid: string }[]>('pv')
+    expect(await bench.json('pv', 'show', '1')).toEqual(two)
+    const shown = await bench.ok('pv', 'show', 'two.pv')
+    for (const line of ['volume +1', `uuid +${two!.uuid}`, 'capacity +10.0 MiB', 'free +10.0 MiB', 'allocatable +yes'])
+      expect(shown).toMatch(new RegExp(`^${line}$`, 'm'))
+    renameSync(bench.path('two.pv'), bench.path('away'))
+    expect(await bench.ok('pv', 'show', '1')).toMatch(/^problem +volume 1 of group .* is missing: .*two.pv$/m)
+    await bench.fails(3, 'PV_NOT_FOUND', 'pv', 'show', '7')
   })
 })
 
@@ -124,16 +154,12 @@ describe('pv change', () => {
     await bench.ok('vg', 'extend', 'two.pv')
     const [, two] = await bench.json<{ uuid: string }[]>('pv')
     expect(await bench.json('pv', 'change', '1', '--allocatable', 'n')).toMatchObject({ number: 1, allocatable: false })
-    expect(await bench.json('pv', 'change', two!.uuid, '--size', '1G')).toMatchObject({
+    expect(await bench.json('pv', 'resize', two!.uuid, '1G')).toMatchObject({
       capacityBytes: 2 ** 30,
       allocatable: false,
     })
-    expect(await bench.ok('pv', 'change', 'two.pv', '--size', 'none', '--allocatable', 'y')).toBe(
-      'volume 1: takes new extents\n',
-    )
-    expect(await bench.ok('pv', 'change', '1', '--size', '2M')).toBe(
-      'volume 1: takes new extents, holds at most 2.00 MiB\n',
-    )
+    expect(await bench.ok('pv', 'resize', 'two.pv', 'none')).toBe('volume 1: takes no new extents\n')
+    expect(await bench.ok('pv', 'resize', '1', '2M')).toBe('volume 1: takes no new extents, holds at most 2.00 MiB\n')
   })
 
   test('of one that is not there', async () => {
@@ -143,7 +169,7 @@ describe('pv change', () => {
 })
 
 test('a volume that is full is said to be', async () => {
-  await bench.ok('pv', 'change', '0', '--size', '64K')
+  await bench.ok('pv', 'resize', '0', '64K')
   bench.write('tree/a', randomBytes(1_000_000))
   await bench.fails(6, 'VG_FULL', 'commit', '--from', 'tree', '-m', 'x')
   expect(await bench.json('branch')).toEqual([])

@@ -120,7 +120,7 @@ async function commitUntilFull(
   if (where === 'volume') {
     await repo.extendVolumeGroup(join(small, 'pv1.varve'))
     await repo.extendVolumeGroup(join(roomy, 'pv2.varve'))
-    await repo.changeVolumeGroup({ type: 'striped' })
+    await repo.convertLogicalVolume('default', { type: 'striped' })
   }
   const source = join(roomy, 'source')
   const committed: string[] = []

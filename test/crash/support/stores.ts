@@ -14,7 +14,7 @@ export const STORE_NAME = 'store.varve'
 export async function createSpread(folder: string, pvs: number, options: CreateOptions = {}): Promise<Repository> {
   const repo = await Repository.create(join(folder, STORE_NAME), options)
   for (let number = 1; number < pvs; number++) await repo.extendVolumeGroup(join(folder, `pv${number}.varve`))
-  if (pvs > 1) await repo.changeVolumeGroup({ type: 'striped' })
+  if (pvs > 1) await repo.convertLogicalVolume('default', { type: 'striped' })
   return repo
 }
 

@@ -86,7 +86,7 @@ class FolderRun {
     for (let number = 1; number < VOLUMES; number++) {
       await folder.repository.extendVolumeGroup(join(base, `pv${number}.varve`))
     }
-    if (VOLUMES > 1) await folder.repository.changeVolumeGroup({ type: 'striped' })
+    if (VOLUMES > 1) await folder.repository.convertLogicalVolume('default', { type: 'striped' })
     const model = new FolderModel()
     const git = HAS_GIT ? await GitSide.begin(base, model) : undefined
     return new FolderRun(folder, disk, model, git, chance)

@@ -94,6 +94,7 @@ class GroupRun {
       [6, 'extend', () => this.#extend()],
       [9, 'convert', () => this.#convert()],
       [7, 'move', () => this.#move()],
+      [4, 'balance', () => this.#maybe(() => this.#open.balanceVolumeGroup())],
       [4, 'allocatable', () => this.#setAllocatable()],
       [6, 'reduce', () => this.#reduce()],
       [5, 'gc', () => this.#maybe(() => this.#open.gc({ now: true }))],
@@ -242,6 +243,7 @@ class GroupRun {
       ['pv', 'move', String(number)],
       ['vg', 'extend', join(folder, `pv-${this.#made++}.varve`)],
       ['vg', 'reduce', String(number)],
+      ['vg', 'balance'],
       ['gc', '--now'],
       ['pack'],
     ])
