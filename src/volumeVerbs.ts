@@ -13,6 +13,7 @@ import {
 } from './upkeep/logicalVolumes.js'
 import { type MoveCopiesOptions, type MoveCopiesReport, moveCopies } from './upkeep/moveCopies.js'
 import { type PlaceCopiesOptions, type PlaceCopiesReport, placeCopies } from './upkeep/placeCopies.js'
+import { type RestoreVolumeReport, restoreVolume } from './upkeep/restoreVolume.js'
 import type { CatalogTransaction } from './volume/catalog.js'
 import {
   type ExtentMapEntry,
@@ -258,6 +259,24 @@ export abstract class VolumeVerbs extends RefVerbs {
     }
     group.requireOpen()
     return moveCopies(store, number, { ...options, to })
+  }
+
+  /**
+   * Brings a volume up to date that was put back from an older copy, and that the store does without until then (`absentVolumes`): what
+   * it lacks comes from other copies. Interrupted or killed, the next run does the rest.
+   *
+   * @param name number, UUID or path
+   * @throws {VarveError} `PV_NOT_FOUND`; `INVALID_ARGUMENT` for one that is there; `PV_MISSING` or why else it could not be opened;
+   * `STORE_LOCKED` while gc is at work, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `CANCELLED`
+   * @example
+   * ```ts
+   * for (const { details } of repo.absentVolumes) await repo.restorePhysicalVolume(String(details.pv))
+   * ```
+   */
+  async restorePhysicalVolume(name: string, options: PlaceCopiesOptions = {}): Promise<RestoreVolumeReport> {
+    const { group, store } = this.session
+    group.requireOpen()
+    return restoreVolume(store, findVolume(group, name).number, options)
   }
 
   /**

@@ -232,6 +232,50 @@ async function tellMoved(context: Context, from: number, report: MoveCopiesRepor
   else await context.say(`${counted(leftExtents, 'extent')} left on volume ${from}`)
 }
 
+const restore: Verb = {
+  define(command) {
+    command
+      .argument('<pv>', 'number, uuid or path')
+      .option('-n, --dry-run', 'only say what it lacks')
+      .option('--rate <size>', 'read and write so many bytes a second at most, as in 16M', parseRate)
+  },
+  about: `
+A volume that was put back from an older copy is not used: the store goes on with other copies of what it held. This brings what
+it lacks from these, drops what nothing names any more, and then it is used again. Interrupted or killed, the next run does
+the rest. A file that is lost is another thing: "varve vg reduce --missing".`,
+  examples: [
+    { command: 'varve pv restore 1', does: 'bring volume 1 up to date' },
+    { command: 'varve pv restore -n 1', does: 'what does it lack?' },
+  ],
+  json: `
+{ dryRun: boolean, extents, storedBytes, droppedExtents: number, notes: string[] }`,
+  statuses: {
+    [EXIT.notFound]: 'no such volume, or no store here',
+    [EXIT.conflict]: 'gc is at work',
+    [EXIT.damage]: true,
+    [EXIT.storage]: true,
+  },
+  completes: ['pv'],
+
+  async run(context, command) {
+    const { dryRun = false, rate } = command.opts<{ readonly dryRun?: boolean; readonly rate?: number }>()
+    const [wanted = ''] = command.args
+    const repository = await (dryRun ? context.openToRead() : context.open())
+    const { uuid, number } = await findVolume(context, repository, wanted)
+    const report = await repository.restorePhysicalVolume(uuid, { ...context.work, dryRun, rateBytes: rate })
+    if (context.json) {
+      await context.out.json(report)
+      return EXIT.ok
+    }
+    context.clearProgress()
+    const what = `${counted(report.extents, 'extent')}, ${sizeText(report.storedBytes)} stored`
+    await context.out.line(`${dryRun ? 'would bring' : 'brought'} ${what} to volume ${number}`)
+    for (const note of report.notes) await context.warn(plainText(note))
+    if (!dryRun) await context.say(`volume ${number} is used again`)
+    return EXIT.ok
+  },
+}
+
 export const verb: VerbGroup = {
   about: 'A physical volume is one file of the store; "varve vg extend FILE" adds one.',
   default: 'list',
@@ -241,5 +285,6 @@ export const verb: VerbGroup = {
     change: { summary: 'Let a volume take new extents or not', verb: change },
     resize: { summary: 'Change how much a volume may hold', verb: resize },
     move: { summary: 'Move what a volume holds to others', verb: move },
+    restore: { summary: 'Bring an old copy of a volume up to date', verb: restore },
   },
 }

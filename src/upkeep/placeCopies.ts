@@ -13,10 +13,11 @@ import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { type Lease, takeUpkeep } from '../volume/lease.js'
-import type { NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from '../volume/physicalVolume.js'
+import type { NewExtent, PhysicalVolume, StagedExtents } from '../volume/physicalVolume.js'
 import { volumeFull } from '../volume/placement.js'
 import { batchesOf } from './batches.js'
 import type { CopyStep } from './copyPlans.js'
+import { soundExtent } from './soundExtent.js'
 import { Throttle } from './throttle.js'
 
 export interface PlaceCopiesOptions extends WorkOptions {
@@ -128,20 +129,10 @@ class Batch {
     return true
   }
 
-  /** An extent, each chunk of which was hashed. `undefined` for one that is damaged everywhere, or gone. */
+  /** `undefined` for one that is damaged everywhere, or gone. */
   async #sound(eid: number): Promise<NewExtent | undefined> {
-    const { group, hasher } = this.store
-    let extent: StoredExtent | undefined
     try {
-      extent = await group.readExtent(eid)
-      if (!extent) return undefined
-      const raw = await this.store.decode(extent)
-      let offset = 0
-      const hashes = extent.slots.map(({ kind, length }) => {
-        offset += length
-        return hasher.id(kind, raw.subarray(offset - length, offset))
-      })
-      return { ...extent, hashes }
+      return await soundExtent(this.store, eid)
     } catch (error) {
       if (!isVarveError(error, 'CORRUPT_EXTENT')) throw error
       this.notes.push(`extent ${eid} was left where it is: ${error.message}`)

@@ -117,27 +117,14 @@ export async function openMember(
   const member = SqliteVolume.open(path, options)
   try {
     const state = await member.state()
-    if (state.vg !== layout.vg) {
-      throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, {
-        path,
-        expected: layout.vg,
-        actual: state.vg,
-      })
-    }
-    if (state.uuid !== volume.uuid || state.number !== volume.number) {
-      throw new VarveError('PV_FOREIGN', `${path} is another volume of this group than the layout says`, {
-        path,
-        expected: volume.uuid,
-        actual: state.uuid,
-      })
-    }
+    requireIdentity(path, layout, volume, state)
     if (state.transactions < known.transactions) {
       throw new VarveError('PV_STALE', `${path} is older than the catalog: it was put back from an old copy`, {
         path,
         pv: volume.uuid,
         expected: known.transactions,
         actual: state.transactions,
-        hint: 'Put the newest copy of this file back.',
+        hint: `Put the newest copy of this file back, or bring it up to date from other copies: \`varve pv restore ${volume.number}\`.`,
       })
     }
     const ahead = (await member.layout()).sequence > known.layoutSequence()
@@ -157,6 +144,28 @@ export async function openMember(
     await member.close()
     throw error
   }
+}
+
+/** @throws {VarveError} `PV_FOREIGN` */
+export function requireIdentity(
+  path: string,
+  layout: VolumeGroupLayout,
+  volume: PhysicalVolumeLayout,
+  state: VolumeState,
+): void {
+  if (state.vg !== layout.vg) {
+    throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, {
+      path,
+      expected: layout.vg,
+      actual: state.vg,
+    })
+  }
+  if (state.uuid === volume.uuid && state.number === volume.number) return
+  throw new VarveError('PV_FOREIGN', `${path} is another volume of this group than the layout says`, {
+    path,
+    expected: volume.uuid,
+    actual: state.uuid,
+  })
 }
 
 /**

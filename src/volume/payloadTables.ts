@@ -127,8 +127,16 @@ export class PayloadTables {
   /** Counts one write transaction; call it inside that transaction. @returns the new count. */
   countTransaction(publishSequence: number): number {
     const row = this.headerRow()
-    const transactions = row.transactions + 1
-    const sequence = Math.max(row.publish_sequence, publishSequence)
+    return this.writeCounts(row, row.transactions + 1, Math.max(row.publish_sequence, publishSequence))
+  }
+
+  /** As if it had seen so many. */
+  countUpTo(transactions: number): void {
+    const row = this.headerRow()
+    this.writeCounts(row, Math.max(row.transactions, transactions), row.publish_sequence)
+  }
+
+  private writeCounts(row: HeaderRow, transactions: number, sequence: number): number {
     this.database.run(
       'UPDATE pv_header SET transactions = ?, publish_sequence = ?, row_check = ? WHERE id = 1',
       transactions,

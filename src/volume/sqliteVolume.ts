@@ -169,6 +169,17 @@ export class SqliteVolume extends TableVolume {
     return { complete: () => transactions }
   }
 
+  /**
+   * It has all that the catalog names on it, and is no older than that any more. Durable when it returns.
+   * @param transactions that the catalog knows of
+   */
+  catchUp(transactions: number, layout: VolumeGroupLayout): void {
+    this.database.write(() => {
+      this.tables.countUpTo(transactions)
+      this.tables.writeLayout(layout)
+    })
+  }
+
   async close(): Promise<void> {
     this.database.close()
   }

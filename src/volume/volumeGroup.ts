@@ -7,28 +7,21 @@
  */
 import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { isVarveError, VarveError } from '../base/errors.js'
+import { VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { newUuid } from '../base/random.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
 import { requireElsewhere } from './degraded.js'
-import { realPath, realPathIfAllowed } from './files.js'
+import { realPath } from './files.js'
 import { firstLayout } from './firstLayout.js'
-import {
-  catalogOf,
-  identifyFile,
-  locateVolume,
-  openMember,
-  recordedPath,
-  refuseUsedFile,
-  sharesVolumes,
-} from './groupFiles.js'
+import { catalogOf, identifyFile, locateVolume, openMember, recordedPath, refuseUsedFile } from './groupFiles.js'
 import type { OpenGroupOptions } from './groupOptions.js'
 import { forgetCopies, layoutWithout, nextVolumeNumber, requireAbsent, requireEmpty } from './layoutChanges.js'
 import { isProcessAlive } from './lease.js'
 import { lookupVisible } from './lookup.js'
+import { rememberCatalogPath } from './movedGroup.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement, volumeFull } from './placement.js'
@@ -124,7 +117,7 @@ export class VolumeGroup {
       const group = new VolumeGroup(catalog, home, database, options, layout, isTight)
       try {
         await group.openMembers(layout)
-        await group.rememberCatalogPath(catalogPath)
+        await rememberCatalogPath(group, catalogPath)
       } catch (error) {
         await group.closeMembers()
         throw error
@@ -305,7 +298,7 @@ export class VolumeGroup {
       rmSync(path)
       throw error
     }
-    this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)
+    this.adopt(member)
     await this.copyLayout(next)
   }
 
@@ -437,8 +430,7 @@ export class VolumeGroup {
           },
           this.options,
         )
-        this.members.set(volume.number, this.options.wrapVolume?.(member) ?? member)
-        this.absent.delete(volume.number)
+        this.adopt(member)
       } catch (error) {
         if (!(error instanceof VarveError)) throw error
         // One that could be opened before, or came meanwhile, is tried again and again.
@@ -450,33 +442,10 @@ export class VolumeGroup {
     if (!this.readOnly) await this.copyLayout(layout)
   }
 
-  /**
-   * A group that was moved leads its volumes to where the catalog lies now.
-   * @throws {VarveError} `PV_DUPLICATE` when the catalog they know is still in place: this one is a copy of it
-   */
-  private async rememberCatalogPath(catalogPath: string): Promise<void> {
-    const recorded = this.currentLayout.physicalVolumes.find(({ number }) => number === 0)?.catalogPath
-    if (this.isOneFile || recorded === undefined || recorded === catalogPath) return
-    const there = realPathIfAllowed(recorded)
-    if (there === realPath(catalogPath)) return
-    if (there !== undefined && sharesVolumes(this.currentLayout, catalogPath, recorded)) {
-      throw new VarveError('PV_DUPLICATE', `${catalogPath} is a copy of the catalog at ${recorded}`, {
-        paths: [catalogPath, recorded],
-        hint: 'Use the original. If the copy is to take its place, move the original away first.',
-      })
-    }
-    if (this.readOnly) return
-    try {
-      await this.changeLayout((layout) => ({
-        ...layout,
-        physicalVolumes: layout.physicalVolumes.map((volume) =>
-          volume.number === 0 ? { ...volume, catalogPath } : volume,
-        ),
-      }))
-    } catch (error) {
-      // Somebody else opened the moved group as well, and has just said so.
-      if (!isVarveError(error, 'REF_CONFLICT')) throw error
-    }
+  /** From now on it is read and written. */
+  adopt(member: PhysicalVolume): void {
+    this.members.set(member.number, this.options.wrapVolume?.(member) ?? member)
+    this.absent.delete(member.number)
   }
 
   private async closeMembersBut({ physicalVolumes }: VolumeGroupLayout): Promise<void> {

@@ -1,5 +1,5 @@
 /** Logical volumes that are converted: copies come and go, and nothing is lost meanwhile, whatever breaks it off. */
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { LogicalVolumeLayout } from '../../src/format/layout.js'
@@ -249,6 +249,52 @@ describe('a volume that is lost', () => {
     await expectSound(degraded)
     await degraded.close()
     await expectSound(await openRepository(path))
+  })
+
+  test('and put back from an older copy: it is done without, brought up to date, and used again', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { copies: 2 })
+    await commitFiles(repo, { g: pseudoRandom(700_000, 60) }, 'before', 'side')
+    await repo.close()
+    const file = join(folder, 'one.varve')
+    copyFileSync(file, `${file}.old`)
+    const later = await openRepository(path)
+    await commitFiles(later, { g: pseudoRandom(700_000, 61) }, 'after', 'side')
+    await commitFiles(later, { g: pseudoRandom(700_000, 62) }, 'after', 'side')
+    await later.config.set('reflog-keep', '0')
+    await later.deleteBranch('side')
+    await later.gc({ now: true })
+    await commitFiles(later, { f: content(COMMITS - 1), h: pseudoRandom(700_000, 63) }, 'the last')
+    await expect(later.restorePhysicalVolume('1')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await later.close()
+    renameSync(`${file}.old`, file)
+
+    const degraded = await openRepository(path)
+    expect(degraded.absentVolumes).toEqual([expect.objectContaining({ code: 'PV_STALE' })])
+    const plan = await degraded.restorePhysicalVolume('1', { dryRun: true })
+    expect(plan.extents).toBeGreaterThan(0)
+    expect(plan.droppedExtents).toBeGreaterThan(0)
+    // Broken off, it is too old still.
+    const stop = new AbortController()
+    stop.abort()
+    await expect(degraded.restorePhysicalVolume('1', { signal: stop.signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    })
+    await degraded.close()
+    const again = await openRepository(path)
+    expect(again.absentVolumes).toHaveLength(1)
+    expect(await again.restorePhysicalVolume('1')).toMatchObject({
+      extents: plan.extents,
+      droppedExtents: 0,
+      notes: [],
+    })
+    expect(again.absentVolumes).toEqual([])
+    expect((await again.verify()).problems).toEqual([])
+    await again.close()
+    const whole = await openRepository(path)
+    expect(whole.absentVolumes).toEqual([])
+    expect((await theOne(whole)).lackingCopies).toBe(0)
+    expect((await whole.verify()).problems).toEqual([])
   })
 
   test('and something lay there alone: it is not taken out', async () => {

@@ -1,6 +1,6 @@
 /** vg and pv. These make their volumes themselves, whatever the suite asks for. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, renameSync } from 'node:fs'
+import { copyFileSync, existsSync, renameSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Workbench } from '../support.js'
 
@@ -248,6 +248,28 @@ describe('lv convert', () => {
     expect(error.hint).toContain('vg extend')
     await bench.fails(3, 'PV_NOT_FOUND', 'lv', 'convert', 'other', '-m', '1')
     await bench.fails(3, 'PV_NOT_FOUND', 'lv', 'convert', 'default', '7')
+  })
+})
+
+describe('pv restore', () => {
+  test('brings an old copy up to date', async () => {
+    await bench.ok('vg', 'extend', 'two.pv')
+    await bench.ok('lv', 'convert', 'default', '-m', '1')
+    copyFileSync(bench.path('two.pv'), bench.path('old'))
+    bench.write('tree/f', randomBytes(300_000))
+    await bench.commit('tree', 'x')
+    renameSync(bench.path('old'), bench.path('two.pv'))
+    const { status, err } = await bench.run('log')
+    expect(status).toBe(0)
+    expect(err).toContain('two.pv is older than the catalog: it was put back from an old copy')
+    expect((await bench.run('pv', 'restore', '1', '-n')).out).toMatch(/^would bring \d+ extents?, .* to volume 1\n$/)
+    expect((await bench.run('pv', 'restore', '1')).out).toMatch(
+      /^brought \d+ extents?, .* to volume 1\nvolume 1 is used again\n$/,
+    )
+    expect(await bench.run('log')).toMatchObject({ status: 0, err: '' })
+    expect(await bench.json('verify')).toMatchObject({ ok: true })
+    await bench.fails(2, 'INVALID_ARGUMENT', 'pv', 'restore', '1')
+    await bench.fails(3, 'PV_NOT_FOUND', 'pv', 'restore', '7')
   })
 })
 

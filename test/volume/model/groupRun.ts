@@ -300,6 +300,10 @@ class GroupRun {
     // An old copy is as good as a new one where nothing came to it meanwhile.
     if (repo.absentVolumes.length === 0 && how === 'old') return
     if (repo.absentVolumes.length !== 1) throw new Error(`${repo.absentVolumes.length} volumes are not there`)
+    if (how === 'old') {
+      await repo.restorePhysicalVolume(String(number))
+      return this.#requireSound()
+    }
     if (how === 'away') {
       renameSync(aside, path)
       await this.#reopen()
