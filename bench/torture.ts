@@ -9,12 +9,14 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildStage, type Stage } from '../test/crash/support/actor.js'
 import { Chance } from '../test/crash/support/chance.js'
+import { killCopies } from '../test/crash/support/copyKills.js'
 import { chosenFlips, cuts, makeSubject, randomFlips, tryDamage } from '../test/crash/support/damage.js'
 import { killGcs } from '../test/crash/support/gcKills.js'
 import { killCommits, killExtends } from '../test/crash/support/kills.js'
 import { SWITCHED_OFF } from '../test/crash/support/rules.js'
 import { killSwitches } from '../test/crash/support/switches.js'
 import { switchOff } from '../test/crash/support/switchOff.js'
+import { buildCommand } from '../test/support/builtCommand.js'
 
 const { values: options } = parseArgs({
   options: {
@@ -29,6 +31,9 @@ const { values: options } = parseArgs({
 /** Of adding a volume, which is quick and leaves many files. */
 const EXTEND_SHARE = 0.1
 const SWITCH_SHARE = 0.5
+/** It is slow: much is copied. */
+const COPY_SHARE = 0.5
+const COPY_BYTES = 8_000_000
 /** Stores that are tidied grow slowly; it is looking through all history that takes long. */
 const GC_FRESH_EVERY = 12
 const BIG_EVERY = 20
@@ -104,6 +109,27 @@ async function tortureGc(stage: Stage, pvs: number, folder: string): Promise<voi
   problems.push(...report.problems)
 }
 
+async function tortureCopies(folder: string): Promise<void> {
+  if (kills === 0) return
+  const command = await buildCommand()
+  try {
+    const report = await killCopies({
+      folder,
+      script: command.script,
+      kills: Math.ceil(kills * COPY_SHARE),
+      seed,
+      commitBytes: COPY_BYTES,
+    })
+    print(
+      `${report.kills} kills of \`pv move\`, \`lv convert\` and \`vg balance\`: ${report.halfDone} left half done and done by the ` +
+        `next run, ${report.ended} ended before, ${report.problems.length} problems`,
+    )
+    problems.push(...report.problems)
+  } finally {
+    command.remove()
+  }
+}
+
 async function tortureByDamage(stage: Stage, pvs: number, folder: string): Promise<void> {
   if (flips === 0) return
   const subject = await makeSubject(folder, pvs, seed)
@@ -145,6 +171,9 @@ try {
     await tortureGc(stage, pvs, groupFolder)
     await tortureByDamage(stage, pvs, groupFolder)
   }
+  const copyFolder = join(folder, 'copies')
+  mkdirSync(copyFolder)
+  await tortureCopies(copyFolder)
 } finally {
   stage.remove()
 }
