@@ -42,8 +42,8 @@ export interface PlaceCopiesReport {
   readonly notes: readonly string[]
 }
 
-/** Frames in memory at a time. */
-const BATCH_BYTES = 32 * MIB
+/** Frames in memory at a time, and what a kill can cost. */
+const BATCH_BYTES = 8 * MIB
 
 /**
  * @param plan asked for what is to be done, and once more when nobody else moves or drops anything

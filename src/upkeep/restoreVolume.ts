@@ -33,7 +33,7 @@ interface Lack {
 }
 
 /** Frames in memory at a time. */
-const BATCH_BYTES = 32 * MIB
+const BATCH_BYTES = 8 * MIB
 
 /**
  * @param number of a volume that the group does without because it is too old
