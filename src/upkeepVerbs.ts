@@ -47,6 +47,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    await this.session.group.refresh()
     return verifyStore(this.verifySubject(), options)
   }
 
@@ -64,6 +65,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    * ```
    */
   async scrub(options: ScrubOptions = {}): Promise<ScrubReport> {
+    await this.session.group.refresh()
     return scrubStore({ subject: this.verifySubject(), random: this.session.random }, options)
   }
 
@@ -108,7 +110,11 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
           branch === undefined && head !== undefined ? [{ name: `HEAD of ${path}`, id: head }] : [],
         )
     const roots = () => [...refs.list().map((ref) => ({ name: describeRef(ref).name, id: ref.target })), ...detached()]
-    const totals = (): void => group.catalog.checkTotals(group.layout.physicalVolumes.map(({ number }) => number))
+    // As it is at that moment: another process may have changed it.
+    const totals = (): void => {
+      const { physicalVolumes } = group.home.tables.layout()
+      group.catalog.checkTotals(physicalVolumes.map(({ number }) => number))
+    }
     const folders = (): unknown => worktrees.list()
     const checkRows = [
       totals,

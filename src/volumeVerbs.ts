@@ -62,7 +62,8 @@ export abstract class VolumeVerbs extends RefVerbs {
    * for (const volume of physicalVolumes) console.log(volume.path, volume.storedBytes)
    * ```
    */
-  volumeGroup(): Promise<VolumeGroupInfo> {
+  async volumeGroup(): Promise<VolumeGroupInfo> {
+    await this.session.group.refresh()
     return groupInfo(this.session.group)
   }
 
@@ -138,7 +139,9 @@ export abstract class VolumeVerbs extends RefVerbs {
    * ```
    */
   async logicalVolumes(): Promise<LogicalVolumeInfo[]> {
-    return logicalVolumeInfos(this.session.group)
+    const { group } = this.session
+    await group.refresh()
+    return logicalVolumeInfos(group)
   }
 
   /**

@@ -57,7 +57,7 @@ const convert: Verb = {
   define(command) {
     command
       .argument('<lv>', 'its name: default')
-      .argument('[pv...]', 'the volumes it may use from now on (default: as it was)')
+      .argument('[pv...]', 'the volumes it may use from now on, or all (default: as it was)')
       .addOption(
         new Option(
           '--type <type>',
@@ -77,6 +77,7 @@ is damaged in all copies stays as it is, and is told of.`,
   examples: [
     { command: 'varve lv convert default -m 1', does: 'keep everything twice' },
     { command: 'varve lv convert default -m 1 1 2', does: 'on the volumes 1 and 2' },
+    { command: 'varve lv convert default all', does: 'on all there are and come to be' },
     { command: 'varve lv convert default --type striped', does: 'write to all volumes in turn, once' },
     { command: 'varve lv convert default --repair', does: 'bring back what an interrupted one left, or a lost copy' },
   ],
@@ -102,7 +103,8 @@ is damaged in all copies stays as it is, and is told of.`,
       throw new UsageError('--repair changes nothing', 'give it alone')
     const repository = await (dryRun ? context.openToRead() : context.open())
     const physicalVolumes: string[] = []
-    for (const pv of wanted) physicalVolumes.push((await findVolume(context, repository, pv)).uuid)
+    const isAll = wanted.length === 1 && wanted[0] === 'all'
+    if (!isAll) for (const pv of wanted) physicalVolumes.push((await findVolume(context, repository, pv)).uuid)
     const report = await repository.convertLogicalVolume(name, {
       ...context.work,
       type,

@@ -56,7 +56,9 @@ const extend: Verb = {
       .argument('<file>', 'the file to make; another disk is a good place')
       .option('--size <size>', 'stored bytes it may hold (default: as the disk allows)', parsePositiveSize)
   },
-  about: 'From then on the store needs that file too: a store with a missing volume does not open.',
+  about: `
+From then on the store needs that file too: without it, it opens only where all that lies there has copies elsewhere ("varve lv
+convert"). A logical volume that uses named volumes takes no notice of it: "varve lv convert LV all".`,
   examples: [
     { command: 'varve vg extend /disk2/photos.pv1', does: 'a volume on a second disk' },
     { command: 'varve vg extend /disk3/photos.pv2 --size 500G', does: 'one that takes at most so much' },
@@ -99,7 +101,7 @@ that is lost for good all copies are forgotten with "--missing"; then "varve lv 
       does: 'do without volume 2',
     },
     {
-      command: 'varve vg extend /disk4/new.pv && varve vg reduce 1 --missing && varve lv convert default --repair',
+      command: 'varve vg reduce 1 --missing && varve vg extend /disk4/new.pv && varve lv convert default --repair',
       does: 'a new disk in the place of one that died',
     },
   ],

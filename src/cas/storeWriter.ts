@@ -17,6 +17,7 @@ import { KIB, MIB } from '../base/units.js'
 import { type Checksum, theChecksum } from '../codec/checksum.js'
 import { freeCollected } from '../codec/unseenMemory.js'
 import { KIND, type Kind } from '../format/kinds.js'
+import type { VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import { Lease } from '../volume/lease.js'
@@ -71,6 +72,8 @@ export class StoreWriter implements ObjectWriter {
   private hitsEpoch: number | undefined
   private lease: Lease | undefined
   private placement: Placement | undefined
+  /** The layout by which it places. */
+  private placedBy: VolumeGroupLayout | undefined
   private readonly spareExtents: Buffer[] = []
   private readonly slabs = new Slabs(256 * KIB)
   private readonly data: ExtentBuilder
@@ -168,16 +171,16 @@ export class StoreWriter implements ObjectWriter {
     this.isPublishing = true
     const checksum = await theChecksum()
     const inline = this.fitsInline() && !(move.adopted && this.store.group.catalog.counter('gc_epoch') !== 0)
-    const result = inline
-      ? this.publishInline(move.apply, checksum, await this.compressor.choose(this.pending))
-      : await this.publishBatch(move)
+    const chosen = inline ? await this.compressor.choose(this.pending) : undefined
+    const atOnce = chosen && this.publishInline(move.apply, checksum, chosen)
+    const result = atOnce ?? (await this.publishBatch(move))
     this.closed = true
     for (const { kind, id, bytes } of this.batch.values()) {
       // The parent's nodes are what the next commit reads first.
       if (kind !== KIND.chunk) this.store.objects.set(kind, id, Buffer.from(bytes))
     }
     this.batch.clear()
-    if (inline && !this.hasLooked) this.slabs.release()
+    if (atOnce && !this.hasLooked) this.slabs.release()
     await freeCollected()
     return (result as { value: T }).value
   }
@@ -267,6 +270,8 @@ export class StoreWriter implements ObjectWriter {
 
   private async compressAndPlace(full: FullExtent): Promise<void> {
     const { group } = this.store
+    if (this.placedBy !== group.layout) this.placement = undefined
+    this.placedBy = group.layout
     this.placement ??= group.placement()
     const { frame, bases } = await this.compressor.later(full, this.placement.copies)
     const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum(), bases)
@@ -305,7 +310,7 @@ export class StoreWriter implements ObjectWriter {
       }
       const outcome = isOrdered ? group.catalog.write(attempt, 'ordered') : writeRefs(group, attempt)
       if ('again' in outcome) {
-        if (await group.refresh()) this.placement = undefined
+        await group.refresh()
         for (const id of outcome.again) await this.storeAgain(id)
         if (this.hasLost()) await this.compressAgain()
         continue
@@ -394,9 +399,17 @@ export class StoreWriter implements ObjectWriter {
   /** What fails here stays placed, and is staged again by the next try. */
   private async stagePlaced(): Promise<void> {
     if (this.placed.length === 0) return
+    this.placed = this.placed.map((placed) => this.placedAnew(placed))
     this.stages.push(await this.store.group.stage(this.placed))
     this.unpublished.push(...this.placed)
     this.placed = []
+  }
+
+  /** Elsewhere, where a volume was taken out of the group meanwhile. */
+  private placedAnew({ extent, pvs }: PlacedExtent): PlacedExtent {
+    const { group } = this.store
+    if (pvs.every((pv) => group.volume(pv))) return { extent, pvs }
+    return { extent, pvs: group.placement().place(extent.frame.length) }
   }
 
   private endBatch(last: boolean): void {
@@ -413,18 +426,20 @@ export class StoreWriter implements ObjectWriter {
 
   // ---- the inline way: one transaction, whose write lock is the lease ----
 
+  /** `undefined` when the group is not what it was: then nothing was done. */
   private publishInline<T>(
     apply: (tx: CatalogTransaction) => T,
     checksum: Checksum,
     chosen: ChosenBases,
-  ): { value: T } {
+  ): { value: T } | undefined {
     const { group } = this.store
     // A publish that failed may be tried again, and counts once.
     const counts = this.counts.stats
     let written: { readonly extent: NewExtent; readonly raw: Buffer }[] = []
     let epoch = 0
-    const attempt = (tx: CatalogTransaction): { value: T } => {
+    const attempt = (tx: CatalogTransaction): { value: T } | undefined => {
       written = []
+      if (!group.isOneFile || group.hasOldLayout) return undefined
       epoch = tx.counter('gc_epoch')
       const numbers: Numbers = {
         takeEid: () => tx.advance('next_eid', 1),

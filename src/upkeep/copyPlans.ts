@@ -49,7 +49,6 @@ export function planPolicy(group: VolumeGroup, policy: LogicalVolumeLayout): Cop
     const add: number[] = []
     while (staying.length + add.length < policy.copies) add.push(room.take(eid, storedBytes, [...pvs, ...add]))
     const drop = pvs.filter((pv) => !staying.includes(pv) && !group.absent.has(pv))
-    for (const pv of drop) room.give(pv, storedBytes)
     const step = { eid, storedBytes, add, drop }
     if (add.length > 0) more.push(step)
     else if (drop.length > 0) less.push(step)
@@ -119,13 +118,18 @@ function countsFor({ absent }: VolumeGroup, { physicalVolumes }: LogicalVolumeLa
 /** What volumes hold, as far as it was planned. */
 class Room {
   readonly #used = new Map<number, number>()
+  /** What is there and what comes: what goes may still be there then. */
+  readonly #most = new Map<number, number>()
 
   constructor(
     group: VolumeGroup,
     private readonly candidates: readonly PhysicalVolumeLayout[],
   ) {
-    for (const { number } of group.layout.physicalVolumes)
-      this.#used.set(number, group.catalog.volumeUse(number)?.storedBytes ?? 0)
+    for (const { number } of group.layout.physicalVolumes) {
+      const storedBytes = group.catalog.volumeUse(number)?.storedBytes ?? 0
+      this.#used.set(number, storedBytes)
+      this.#most.set(number, storedBytes)
+    }
   }
 
   /** The volume that holds least, and is none of those that have it. @throws {VarveError} `VG_FULL` */
@@ -139,23 +143,25 @@ class Room {
         hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
       })
     }
-    this.#used.set(best, this.used(best) + storedBytes)
+    this.#comes(best, storedBytes)
     return best
   }
 
-  give(pv: number, storedBytes: number): void {
-    this.#used.set(pv, this.used(pv) - storedBytes)
+  move(from: number, to: number, storedBytes: number): void {
+    this.#used.set(from, this.used(from) - storedBytes)
+    this.#comes(to, storedBytes)
   }
 
-  move(from: number, to: number, storedBytes: number): void {
-    this.give(from, storedBytes)
-    this.give(to, 0 - storedBytes)
+  #comes(pv: number, storedBytes: number): void {
+    this.#used.set(pv, this.used(pv) + storedBytes)
+    this.#most.set(pv, (this.#most.get(pv) ?? 0) + storedBytes)
   }
 
   emptiestWithRoom(storedBytes: number, having: readonly number[]): number | undefined {
     const roomy = this.candidates.filter(
       ({ number, capacityBytes }) =>
-        !having.includes(number) && (capacityBytes === null || this.used(number) + storedBytes <= capacityBytes),
+        !having.includes(number) &&
+        (capacityBytes === null || (this.#most.get(number) ?? 0) + storedBytes <= capacityBytes),
     )
     return this.emptiest(roomy.map(({ number }) => number))[0]
   }

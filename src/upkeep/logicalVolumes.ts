@@ -131,7 +131,7 @@ function requireVolumes({ layout, absent }: VolumeGroup, own: readonly number[],
     {
       expected: copies,
       actual: usable.length,
-      hint: 'Add a volume with `varve vg extend FILE`.',
+      hint: 'Add a volume with `varve vg extend FILE`; one that uses named volumes only is told so: `varve lv convert LV all`.',
     },
   )
 }

@@ -220,6 +220,8 @@ class Batch {
 
   async #dropComing(): Promise<void> {
     const { catalog } = this.store.group
+    // Else somebody may be bringing the same there by now.
+    catalog.write((tx) => this.lease.require(tx))
     for (const [pv, extents] of this.#coming) {
       const eids = extents.map(({ eid }) => eid).filter((eid) => !catalog.hasCopy(eid, pv))
       if (pv !== 0) await volumeOf(this.store, pv).remove(eids)

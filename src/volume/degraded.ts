@@ -1,6 +1,5 @@
 /** Groups that go on without a volume: where all that lies there lies elsewhere as well. */
 import type { VarveError } from '../base/errors.js'
-import type { VolumeGroupLayout } from '../format/layout.js'
 import type { Catalog } from './catalog.js'
 
 /** What a volume can do without being there. Whose file is another's, or a copy, has to be told so. */
@@ -8,19 +7,17 @@ const GONE_CODES: ReadonlySet<string> = new Set(['PV_MISSING', 'PV_STALE', 'NOT_
 
 /**
  * @param absent volumes that could not be opened, with the reason
- * @throws {VarveError} that reason, unless the group keeps several copies, and each extent with a copy there has another on a volume
- * that was opened
+ * @throws {VarveError} that reason, unless each extent with a copy there has another on a volume that was opened
  */
-export function requireElsewhere(
-  catalog: Catalog,
-  { logicalVolumes }: VolumeGroupLayout,
-  absent: ReadonlyMap<number, VarveError>,
-): void {
+export function requireElsewhere(catalog: Catalog, absent: ReadonlyMap<number, VarveError>): void {
   const [reason] = absent.values()
   if (!reason) return
-  if (!logicalVolumes.some(({ copies }) => copies > 1)) throw reason
   for (const error of absent.values()) if (!GONE_CODES.has(error.code)) throw error
   if (countAlone(catalog, [...absent.keys()]) > 0) throw reason
+}
+
+export function holdsSomething(catalog: Catalog, pv: number): boolean {
+  return catalog.get('SELECT 1 FROM copy WHERE pv = ? LIMIT 1', pv) !== undefined
 }
 
 /** Extents of which every copy lies on one of these volumes. */

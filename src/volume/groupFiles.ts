@@ -33,11 +33,38 @@ function folderAbove(volumeFile: string, recorded: string, catalogFolderName: st
   return resolve(dirname(resolve(volumeFile)), relative(dirname(resolve(anchor, recorded)), anchor))
 }
 
-/** Where a volume's file is: where the layout says, else beside the catalog under the same name (moved together). */
-export function locateVolume(catalogPath: string, volume: PhysicalVolumeLayout): string | undefined {
+/**
+ * Where a volume's file is: where the layout says, else beside the catalog under the same name (moved together), unless another
+ * volume is to be there.
+ */
+export function locateVolume(
+  catalogPath: string,
+  volume: PhysicalVolumeLayout,
+  { physicalVolumes }: Pick<VolumeGroupLayout, 'physicalVolumes'>,
+): string | undefined {
   const folder = dirname(resolve(catalogPath))
-  const candidates = [resolve(folder, volume.path), join(folder, basename(volume.path))]
-  return candidates.find((path) => existsSync(path))
+  const recorded = resolve(folder, volume.path)
+  if (existsSync(recorded)) return recorded
+  const beside = join(folder, basename(volume.path))
+  const isOthers = physicalVolumes.some(({ number, path }) => number !== 0 && resolve(folder, path) === beside)
+  return !isOthers && existsSync(beside) ? beside : undefined
+}
+
+/** The place of a volume that is missing is kept for it. @throws {VarveError} `PV_DUPLICATE` */
+export function refuseAbsentPlace(
+  path: string,
+  catalogPath: string,
+  { physicalVolumes }: VolumeGroupLayout,
+  absent: ReadonlyMap<number, VarveError>,
+): void {
+  const folder = dirname(resolve(catalogPath))
+  for (const { number, path: recorded } of physicalVolumes) {
+    if (!absent.has(number) || resolve(folder, recorded) !== path) continue
+    throw new VarveError('PV_DUPLICATE', `${path} is where volume ${number} should be, which is missing`, {
+      path,
+      hint: `If it is lost for good: \`varve vg reduce ${number} --missing\`, and then again. Else use another name.`,
+    })
+  }
 }
 
 /** The layout that any one file of a group carries, and the file's own identity. Opens nothing else. */
@@ -82,7 +109,7 @@ export function catalogOf(identity: FileIdentity): string {
       hint: 'Put the catalog file back, or open the group through it where it lies now.',
     })
   }
-  const inPlace = own && locateVolume(catalog, own)
+  const inPlace = own && locateVolume(catalog, own, identity.layout)
   if (inPlace !== undefined && realPath(inPlace) !== realPath(identity.path)) {
     throw new VarveError('PV_DUPLICATE', `${identity.path} is a copy of the volume at ${inPlace}`, {
       paths: [identity.path, inPlace],
@@ -106,7 +133,7 @@ export async function openMember(
   known: { transactions: number; publishSequence(): number; layoutSequence(): number; nextEid(): number },
   options: OpenDatabaseOptions,
 ): Promise<SqliteVolume> {
-  const path = locateVolume(catalogPath, volume)
+  const path = locateVolume(catalogPath, volume, layout)
   if (path === undefined) {
     throw new VarveError('PV_MISSING', `volume ${volume.number} of group ${layout.name} is missing: ${volume.path}`, {
       pv: volume.uuid,
@@ -200,8 +227,9 @@ export function refuseUsedFile(
 /** A copy of a whole group has volumes of its own; a copy of its catalog alone would share them. */
 export function sharesVolumes(layout: VolumeGroupLayout, catalogPath: string, otherCatalogPath: string): boolean {
   return layout.physicalVolumes.some((volume) => {
-    const ours = volume.number === 0 ? undefined : locateVolume(catalogPath, volume)
-    return ours !== undefined && realPath(ours) === realPathIfAllowed(locateVolume(otherCatalogPath, volume) ?? '')
+    const ours = volume.number === 0 ? undefined : locateVolume(catalogPath, volume, layout)
+    const others = locateVolume(otherCatalogPath, volume, layout) ?? ''
+    return ours !== undefined && realPath(ours) === realPathIfAllowed(others)
   })
 }
 

@@ -7,7 +7,7 @@ import type { NewExtent, PhysicalVolume } from './physicalVolume.js'
  * Puts a sound copy in the place of a damaged one, in one transaction of the volume: somebody else may have healed it meanwhile.
  * Killed before its end, the copy is still damaged, and is healed by the next who reads it.
  * @param extent As another copy has it, with the ids computed from its bytes.
- * @returns false when the catalog does not want the copy there any more: then it is not there.
+ * @returns false when the catalog does not want the copy there any more.
  */
 export async function healCopy(catalog: Catalog, volume: PhysicalVolume, extent: NewExtent): Promise<boolean> {
   const { eid, checksum } = extent
@@ -19,7 +19,8 @@ export async function healCopy(catalog: Catalog, volume: PhysicalVolume, extent:
     catalog.writeVolumeUse({ ...use, transactions: Math.max(use.transactions, staged.complete()) })
     return true
   })
-  if (!isWanted) await volume.remove([eid])
+  // One that is visible may be brought there once more, and named, before it is dropped here: upkeep finds what nothing names.
+  if (!isWanted && !catalog.isVisible(eid)) await volume.remove([eid])
   return isWanted
 }
 

@@ -10,8 +10,8 @@ export function nextVolumeNumber(catalog: Catalog, { physicalVolumes }: VolumeGr
   return Math.max(...known, ...physicalVolumes.map(({ number }) => number)) + 1
 }
 
-/** @throws {VarveError} `PV_NOT_FOUND`; `INVALID_ARGUMENT` for the catalog's own, and where a logical volume needs it */
-export function layoutWithout(layout: VolumeGroupLayout, number: number): VolumeGroupLayout {
+/** @param isLost it goes whatever a logical volume needs @throws {VarveError} `PV_NOT_FOUND`; `INVALID_ARGUMENT` for the catalog's own, and where a logical volume needs it */
+export function layoutWithout(layout: VolumeGroupLayout, number: number, isLost = false): VolumeGroupLayout {
   const physicalVolumes = layout.physicalVolumes.filter((volume) => volume.number !== number)
   if (physicalVolumes.length === layout.physicalVolumes.length)
     throw new VarveError('PV_NOT_FOUND', `there is no volume ${number} in the group`, { pv: String(number) })
@@ -22,15 +22,21 @@ export function layoutWithout(layout: VolumeGroupLayout, number: number): Volume
     })
   }
   const numbers = physicalVolumes.map((volume) => volume.number)
-  const logicalVolumes = layout.logicalVolumes.map((volume) => withoutVolume(volume, number, numbers))
+  const logicalVolumes = layout.logicalVolumes.map((volume) => withoutVolume(volume, number, numbers, isLost))
   return { ...layout, sequence: layout.sequence + 1, physicalVolumes, logicalVolumes }
 }
 
-function withoutVolume(volume: LogicalVolumeLayout, number: number, left: readonly number[]): LogicalVolumeLayout {
+function withoutVolume(
+  volume: LogicalVolumeLayout,
+  number: number,
+  left: readonly number[],
+  isLost: boolean,
+): LogicalVolumeLayout {
   const own = volume.physicalVolumes.filter((other) => other !== number)
   const isLast = own.length === 0 && volume.physicalVolumes.length > 0
   const usable = own.length === 0 ? left.length : own.length
-  if (!isLast && usable >= volume.copies) return { ...volume, physicalVolumes: own }
+  // Of one that is lost there is no choice: where too few are left for all copies, others are to come.
+  if (isLost || (!isLast && usable >= volume.copies)) return { ...volume, physicalVolumes: own }
   throw new VarveError('INVALID_ARGUMENT', `logical volume ${volume.name} needs volume ${number}`, {
     pv: String(number),
     expected: isLast ? 1 : volume.copies,
@@ -60,11 +66,15 @@ export function requireAbsent(absent: ReadonlyMap<number, VarveError>, number: n
   })
 }
 
-/** Inside the transaction that takes it out. @throws {VarveError} `PV_IN_USE` when something lies nowhere else */
-export function forgetCopies(catalog: Catalog, number: number): void {
-  const alone = countAlone(catalog, [number])
+/**
+ * Inside the transaction that takes it out.
+ * @param lost it and all others that are missing
+ * @throws {VarveError} `PV_IN_USE` when something lies there and on no volume that is not missing
+ */
+export function forgetCopies(catalog: Catalog, number: number, lost: readonly number[]): void {
+  const alone = countAlone(catalog, lost)
   if (alone > 0) {
-    throw new VarveError('PV_IN_USE', `${alone} extents lie on volume ${number} and nowhere else`, {
+    throw new VarveError('PV_IN_USE', `${alone} extents lie on volumes that are missing and nowhere else`, {
       pv: String(number),
       expected: 0,
       actual: alone,

@@ -9,7 +9,7 @@ export async function openStale(group: VolumeGroup, number: number): Promise<Sql
   const { layout, catalog } = group
   const volume = layout.physicalVolumes.find((each) => each.number === number)
   if (!volume) throw new VarveError('PV_NOT_FOUND', `there is no volume ${number} in the group`, { pv: String(number) })
-  const path = locateVolume(catalog.path, volume)
+  const path = locateVolume(catalog.path, volume, layout)
   if (path === undefined)
     throw new VarveError('PV_MISSING', `volume ${number} is missing: ${volume.path}`, {
       pv: volume.uuid,

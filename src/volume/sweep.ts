@@ -20,7 +20,8 @@ export async function sweepDeadWriters(
     for (const { firstEid, count } of reservationsOf(catalog, lease.id)) {
       for (const volume of volumes) {
         const held = await volume.list(firstEid, firstEid + count)
-        const orphans = held.filter((eid) => !catalog.hasCopy(eid, volume.number))
+        // What it published is others' by now: a copy that is on its way somewhere is not named there yet.
+        const orphans = held.filter((eid) => !catalog.isVisible(eid))
         if (orphans.length > 0) await volume.remove(orphans)
         dropped += orphans.length
       }

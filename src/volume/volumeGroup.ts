@@ -7,16 +7,24 @@
  */
 import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { VarveError } from '../base/errors.js'
+import { isVarveError, VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { newUuid } from '../base/random.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
-import { requireElsewhere } from './degraded.js'
+import { holdsSomething, requireElsewhere } from './degraded.js'
 import { realPath } from './files.js'
 import { firstLayout } from './firstLayout.js'
-import { catalogOf, identifyFile, locateVolume, openMember, recordedPath, refuseUsedFile } from './groupFiles.js'
+import {
+  catalogOf,
+  identifyFile,
+  locateVolume,
+  openMember,
+  recordedPath,
+  refuseAbsentPlace,
+  refuseUsedFile,
+} from './groupFiles.js'
 import type { OpenGroupOptions } from './groupOptions.js'
 import { forgetCopies, layoutWithout, nextVolumeNumber, requireAbsent, requireEmpty } from './layoutChanges.js'
 import { isProcessAlive } from './lease.js'
@@ -277,6 +285,7 @@ export class VolumeGroup {
   async extend(file: string, details: { capacityBytes: number | null; tags: readonly string[] }): Promise<void> {
     const path = resolve(file)
     refuseUsedFile(path, this.currentLayout, this.volumes, this.options)
+    refuseAbsentPlace(path, this.catalog.path, this.currentLayout, this.absent)
     await this.refresh()
     const layout = this.currentLayout
     const volume: PhysicalVolumeLayout = {
@@ -311,9 +320,14 @@ export class VolumeGroup {
    */
   async reduce(number: number, isLost = false): Promise<void> {
     await this.refresh()
-    const next = layoutWithout(this.currentLayout, number)
+    // It may be back.
+    if (isLost) await this.openMembers(this.currentLayout)
+    const next = layoutWithout(this.currentLayout, number, isLost)
     if (isLost) requireAbsent(this.absent, number)
-    this.switchLayout(next, () => (isLost ? forgetCopies(this.catalog, number) : requireEmpty(this.catalog, number)))
+    const lost = [...this.absent.keys()]
+    this.switchLayout(next, () =>
+      isLost ? forgetCopies(this.catalog, number, lost) : requireEmpty(this.catalog, number),
+    )
     const member = this.members.get(number)
     this.members.delete(number)
     this.absent.delete(number)
@@ -350,7 +364,13 @@ export class VolumeGroup {
   /** Copies the layout to volumes that have an older one (after a change, or after a crash in the middle of one). */
   private async copyLayout(layout: VolumeGroupLayout): Promise<void> {
     for (const member of this.members.values()) {
-      if (member.number !== 0 && (await member.layout()).sequence < layout.sequence) await member.writeLayout(layout)
+      if (member.number === 0 || (await member.layout()).sequence >= layout.sequence) continue
+      try {
+        await member.writeLayout(layout)
+      } catch (error) {
+        // One that can only be read, or is full, must not keep the others from being used; `verify` tells of its old layout.
+        if (!isVarveError(error, 'STORAGE_FULL', 'STORAGE_READ_ONLY', 'STORAGE_DENIED', 'STORAGE_IO')) throw error
+      }
     }
   }
 
@@ -408,7 +428,7 @@ export class VolumeGroup {
     for (const volume of layout.physicalVolumes) {
       if (volume.number === 0 || this.members.get(volume.number)?.uuid === volume.uuid) continue
       try {
-        const path = locateVolume(this.catalog.path, volume)
+        const path = locateVolume(this.catalog.path, volume, layout)
         const real = path && realPath(path)
         const other = real === undefined ? undefined : seen.get(real)
         if (real !== undefined && other !== undefined) {
@@ -433,12 +453,13 @@ export class VolumeGroup {
         this.adopt(member)
       } catch (error) {
         if (!(error instanceof VarveError)) throw error
-        // One that could be opened before, or came meanwhile, is tried again and again.
-        if (isKnown && !this.options.partial && !this.absent.has(volume.number)) throw error
+        const isNew = isKnown && !this.options.partial && !this.absent.has(volume.number)
+        // Nothing lies there yet: it is tried again and again, for soon something may.
+        if (isNew && !holdsSomething(this.catalog, volume.number)) throw error
         this.absent.set(volume.number, error)
       }
     }
-    if (!this.options.partial) requireElsewhere(this.catalog, layout, this.absent)
+    if (!this.options.partial) requireElsewhere(this.catalog, this.absent)
     if (!this.readOnly) await this.copyLayout(layout)
   }
 

@@ -112,6 +112,14 @@ export class Workbench {
   }
 
   /** Runs and expects it to go well. @returns What was printed. */
+  /** A commit of which all lies on the volume that was added last. */
+  async putOnLast(): Promise<void> {
+    const volumes = await this.json<{ number: number }[]>('pv')
+    for (const { number } of volumes.slice(0, -1)) await this.ok('pv', 'change', String(number), '--allocatable', 'n')
+    this.write('on-last/f', 'lies on the last volume')
+    await this.commit('on-last', 'on the last volume')
+  }
+
   async ok(...argv: string[]): Promise<string> {
     const run = await this.run(...argv)
     expect({ argv, status: run.status, err: run.err }).toEqual({ argv, status: 0, err: '' })

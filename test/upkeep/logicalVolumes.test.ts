@@ -1,18 +1,26 @@
 /** Logical volumes that are converted: copies come and go, and nothing is lost meanwhile, whatever breaks it off. */
-import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.js'
+import { ChunkStore } from '../../src/cas/chunkStore.js'
 import type { LogicalVolumeLayout } from '../../src/format/layout.js'
 import { Repository } from '../../src/repository.js'
 import { planPolicy } from '../../src/upkeep/copyPlans.js'
+import { moveCopies } from '../../src/upkeep/moveCopies.js'
+import { Lease } from '../../src/volume/lease.js'
+import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { pseudoRandom } from '../codec/inputs.js'
 import { groupOptions } from '../support/groups.js'
+import { hookedVolume } from '../support/hookedVolume.js'
 import { change, flip } from '../support/mirrored.js'
 import { commitFiles, openRepository } from '../support/repositories.js'
 import { tempFolder } from '../support/tempFolder.js'
 
 const COMMITS = 6
+/** Of no process. */
+const DEAD_PID = 2 ** 30
 const content = (number: number): Buffer => pseudoRandom(150_000, number)
 
 async function threeVolumes() {
@@ -334,6 +342,166 @@ describe('a volume that is lost', () => {
     const lost = held.includes(1) ? 'one' : 'two'
     rmSync(join(folder, `${lost}.varve`))
     await expect(openRepository(path)).rejects.toMatchObject({ code: 'PV_MISSING' })
+  })
+})
+
+describe('beside others', () => {
+  /** With volumes whose calls are looked at. */
+  async function over(path: string, wrapVolume: (volume: PhysicalVolume) => PhysicalVolume): Promise<ChunkStore> {
+    const group = await VolumeGroup.open(path, { ...groupOptions, isAlive: () => true, wrapVolume })
+    onTestFinished(() => group.close())
+    return ChunkStore.open(group, systemClock)
+  }
+
+  test('what a dead writer left is swept, but not a copy of it that is on its way', async () => {
+    const { repo, path } = await threeVolumes()
+    const { group } = repo.parts
+    // All that is there was written by it, and others may use it.
+    const dead = Lease.take(group.catalog, 'writer', systemClock)
+    const first = dead.takeEid(0)
+    group.catalog.write((tx) => {
+      tx.run('UPDATE reservation SET first_eid = 1, count = ? WHERE first_eid = ?', first, first)
+      tx.run('UPDATE lease SET pid = ?', DEAD_PID)
+    })
+    const other = await VolumeGroup.open(path, { ...groupOptions, isAlive: (pid) => pid !== DEAD_PID })
+    onTestFinished(() => other.close())
+    let swept = 0
+    const store = await over(path, (volume) =>
+      hookedVolume(volume, {
+        async stage(target, ...parameters) {
+          const staged = await target.stage(...parameters)
+          swept += await other.sweep()
+          return staged
+        },
+      }),
+    )
+    expect(await moveCopies(store, 0)).toMatchObject({ leftExtents: 0, notes: [] })
+    expect(swept).toBe(0)
+    await expectSound(repo)
+  })
+
+  test('a small commit of a process that knew one file comes as it is asked for by then', async () => {
+    const path = join(tempFolder(), 'store.varve')
+    const repo = await Repository.create(path, {})
+    onTestFinished(() => repo.close().catch(() => undefined))
+    await commitFiles(repo, { f: content(1) })
+    const server = await openRepository(path)
+    await commitFiles(server, { f: content(2) })
+    for (const name of ['one', 'two']) await repo.extendVolumeGroup(`${path}.${name}`)
+    await repo.convertLogicalVolume('default', { copies: 2, physicalVolumes: ['1', '2'] })
+    await commitFiles(server, { f: content(3) })
+    for (const pvs of copiesOf(repo)) expect(pvs).toEqual([1, 2])
+    expect((await server.logicalVolumes())[0]?.copies).toBe(2)
+    expect((await server.verify()).problems).toEqual([])
+  })
+
+  test('a commit at work while its volume is taken out comes elsewhere, whoever takes it out', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    const other = await openRepository(path)
+    for (const by of [repo, other]) {
+      await repo.convertLogicalVolume('default', { type: 'striped' })
+      const { number } = await repo.extendVolumeGroup(join(folder, `for-${by === repo}.varve`))
+      const draft = await repo.draft('main')
+      for (let file = 0; file < 6; file++)
+        await draft.write(`${by === repo}-${file}`, pseudoRandom(1_200_000, file + 40))
+      await by.reduceVolumeGroup(String(number))
+      await repo.volumeGroup()
+      await draft.commit({ message: 'big', author: 'Test <test@example.org>' })
+      for (const pvs of copiesOf(repo)) expect(pvs).not.toContain(number)
+      expect((await repo.verify()).problems).toEqual([])
+    }
+  })
+
+  test('a process that was there before reads and commits without a volume that came and went', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    const server = await openRepository(path)
+    await repo.convertLogicalVolume('default', { copies: 2 })
+    const { number } = await repo.extendVolumeGroup(join(folder, 'late.varve'))
+    for (const pv of ['1', '2']) await repo.changePhysicalVolume(pv, { allocatable: false })
+    await commitFiles(repo, { g: content(70) })
+    expect(copiesOf(repo).some((pvs) => pvs.includes(number))).toBe(true)
+    await repo.close()
+    rmSync(join(folder, 'late.varve'))
+    expect((await (await server.at('main')).read('g')).equals(content(70))).toBe(true)
+    expect(server.absentVolumes).toHaveLength(1)
+  })
+})
+
+describe('places and room', () => {
+  test('the place of a lost volume is kept, until it is taken out', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { copies: 3 })
+    await repo.close()
+    rmSync(join(folder, 'one.varve'))
+    const degraded = await openRepository(path)
+    const again = () => degraded.extendVolumeGroup(join(folder, 'one.varve'))
+    await expect(again()).rejects.toMatchObject({ code: 'PV_DUPLICATE', hint: expect.stringContaining('--missing') })
+    // Too few are left for three copies; others come.
+    await degraded.reduceVolumeGroup('1', { missing: true })
+    expect(await again()).toMatchObject({ number: 3 })
+    expect(await degraded.convertLogicalVolume('default')).toMatchObject({ lackingCopies: 0 })
+    await expectSound(degraded)
+  })
+
+  test('a volume is not looked for in the place of another of its name', async () => {
+    const folder = tempFolder()
+    const path = join(folder, 'store.varve')
+    mkdirSync(join(folder, 'elsewhere'))
+    const repo = await Repository.create(path, {})
+    onTestFinished(() => repo.close().catch(() => undefined))
+    await repo.extendVolumeGroup(join(folder, 'photos.pv'))
+    await repo.extendVolumeGroup(join(folder, 'elsewhere/photos.pv'))
+    await commitFiles(repo, { f: content(1) })
+    await repo.convertLogicalVolume('default', { copies: 3 })
+    await repo.close()
+    rmSync(join(folder, 'elsewhere/photos.pv'))
+    const degraded = await openRepository(path)
+    expect(degraded.absentVolumes).toEqual([expect.objectContaining({ code: 'PV_MISSING' })])
+    expect((await (await degraded.at('main')).read('f')).equals(content(1))).toBe(true)
+  })
+
+  test('mirroring that ends while a volume is missing leaves a store that opens', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { copies: 2, physicalVolumes: ['0', '1'] })
+    await repo.close()
+    rmSync(join(folder, 'one.varve'))
+    const degraded = await openRepository(path)
+    await degraded.convertLogicalVolume('default', { copies: 1 })
+    await degraded.close()
+    const again = await openRepository(path)
+    await again.reduceVolumeGroup('1', { missing: true })
+    await expectSound(again)
+  })
+
+  test('one that is missing beside another is not taken for elsewhere, and one that is back is not taken out', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { copies: 2, physicalVolumes: ['1', '2'] })
+    await repo.close()
+    for (const name of ['one', 'two']) renameSync(join(folder, `${name}.varve`), join(folder, `${name}.away`))
+    const partial = await openRepository(path, { partial: true })
+    await expect(partial.reduceVolumeGroup('1', { missing: true })).rejects.toMatchObject({ code: 'PV_IN_USE' })
+    for (const name of ['one', 'two']) renameSync(join(folder, `${name}.away`), join(folder, `${name}.varve`))
+    await expect(partial.reduceVolumeGroup('1', { missing: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await partial.close()
+    await expectSound(await openRepository(path))
+  })
+
+  test('what goes makes no room for what comes before it: nothing is changed', async () => {
+    const { repo } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { copies: 2, physicalVolumes: ['1', '2'] })
+    const stop = new AbortController()
+    stop.abort()
+    await expect(
+      repo.convertLogicalVolume('default', { copies: 1, physicalVolumes: ['0'], signal: stop.signal }),
+    ).rejects.toMatchObject({ code: 'CANCELLED' })
+    await commitFiles(repo, { more: pseudoRandom(900_000, 80) })
+    for (const { number, storedBytes } of (await repo.volumeGroup()).physicalVolumes)
+      if (number !== 0) await repo.changePhysicalVolume(String(number), { capacityBytes: storedBytes })
+    const { layout } = repo.parts.group
+    const back = repo.convertLogicalVolume('default', { copies: 1, physicalVolumes: ['1', '2'] })
+    await expect(back).rejects.toMatchObject({ code: 'VG_FULL' })
+    expect(repo.parts.group.layout).toEqual(layout)
+    expect(await repo.convertLogicalVolume('default')).toMatchObject({ lackingCopies: 0 })
   })
 })
 

@@ -106,6 +106,7 @@ test.each([
 
 test('a store that misses a volume is not verified, and not healed', async () => {
   await bench.ok('vg', 'extend', bench.path('more.pv'))
+  await bench.putOnLast()
   renameSync(bench.path('more.pv'), bench.path('away'))
   await bench.fails(5, 'PV_MISSING', 'verify')
   await bench.fails(5, 'PV_MISSING', 'verify', '--heal')

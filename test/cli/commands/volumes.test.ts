@@ -177,8 +177,7 @@ test('a volume that is full is said to be', async () => {
 
 test('a missing volume: the store does not open, but shows what it lacks', async () => {
   await bench.ok('vg', 'extend', 'two.pv')
-  bench.write('tree/a', 'a')
-  await bench.commit('tree', 'x')
+  await bench.putOnLast()
   renameSync(bench.path('two.pv'), bench.path('elsewhere'))
   const error = await bench.fails(5, 'PV_MISSING', 'log')
   expect(JSON.stringify(error)).toContain('two.pv')
