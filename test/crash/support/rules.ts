@@ -25,6 +25,7 @@ export interface RuleTest {
 
 const WRITER = 'test/cas/storeWriter.test.ts'
 const LOGICAL_VOLUMES = 'test/upkeep/logicalVolumes.test.ts'
+const LOST_VOLUMES = 'test/upkeep/lostVolumes.test.ts'
 const READS = 'test/crash/reads.test.ts'
 const EXPORTS = 'test/worktree/exportSafety.test.ts'
 const GC = 'test/upkeep/gc.test.ts'
@@ -381,7 +382,7 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     find: 'if (group.hasOldLayout || this.hasLost()) return',
     replace: 'if (this.hasLost()) return',
     test: {
-      file: LOGICAL_VOLUMES,
+      file: LOST_VOLUMES,
       name: 'a writer that brought something there before it went stores it elsewhere',
       pvs: 1,
     },
