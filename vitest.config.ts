@@ -15,8 +15,8 @@ const STORE_SUITES = [
   'test/folder/{workingFolder,links,interrupted,oddTree,model}.test.ts',
 ]
 
-/** Among them, and yet the same on any number of volumes. */
-const ONCE_SUITES = ['test/crash/{hotJournal,rulesOff,freeSpace}.test.ts']
+/** Among them, and yet the same on any number of volumes, or of a number that they choose themselves. */
+const ONCE_SUITES = ['test/crash/{copyKill,hotJournal,rulesOff,freeSpace}.test.ts', 'test/volume/groupModel.test.ts']
 /** Schedules of a store in memory: no store of files is made, and nothing but the processor is waited for. */
 const SIMULATION = 'test/simulation/**/*.test.ts'
 /**

@@ -79,7 +79,9 @@ class Model {
         return
       }
       case 'gc':
-        expect((await repo.gc({ now: step.now })).notes).toEqual([])
+        // What would grow by it is left as it is, and said so.
+        for (const note of (await repo.gc({ now: step.now })).notes)
+          expect(note).toContain('as much would be taken, or more')
         return
       case 'pack': {
         const { storedBytes } = await repo.stats()

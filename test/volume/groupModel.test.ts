@@ -4,7 +4,6 @@
  */
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type BuiltCommand, buildCommand } from '../support/builtCommand.js'
-import { VOLUMES } from '../support/groups.js'
 import { tempFolder } from '../support/tempFolder.js'
 import { runGroup } from './model/groupRun.js'
 
@@ -19,8 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => command.remove())
 
-// It makes its volumes itself.
-describe.runIf(VOLUMES === 1)(`volume groups, seed ${SEED}`, () => {
+describe(`volume groups, seed ${SEED}`, () => {
   for (let sequence = 1; sequence <= SEQUENCES; sequence++) {
     test(`sequence ${sequence} of ${STEPS} steps: each commit is what it was`, { timeout: 180_000 }, async () => {
       await runGroup({ seed: SEED, sequence, steps: STEPS, folder: tempFolder(), script: command.script })
