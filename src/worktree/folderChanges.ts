@@ -66,7 +66,11 @@ export async function folderChanges(
 ): Promise<FolderChanges> {
   const run = new ChangesRun(ids, fs, tree, options)
   await run.walk(root)
-  return run.found()
+  if (!run.missesNames) return run.found()
+  // What was learned is true all the same, and is not said twice.
+  const whole = new ChangesRun(ids, fs, tree, { ...options, learn: undefined }, { meetsAll: true })
+  await whole.walk(root)
+  return { ...whole.found(), isNews: run.found().isNews }
 }
 
 /**
@@ -110,6 +114,10 @@ class ChangesRun {
   readonly #changes: FolderChange[] = []
   readonly #unreadable: UnreadableFile[] = []
   readonly #opensFiles: boolean
+  /** Also files that are as remembered. */
+  readonly #meetsAll: boolean
+  #settled = 0
+  #missesNames = false
   #count = 0
   /** Whether a file would have had to be opened. */
   #isInDoubt = false
@@ -119,9 +127,10 @@ class ChangesRun {
     fs: FileSystem,
     tree: TreeRoot,
     options: FolderChangesOptions,
-    { opensFiles }: { readonly opensFiles: boolean } = { opensFiles: true },
+    { opensFiles = true, meetsAll = false }: { readonly opensFiles?: boolean; readonly meetsAll?: boolean } = {},
   ) {
     this.#opensFiles = opensFiles
+    this.#meetsAll = meetsAll
     this.#reader = ids
     this.#fs = fs
     this.#beside = new TreeBeside(ids, tree, options.cache, options.learn)
@@ -134,6 +143,11 @@ class ChangesRun {
     // A commit that recorded nothing beside contents does not differ in what it did not record.
     this.#links = options.links && tree.attributes.shape !== 0 ? new FoundLinks() : undefined
     this.#pace = new Pace('scan', options)
+  }
+
+  /** Whether a file seems to have other names than it had, and some may be among those that were not met. */
+  get missesNames(): boolean {
+    return this.#missesNames
   }
 
   /** @returns whether to the end: without opening files it goes on only as long as nothing differs. */
@@ -179,7 +193,8 @@ class ChangesRun {
       this.#open.push({ ...directory, isTracked: false, isAsInTree: false })
     }
     const pathOf = namesBelow(diskPath)
-    const settled = this.#beside.settle(entries, (file) => this.#glance(pathOf(file)))
+    const settled = this.#meetsAll ? 0 : this.#beside.settle(entries, (file) => this.#glance(pathOf(file)))
+    this.#settled += settled
     this.#count += settled
     const entered = this.#open.at(-1)
     if (entered) entered.entries += settled
@@ -261,6 +276,7 @@ class ChangesRun {
   #hasSameRecord(path: ByteName, { entry, recorded }: RecordedEntry, stat: FileStat, linkGroup?: string): boolean {
     const isLinked = !this.#links || entry.kind !== 'file' || linkGroup === recorded?.attributes.linkGroup
     if (isLinked && !(HAS_MODES && recordDiffers(recorded, stat))) return true
+    this.#missesNames ||= !isLinked && stat.nlink > 1 && this.#settled > 0
     this.#changes.push({ path, kind: 'modified', before: entry, after: entry, isRecordOnly: true })
     return false
   }

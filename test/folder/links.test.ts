@@ -255,7 +255,8 @@ describe('switch', () => {
     }
   }
 
-  test('any two trees of linked files, there and back', async () => {
+  // The first of these seeds once found a name that was taken for another file's, because the others were not met.
+  test.each([-940995052, undefined])('any two trees of linked files, there and back (seed %s)', async (seed) => {
     const made = await newFolder()
     const { folder, dir } = made
     let round = 0
@@ -283,7 +284,7 @@ describe('switch', () => {
           await expectNoChange(made)
         }
       }),
-      { numRuns: 60 },
+      seed === undefined ? { numRuns: 60 } : { numRuns: 60, seed },
     )
   })
 })
