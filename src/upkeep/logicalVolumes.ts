@@ -71,14 +71,16 @@ export async function convertLogicalVolume(
   const policy = changedPolicy(group, logicalVolume(group.layout, name), options)
   const before = await placeCopies(store, () => planPolicy(group, policy), { dryRun: true })
   if (options.dryRun) return reportOn(group, policy, before)
-  const { uuid } = policy
-  // What is written from now on comes as it is asked for.
-  await group.changeLayout((layout) => ({
-    ...layout,
-    logicalVolumes: layout.logicalVolumes.map((volume) =>
-      volume.uuid === uuid ? changedPolicy(group, volume, options) : volume,
-    ),
-  }))
+  if (isChange(options)) {
+    const { uuid } = policy
+    // What is written from now on comes as it is asked for.
+    await group.changeLayout((layout) => ({
+      ...layout,
+      logicalVolumes: layout.logicalVolumes.map((volume) =>
+        volume.uuid === uuid ? changedPolicy(group, volume, options) : volume,
+      ),
+    }))
+  }
   const plan = () => planPolicy(group, logicalVolume(group.layout, name))
   return reportOn(group, policy, await placeCopies(store, plan, options))
 }
@@ -86,6 +88,10 @@ export async function convertLogicalVolume(
 function reportOn(group: VolumeGroup, policy: LogicalVolumeLayout, report: PlaceCopiesReport): ConvertReport {
   const { type, copies } = policy
   return { ...report, type, copies, lackingCopies: countLacking(group, policy) }
+}
+
+function isChange({ type, copies, physicalVolumes }: PolicyChange): boolean {
+  return type !== undefined || copies !== undefined || physicalVolumes !== undefined
 }
 
 function changedPolicy(group: VolumeGroup, volume: LogicalVolumeLayout, change: PolicyChange): LogicalVolumeLayout {
@@ -104,8 +110,7 @@ function changedPolicy(group: VolumeGroup, volume: LogicalVolumeLayout, change: 
       actual: copies,
     })
   }
-  const isChanged = change.type ?? change.copies ?? change.physicalVolumes
-  if (isChanged !== undefined) requireVolumes(group, physicalVolumes, copies)
+  if (isChange(change)) requireVolumes(group, physicalVolumes, copies)
   return { ...volume, type, copies, physicalVolumes }
 }
 
