@@ -136,7 +136,7 @@ function requireVolumes({ layout, absent }: VolumeGroup, own: readonly number[],
     {
       expected: copies,
       actual: usable.length,
-      hint: 'Add a volume with `varve vg extend FILE`; one that uses named volumes only is told so: `varve lv convert LV all`.',
+      hint: 'Add a volume with `varve vg extend FILE`, or let it use all there are: `varve lv convert LV all`.',
     },
   )
 }

@@ -41,7 +41,7 @@ function withoutVolume(
     pv: String(number),
     expected: isLast ? 1 : volume.copies,
     actual: isLast ? 0 : usable,
-    hint: `Add another volume with \`varve vg extend FILE\`, or change what it asks for with \`varve lv convert ${volume.name}\`.`,
+    hint: `Add another volume with \`varve vg extend FILE\`, or ask for fewer copies with \`varve lv convert ${volume.name} -m 0\`.`,
   })
 }
 
