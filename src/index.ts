@@ -68,6 +68,12 @@ export type { MoveCopiesOptions, MoveCopiesReport } from './upkeep/moveCopies.js
 export type { PackOptions, PackReport } from './upkeep/pack.js'
 export type { CopyTally, PlaceCopiesOptions, PlaceCopiesReport } from './upkeep/placeCopies.js'
 export type { PruneOptions, PruneResult, PruneVerdict } from './upkeep/prune.js'
+export {
+  type MovedRef,
+  type RecoverGroupOptions,
+  type RecoverGroupReport,
+  recoverVolumeGroup,
+} from './upkeep/recoverGroup.js'
 export type { ReplacementInfo } from './upkeep/replace.js'
 export type { RestoreVolumeReport } from './upkeep/restoreVolume.js'
 export type { RetentionPolicy } from './upkeep/retention.js'

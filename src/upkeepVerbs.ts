@@ -279,7 +279,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
     await this.session.pending.flush()
     const { store, refs, worktrees, pruned, replacements, group, clock } = this.session
     group.requireOpen()
-    return pruneCommits(
+    const result = await pruneCommits(
       {
         ...{ catalog: group.catalog, reader: store.originals, refs, worktrees, pruned, replacements },
         nowMs: clock.nowMs(),
@@ -287,6 +287,8 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       },
       options,
     )
+    if (!result.dryRun && result.pruned.length > 0) await group.bringRecoveryCopies()
+    return result
   }
   /**
    * What needs a chunk or object, or what lies in an extent: branches, tags, folders and reflogs, commits, and files, each version of

@@ -5,6 +5,7 @@ import { counted, plainLine, plainText, sizeText } from '../text.js'
 import { parsePositiveSize, parseRate } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { findVolume, printVolumes, tellTally } from '../volumeText.js'
+import { recover } from './vgRecover.js'
 
 const show: Verb = {
   examples: [
@@ -196,5 +197,6 @@ and holds extents: runs of chunks compressed together.`.trim(),
     reduce: { summary: 'Take an empty volume out', verb: reduce },
     balance: { summary: 'Even out how much volumes hold', verb: balance },
     rename: { summary: 'Give the group another name', verb: rename },
+    recover: { summary: 'Make a lost catalog anew', verb: recover },
   },
 }

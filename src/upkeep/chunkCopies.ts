@@ -20,7 +20,7 @@ import type { Kind } from '../format/kinds.js'
 import type { ExtentBase } from '../format/slots.js'
 import type { Lease } from '../volume/lease.js'
 import type { ExtentClass, NewExtent, StoredExtent } from '../volume/physicalVolume.js'
-import type { PlacedExtent } from '../volume/volumeGroup.js'
+import type { PlacedExtent } from '../volume/publishStaged.js'
 
 export interface ChunkNumber {
   chunkId: number

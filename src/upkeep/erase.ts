@@ -226,6 +226,7 @@ async function finish(
         state.append(tx, 'chunks', chunks)
         state.append(tx, 'objects', objects)
       })
+    await group.bringRecoveryCopies()
     await destroyUnreachable({ ...context, replaced }, { onDead }, options)
     context.forgetFolders()
   }

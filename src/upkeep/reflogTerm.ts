@@ -55,3 +55,12 @@ export function newestEntry(catalog: CatalogTransaction): number {
 export function reflogTerm(state: UpkeepState): TermState {
   return (state.read(NAME) as TermState | undefined) ?? { from: 1, looks: [] }
 }
+
+/** In an open transaction: entries before that one keep nothing from now on. */
+export function expireReflog(tx: CatalogTransaction, state: UpkeepState, from: number): void {
+  const before = reflogTerm(state)
+  state.write(tx, NAME, {
+    from: Math.max(before.from, from),
+    looks: before.looks.filter(({ newest }) => newest >= from),
+  } satisfies TermState)
+}

@@ -120,6 +120,8 @@ export class Catalog implements CatalogTransaction {
   private open: OpenCounters | undefined
   /** It could not be upgraded, and is not tried again as long as this is open. */
   private isShared = false
+  /** Whether anything was written since it was opened. */
+  hasWritten = false
   /** As they were read last, and found to match their checks. */
   private readonly checkedCounters = new Map<CounterName, CounterRow>()
 
@@ -157,6 +159,7 @@ export class Catalog implements CatalogTransaction {
 
   /** One durable write transaction (BEGIN IMMEDIATE). `body` is synchronous; a throw rolls everything back. */
   write<T>(body: (tx: CatalogTransaction) => T, durability: Durability = 'full'): T {
+    this.hasWritten = true
     return this.database.write(() => {
       if (this.open) return body(this)
       // Some are asked for and moved on several times: read once, and written once, at the end.

@@ -130,6 +130,12 @@ export class PayloadTables {
     return this.writeCounts(row, row.transactions + 1, Math.max(row.publish_sequence, publishSequence))
   }
 
+  /** It knows of so many publishes, and brought nothing. */
+  sawPublish(sequence: number): void {
+    const row = this.headerRow()
+    this.writeCounts(row, row.transactions, Math.max(row.publish_sequence, sequence))
+  }
+
   /** As if it had seen so many. */
   countUpTo(transactions: number): void {
     const row = this.headerRow()

@@ -9,6 +9,7 @@ import type { VolumeGroupLayout } from '../format/layout.js'
 import type { ExtentBase, Slot } from '../format/slots.js'
 import type { PackedRows } from './packedRows.js'
 import type { Remains } from './rebuild.js'
+import type { SqlValue } from './sqlite.js'
 
 export const EXTENT_CLASS = { data: 0, object: 1, archive: 2 } as const
 export type ExtentClass = (typeof EXTENT_CLASS)[keyof typeof EXTENT_CLASS]
@@ -44,8 +45,34 @@ export interface ChunkLocation {
 /** A row of a chunk table is found by these. */
 export type ChunkKey = Pick<ChunkLocation, 'hash' | 'eid'>
 
+/** How far a recovery copy goes. */
+export interface RecoveryState {
+  /** The catalog's, as they were then. */
+  readonly counters: ReadonlyMap<string, number>
+  /** The number of the newest entry of the reflog it has; 0 without one. */
+  readonly lastEntry: number
+  /** Changes with what it has of `pruned`. */
+  readonly prunedStamp: string
+}
+
+export interface RecoveryPart {
+  readonly table: string
+  readonly columns: readonly string[]
+  /** What goes before `rows` come: all rows, or those with such a value. */
+  readonly clears: 'all' | { readonly column: string; readonly values: readonly SqlValue[] }
+  readonly rows: readonly SqlValue[][]
+}
+
+/** What brings a recovery copy up to date. */
+export interface RecoveryRows {
+  readonly state: RecoveryState
+  readonly parts: readonly RecoveryPart[]
+}
+
 export interface StageOptions {
   readonly replaces?: boolean
+  /** Brings the recovery copy up to date in the same transaction. */
+  readonly recovery?: RecoveryRows | undefined
 }
 
 /** Extents on their way into a volume. */
@@ -105,6 +132,10 @@ export interface PhysicalVolume {
   layout(): Promise<VolumeGroupLayout>
   /** Durable when resolved. */
   writeLayout(layout: VolumeGroupLayout): Promise<void>
+  /** How far its recovery copy goes; `undefined` without one. */
+  recoveryState(): Promise<RecoveryState | undefined>
+  /** Brings the recovery copy up to date. Durable when resolved. */
+  writeRecovery(rows: RecoveryRows, publishSequence: number): Promise<void>
   /** Structural problems of the file itself; empty when sound. */
   integrityProblems(): Promise<string[]>
   /** Bytes on disk. */

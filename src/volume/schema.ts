@@ -10,8 +10,8 @@ export const CATALOG_APPLICATION_ID = 0x76617243
 /** 'varP': a file with payload only. */
 export const PAYLOAD_APPLICATION_ID = 0x76617250
 
-/** Of payload-only files; these are as they were in the first version. */
-export const PAYLOAD_FORMAT = 1
+/** Of payload-only files. Those of the first are used as they are, and upgraded by the first recovery copy. */
+export const PAYLOAD_FORMAT = 2
 /** Of catalogs. Older ones are used as they are, and upgraded by what needs the tables of the newer (`NEWER_SCHEMAS`). */
 export const CATALOG_FORMAT = 3
 /** The first with tables for upkeep. */
@@ -65,19 +65,81 @@ CREATE TABLE chunk (
 ) WITHOUT ROWID, STRICT;
 `
 
-/** What format 2 has and format 1 has not. */
-const UPKEEP_SCHEMA = `
+const COUNTER = `
+CREATE TABLE counter (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+`
+const REF = `
+CREATE TABLE ref (
+  name TEXT PRIMARY KEY,
+  target BLOB NOT NULL,
+  message TEXT NOT NULL,
+  time_ms INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+`
+const REFLOG = `
+CREATE TABLE reflog (
+  seq INTEGER PRIMARY KEY,
+  ref TEXT NOT NULL,
+  old BLOB,
+  new BLOB,
+  time_ms INTEGER NOT NULL,
+  operation TEXT NOT NULL,
+  message TEXT NOT NULL,
+  who TEXT NOT NULL,
+  operation_seq INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
+) STRICT;
+`
+const OPERATION = `
+CREATE TABLE operation (
+  seq INTEGER PRIMARY KEY,
+  time_ms INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  who TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  row_check INTEGER NOT NULL
+) STRICT;
+`
+const WORKTREE = `
+CREATE TABLE worktree (
+  id TEXT PRIMARY KEY,
+  path TEXT NOT NULL,
+  branch TEXT,
+  head BLOB,
+  row_check INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+`
+const PROPERTY = `
+CREATE TABLE property (
+  dataset TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  source TEXT NOT NULL,
+  row_check INTEGER NOT NULL,
+  PRIMARY KEY (dataset, name)
+) WITHOUT ROWID, STRICT;
+`
+const UPKEEP = `
 CREATE TABLE upkeep (
   name TEXT PRIMARY KEY,
   value TEXT NOT NULL,
   row_check INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
+`
+const PRUNED = `
 CREATE TABLE pruned (
   commit_id BLOB PRIMARY KEY,
   time_ms INTEGER NOT NULL,
   policy TEXT NOT NULL,
   row_check INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
+`
+const REPLACEMENT = `
 CREATE TABLE replacement (
   id BLOB PRIMARY KEY,
   by BLOB NOT NULL,
@@ -87,6 +149,18 @@ CREATE TABLE replacement (
   row_check INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
 `
+
+/** What the catalog alone knows is kept on the payload volumes as well, in tables of the same columns (recoveryRows.ts). */
+export const RECOVERY_SCHEMA = [COUNTER, REF, REFLOG, OPERATION, WORKTREE, PROPERTY, UPKEEP, PRUNED, REPLACEMENT]
+  .join('')
+  .replaceAll('CREATE TABLE ', 'CREATE TABLE recovery_')
+
+/** By format of a payload-only file: what it has and the one before has not. */
+export const NEWER_PAYLOAD_SCHEMAS: ReadonlyMap<number, string> = new Map([[PAYLOAD_FORMAT, RECOVERY_SCHEMA]])
+
+/** What format 2 has and format 1 has not. */
+const UPKEEP_SCHEMA = `
+${UPKEEP}${PRUNED}${REPLACEMENT}`
 
 /** What format 3 has and format 2 has not. */
 const BASE_SCHEMA = `
@@ -104,12 +178,7 @@ export const NEWER_SCHEMAS: ReadonlyMap<number, string> = new Map([
 ])
 
 export const CATALOG_SCHEMA = `
-CREATE TABLE counter (
-  name TEXT PRIMARY KEY,
-  value INTEGER NOT NULL,
-  row_check INTEGER NOT NULL
-) WITHOUT ROWID, STRICT;
-CREATE TABLE extent (
+${COUNTER}CREATE TABLE extent (
   eid INTEGER PRIMARY KEY,
   class INTEGER NOT NULL,
   raw_bytes INTEGER NOT NULL,
@@ -156,46 +225,4 @@ CREATE TABLE bitmap (
   bytes BLOB NOT NULL,
   row_check INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
-CREATE TABLE ref (
-  name TEXT PRIMARY KEY,
-  target BLOB NOT NULL,
-  message TEXT NOT NULL,
-  time_ms INTEGER NOT NULL,
-  row_check INTEGER NOT NULL
-) WITHOUT ROWID, STRICT;
-CREATE TABLE reflog (
-  seq INTEGER PRIMARY KEY,
-  ref TEXT NOT NULL,
-  old BLOB,
-  new BLOB,
-  time_ms INTEGER NOT NULL,
-  operation TEXT NOT NULL,
-  message TEXT NOT NULL,
-  who TEXT NOT NULL,
-  operation_seq INTEGER NOT NULL,
-  row_check INTEGER NOT NULL
-) STRICT;
-CREATE TABLE operation (
-  seq INTEGER PRIMARY KEY,
-  time_ms INTEGER NOT NULL,
-  kind TEXT NOT NULL,
-  who TEXT NOT NULL,
-  detail TEXT NOT NULL,
-  row_check INTEGER NOT NULL
-) STRICT;
-CREATE TABLE worktree (
-  id TEXT PRIMARY KEY,
-  path TEXT NOT NULL,
-  branch TEXT,
-  head BLOB,
-  row_check INTEGER NOT NULL
-) WITHOUT ROWID, STRICT;
-CREATE TABLE property (
-  dataset TEXT NOT NULL,
-  name TEXT NOT NULL,
-  value TEXT NOT NULL,
-  source TEXT NOT NULL,
-  row_check INTEGER NOT NULL,
-  PRIMARY KEY (dataset, name)
-) WITHOUT ROWID, STRICT;
-${UPKEEP_SCHEMA}${BASE_SCHEMA}`
+${REF}${REFLOG}${OPERATION}${WORKTREE}${PROPERTY}${UPKEEP_SCHEMA}${BASE_SCHEMA}`

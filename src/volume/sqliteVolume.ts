@@ -13,6 +13,8 @@ import type {
   ChunkLocation,
   NewExtent,
   PhysicalVolume,
+  RecoveryRows,
+  RecoveryState,
   StagedExtents,
   StageOptions,
   StoredExtent,
@@ -20,6 +22,7 @@ import type {
   VolumeState,
 } from './physicalVolume.js'
 import { type Remains, rebuildFile, remainsOf } from './rebuild.js'
+import { recoveryState, writeRecoveryRows } from './recoveryRows.js'
 import {
   CATALOG_FORMAT,
   OLDEST_FORMAT,
@@ -27,6 +30,7 @@ import {
   PAYLOAD_APPLICATION_ID,
   PAYLOAD_FORMAT,
   PAYLOAD_SCHEMA,
+  RECOVERY_SCHEMA,
 } from './schema.js'
 import { type OpenDatabaseOptions, SqlDatabase } from './sqlite.js'
 
@@ -44,6 +48,8 @@ abstract class TableVolume implements PhysicalVolume {
   }
 
   abstract stage(extents: readonly NewExtent[], publishSequence: number, options?: StageOptions): Promise<StagedExtents>
+  abstract recoveryState(): Promise<RecoveryState | undefined>
+  abstract writeRecovery(rows: RecoveryRows, publishSequence: number): Promise<void>
   abstract close(): Promise<void>
 
   async lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
@@ -138,7 +144,7 @@ export class SqliteVolume extends TableVolume {
         userVersion: PAYLOAD_FORMAT,
         pageBytes: PAGE_BYTES,
         journal: 'truncate',
-        schema: PAYLOAD_SCHEMA,
+        schema: PAYLOAD_SCHEMA + RECOVERY_SCHEMA,
       },
       (made) => new PayloadTables(made).initialise(header, createdMs, layout),
     )
@@ -164,9 +170,21 @@ export class SqliteVolume extends TableVolume {
     const transactions = this.database.write(() => {
       if (options?.replaces) this.tables.remove(extents.map(({ eid }) => eid))
       for (const extent of extents) this.tables.insert(extent)
+      if (options?.recovery) writeRecoveryRows(this.database, options.recovery)
       return this.tables.countTransaction(publishSequence)
     })
     return { complete: () => transactions }
+  }
+
+  async recoveryState(): Promise<RecoveryState | undefined> {
+    return recoveryState(this.database)
+  }
+
+  async writeRecovery(rows: RecoveryRows, publishSequence: number): Promise<void> {
+    this.database.write(() => {
+      writeRecoveryRows(this.database, rows)
+      this.tables.sawPublish(publishSequence)
+    })
   }
 
   /**
@@ -200,6 +218,15 @@ export class HomeVolume extends TableVolume {
         return 0
       },
     }
+  }
+
+  /** None: it is lost with the catalog. */
+  async recoveryState(): Promise<undefined> {
+    return undefined
+  }
+
+  async writeRecovery(): Promise<void> {
+    // None either.
   }
 
   /** Drops extents inside the catalog's transaction: catalog and payload in one file do not fall apart. */

@@ -31,9 +31,11 @@ import { isProcessAlive } from './lease.js'
 import { lookupVisible } from './lookup.js'
 import { rememberCatalogPath } from './movedGroup.js'
 import { PayloadTables } from './payloadTables.js'
-import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
-import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement, volumeFull } from './placement.js'
+import type { ChunkLocation, NewExtent, PhysicalVolume, StoredExtent } from './physicalVolume.js'
+import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement } from './placement.js'
+import { extentsByVolume, type PlacedExtent, publishStaged, type StagedOn } from './publishStaged.js'
 import { readVisible } from './readExtent.js'
+import { RecoveryCopies } from './recoveryCopies.js'
 import { keepReserve, releaseReserve } from './reserve.js'
 import { dropOrphans, type RetiredExtents, retireExtents } from './retire.js'
 import { CATALOG_APPLICATION_ID, CATALOG_FORMAT, CATALOG_SCHEMA, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
@@ -41,18 +43,13 @@ import { SqlDatabase } from './sqlite.js'
 import { HomeVolume, requireFormat, SqliteVolume } from './sqliteVolume.js'
 import { sweepDeadWriters } from './sweep.js'
 
-/** An extent on its way, and the volumes it was placed on. */
-export interface PlacedExtent {
-  readonly extent: NewExtent
-  readonly pvs: readonly number[]
-}
-
 export class VolumeGroup {
   private readonly members = new Map<number, PhysicalVolume>()
   /** Volumes that could not be opened, with the reason. All they hold lies elsewhere as well, unless opened `partial`. */
   readonly absent = new Map<number, VarveError>()
   private currentLayout: VolumeGroupLayout
   private refreshing: Promise<boolean> | undefined
+  private readonly recovery: RecoveryCopies
 
   private constructor(
     readonly catalog: Catalog,
@@ -64,6 +61,7 @@ export class VolumeGroup {
     readonly isTight = false,
   ) {
     this.currentLayout = layout
+    this.recovery = new RecoveryCopies(catalog, options.clock)
     this.members.set(0, options.wrapVolume?.(home) ?? home)
   }
 
@@ -222,18 +220,14 @@ export class VolumeGroup {
    * inside the publishing transaction.
    */
   async stage(placed: readonly PlacedExtent[]): Promise<{ publish(): void }> {
-    const byVolume = new Map<number, NewExtent[]>()
-    for (const { extent, pvs } of placed) {
-      for (const pv of pvs) {
-        const list = byVolume.get(pv) ?? []
-        list.push(extent)
-        byVolume.set(pv, list)
-      }
-    }
     const sequence = this.catalog.counter('publish_sequence')
     const results = await Promise.allSettled(
-      [...byVolume].map(async ([pv, extents]): Promise<[number, StagedExtents]> => {
-        return [pv, await this.requireVolume(pv).stage(extents, sequence)]
+      [...extentsByVolume(placed)].map(async ([pv, extents]): Promise<StagedOn> => {
+        const volume = this.requireVolume(pv)
+        const recovery = await this.recovery.rowsFor(volume)
+        const staging = await volume.stage(extents, sequence, { recovery })
+        this.recovery.brought(pv, recovery)
+        return [pv, staging]
       }),
     )
     // Settled, all of them: no volume is still writing when this fails.
@@ -241,6 +235,7 @@ export class VolumeGroup {
       if (result.status === 'rejected') throw result.reason
       return result.value
     })
+    if (this.members.size > 1) await this.recovery.followLater(this.volumes)
     return { publish: () => this.publish(placed, staged) }
   }
 
@@ -250,32 +245,8 @@ export class VolumeGroup {
     this.publish(placed, [[0, this.home.stageNow(extents)]])
   }
 
-  private publish(placed: readonly PlacedExtent[], staged: readonly (readonly [number, StagedExtents])[]): void {
-    for (const [pv, stage] of staged) {
-      const transactions = stage.complete()
-      const stored = placed.reduce((sum, { extent, pvs }) => sum + (pvs.includes(pv) ? extent.frame.length : 0), 0)
-      const before = this.catalog.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
-      const storedBytes = before.storedBytes + stored
-      // Placement went by what was known then; another writer may have filled the volume meanwhile.
-      const { capacityBytes = null } = this.currentLayout.physicalVolumes.find(({ number }) => number === pv) ?? {}
-      if (capacityBytes !== null && storedBytes > capacityBytes) throw volumeFull(pv, capacityBytes, storedBytes)
-      this.catalog.writeVolumeUse({ pv, transactions: Math.max(before.transactions, transactions), storedBytes })
-    }
-    for (const { extent, pvs } of placed) {
-      this.catalog.addExtent(
-        {
-          eid: extent.eid,
-          class: extent.class,
-          rawBytes: extent.rawBytes,
-          storedBytes: extent.frame.length,
-          chunks: extent.slots.length,
-          checksum: extent.checksum,
-          bases: extent.bases,
-        },
-        pvs,
-      )
-    }
-    this.catalog.advance('publish_sequence', 1)
+  private publish(placed: readonly PlacedExtent[], staged: readonly StagedOn[]): void {
+    publishStaged(this.catalog, this.currentLayout, placed, staged)
   }
 
   /**
@@ -411,9 +382,18 @@ export class VolumeGroup {
     this.database.seal()
   }
 
+  /** Before anything goes away. See `RecoveryCopies`. */
+  async bringRecoveryCopies(): Promise<void> {
+    await this.recovery.followAll(this.volumes)
+  }
+
   async close(): Promise<void> {
-    await this.closeMembers()
-    this.database.close()
+    try {
+      if (this.catalog.hasWritten) await this.recovery.follow(this.volumes)
+    } finally {
+      await this.closeMembers()
+      this.database.close()
+    }
   }
 
   private requireVolume(number: number): PhysicalVolume {

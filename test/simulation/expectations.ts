@@ -10,7 +10,7 @@ import { DAY_MS } from '../../src/base/units.js'
 import { KIND, type Kind } from '../../src/format/kinds.js'
 import { type Link, linksOf } from '../../src/history/links.js'
 import type { CatalogTransaction } from '../../src/volume/catalog.js'
-import type { PlacedExtent } from '../../src/volume/volumeGroup.js'
+import type { PlacedExtent } from '../../src/volume/publishStaged.js'
 
 /** As FORMAT.md has it. */
 const STEP_MS = 2 * DAY_MS

@@ -5,9 +5,10 @@
 import { hashFromBytes } from '../../src/base/hash.js'
 import { Catalog, type CatalogTransaction, type CounterName, type SumName } from '../../src/volume/catalog.js'
 import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
+import type { PlacedExtent } from '../../src/volume/publishStaged.js'
 import type { Durability, SqlDatabase, SqlValue } from '../../src/volume/sqlite.js'
 import type { HomeVolume } from '../../src/volume/sqliteVolume.js'
-import { type PlacedExtent, VolumeGroup } from '../../src/volume/volumeGroup.js'
+import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import type { Actor, World } from './world.js'
 
 interface Inside {

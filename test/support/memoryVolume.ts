@@ -14,6 +14,8 @@ import type {
   ChunkLocation,
   NewExtent,
   PhysicalVolume,
+  RecoveryRows,
+  RecoveryState,
   StagedExtents,
   StageOptions,
   StoredExtent,
@@ -29,6 +31,7 @@ interface Contents {
   layout: VolumeGroupLayout
   transactions: number
   publishSequence: number
+  recovery?: RecoveryState
 }
 
 export class MemoryVolume implements PhysicalVolume {
@@ -52,6 +55,7 @@ export class MemoryVolume implements PhysicalVolume {
   /** All extents or none, as one transaction. */
   async stage(extents: readonly NewExtent[], publishSequence: number, options?: StageOptions): Promise<StagedExtents> {
     const contents = this.#open()
+    if (options?.recovery) contents.recovery = options.recovery.state
     if (options?.replaces) await this.remove(extents.map(({ eid }) => eid))
     const fresh = new Map<number, NewExtent>()
     for (const extent of extents) {
@@ -152,6 +156,14 @@ export class MemoryVolume implements PhysicalVolume {
   async writeLayout(layout: VolumeGroupLayout): Promise<void> {
     const contents = this.#open()
     if (layout.sequence > contents.layout.sequence) contents.layout = structuredClone(layout)
+  }
+
+  async recoveryState(): Promise<RecoveryState | undefined> {
+    return this.#open().recovery
+  }
+
+  async writeRecovery({ state }: RecoveryRows): Promise<void> {
+    this.#open().recovery = state
   }
 
   async integrityProblems(): Promise<string[]> {

@@ -39,10 +39,22 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
     rule: 'S-1',
     what: 'payload is written after its publish was let through',
     file: 'src/volume/sqliteVolume.ts',
-    find: 'for (const extent of extents) this.tables.insert(extent)\n      return this.tables.countTransaction',
+    find: 'for (const extent of extents) this.tables.insert(extent)\n      if (options?.recovery)',
     replace:
-      'setTimeout(() => this.database.write(() => extents.forEach((extent) => this.tables.insert(extent))), 50)\n      return this.tables.countTransaction',
+      'setTimeout(() => this.database.write(() => extents.forEach((extent) => this.tables.insert(extent))), 50)\n      if (options?.recovery)',
     test: { file: WRITER, name: 'the catalog names nothing while volumes are still writing', pvs: 3 },
+  },
+  {
+    rule: 'S-5',
+    what: 'recovery copies name what gc drops',
+    file: 'src/upkeep/gc.ts',
+    find: 'await store.group.bringRecoveryCopies()\n',
+    replace: '\n',
+    test: {
+      file: 'test/upkeep/recoverGroup.test.ts',
+      name: 'follow before gc drops anything: none names what went',
+      pvs: 1,
+    },
   },
   {
     rule: 'S-1',
