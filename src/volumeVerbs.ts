@@ -1,6 +1,7 @@
 /** Properties and the volume group: the part of a repository that says how and where things are stored. */
 import { VarveError } from './base/errors.js'
 import { KIB } from './base/units.js'
+import { requireTag } from './format/layout.js'
 import { type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
 import { RefVerbs } from './refVerbs.js'
 import { planBalance } from './upkeep/copyPlans.js'
@@ -21,6 +22,7 @@ import {
   findVolume,
   groupInfo,
   type PhysicalVolumeInfo,
+  type VolumeChange,
   type VolumeGroupInfo,
   withVolume,
 } from './volume/groupInfo.js'
@@ -95,6 +97,7 @@ export abstract class VolumeVerbs extends RefVerbs {
     const { group } = this.session
     const capacityBytes = options.capacityBytes ?? null
     requireCapacity(capacityBytes)
+    for (const tag of options.tags ?? []) requireTag(tag)
     await group.extend(file, { capacityBytes, tags: options.tags ?? [] })
     const added = (await groupInfo(group)).physicalVolumes.at(-1)
     if (!added) throw new VarveError('PV_NOT_FOUND', `${file} was added and is gone again`, { path: file })
@@ -150,8 +153,9 @@ export abstract class VolumeVerbs extends RefVerbs {
    * stored stays where it is. Interrupted or killed, the same call again does the rest; without a change, it brings what lacks.
    *
    * @param name of the logical volume: `default`
-   * @param options.copies volumes on which each extent is to lie
-   * @param options.physicalVolumes numbers, UUIDs or paths of the volumes it may use. Default: as it was, all of them at first
+   * @param options.copies volumes on which each extent is to lie; `objectCopies`: each of trees, manifests and commits
+   * @param options.physicalVolumes numbers, UUIDs or paths of the volumes it may use, and `tags` that they have. Default: as it was, all of
+   * them at first
    * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT`; `VG_FULL` when it does not fit, before anything is changed; `PV_MISSING`,
    * `STORE_LOCKED` while gc is at work, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `LEASE_LOST`, `CANCELLED`
    * @example
@@ -208,18 +212,16 @@ export abstract class VolumeVerbs extends RefVerbs {
   }
 
   /**
-   * Lets a volume take new extents or not, or limits its stored bytes (`null`: no limit).
+   * Lets a volume take new extents or not, limits its stored bytes (`null`: no limit), or gives it other tags, by which a logical volume
+   * chooses.
    * @param name number, UUID or path
-   * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT`
+   * @throws {VarveError} `PV_NOT_FOUND`; `INVALID_ARGUMENT` also for less than it holds, and where a logical volume needs a tag
    * @example
    * ```ts
    * await repo.changePhysicalVolume('0', { capacityBytes: 20 * 2 ** 30 })
    * ```
    */
-  async changePhysicalVolume(
-    name: string,
-    change: { readonly allocatable?: boolean | undefined; readonly capacityBytes?: number | null | undefined },
-  ): Promise<void> {
+  async changePhysicalVolume(name: string, change: VolumeChange): Promise<void> {
     const { group } = this.session
     const { number } = findVolume(group, name)
     const used = group.catalog.volumeUse(number)?.storedBytes ?? 0

@@ -1,10 +1,10 @@
-import type { ExtentMapEntry, MoveCopiesReport, PhysicalVolumeInfo, Repository } from '../../src/index.js'
+import type { ExtentMapEntry, MoveCopiesReport, PhysicalVolumeInfo, VolumeChange } from '../../src/index.js'
 import type { Context } from '../context.js'
-import { EXIT } from '../errors.js'
+import { EXIT, UsageError } from '../errors.js'
 import { printColumns } from '../output.js'
 import { volumeJson } from '../shapes.js'
 import { counted, countText, percentText, plainLine, plainText, sizeText } from '../text.js'
-import { parseCapacity, parseRate, parseYesOrNo } from '../values.js'
+import { collect, parseCapacity, parseRate, parseYesOrNo } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { findVolume, printVolumes, tellTally } from '../volumeText.js'
 
@@ -68,7 +68,9 @@ async function printMap(context: Context, entries: AsyncIterable<ExtentMapEntry>
 
 function rulesOf(volume: PhysicalVolumeInfo): string {
   const takes = volume.allocatable ? 'takes new extents' : 'takes no new extents'
-  return volume.capacityBytes === null ? takes : `${takes}, holds at most ${sizeText(volume.capacityBytes)}`
+  const most = volume.capacityBytes === null ? '' : `, holds at most ${sizeText(volume.capacityBytes)}`
+  const tags = volume.tags.map((tag) => ` @${plainLine(tag)}`).join('')
+  return `${takes}${most}${tags === '' ? '' : `, tags${tags}`}`
 }
 
 const show: Verb = {
@@ -112,14 +114,24 @@ async function printVolume(context: Context, volume: PhysicalVolumeInfo): Promis
   await printColumns(context.out, ['left', 'left'], rows)
 }
 
+interface ChangeFlags {
+  readonly allocatable?: boolean
+  readonly addtag?: readonly string[]
+  readonly deltag?: readonly string[]
+}
+
 const change: Verb = {
   define(command) {
     command
       .argument('<pv>', 'number, uuid or path')
-      .requiredOption('--allocatable <y|n>', 'whether new extents may go there', parseYesOrNo)
+      .option('--allocatable <y|n>', 'whether new extents may go there', parseYesOrNo)
+      .option('--addtag <tag>', 'give it a tag, by which logical volumes choose; may be given several times', collect)
+      .option('--deltag <tag>', 'take a tag from it', collect)
   },
-  about: 'What is stored there already stays.',
+  about:
+    'What is stored there already stays; "varve lv convert LV --repair" moves it where a logical volume asks for a tag.',
   examples: [
+    { command: 'varve pv change 2 --addtag ssd', does: 'for "varve lv convert default @ssd"' },
     { command: 'varve pv change 1 --allocatable n', does: 'write nothing more to volume 1' },
     { command: 'varve pv change 1 --allocatable y', does: 'use it again' },
   ],
@@ -129,9 +141,16 @@ const change: Verb = {
   completesOption: { allocatable: ['y', 'n'] },
 
   async run(context, command) {
-    const { allocatable } = command.opts<{ readonly allocatable: boolean }>()
+    const { allocatable, addtag, deltag } = command.opts<ChangeFlags>()
     const [wanted = ''] = command.args
-    return changed(context, wanted, { allocatable })
+    if (allocatable === undefined && addtag === undefined && deltag === undefined)
+      throw new UsageError('change what?', 'give --allocatable, --addtag or --deltag')
+    return changed(context, wanted, (volume) => ({
+      allocatable,
+      ...(addtag || deltag
+        ? { tags: [...volume.tags.filter((tag) => !deltag?.includes(tag)), ...(addtag ?? [])] }
+        : {}),
+    }))
   },
 }
 
@@ -160,11 +179,12 @@ const resize: Verb = {
 async function changed(
   context: Context,
   wanted: string,
-  change: Parameters<Repository['changePhysicalVolume']>[1],
+  change: VolumeChange | ((before: PhysicalVolumeInfo) => VolumeChange),
 ): Promise<number> {
   const repository = await context.open()
-  const { uuid } = await findVolume(context, repository, wanted)
-  await repository.changePhysicalVolume(uuid, change)
+  const before = await findVolume(context, repository, wanted)
+  const { uuid } = before
+  await repository.changePhysicalVolume(uuid, typeof change === 'function' ? change(before) : change)
   const volume = await findVolume(context, repository, uuid)
   if (context.json) await context.out.json(volumeJson(volume))
   else await context.say(`volume ${volume.number}: ${rulesOf(volume)}`)

@@ -2,7 +2,7 @@ import type { VolumeGroupInfo } from '../../src/index.js'
 import { EXIT } from '../errors.js'
 import { volumeJson } from '../shapes.js'
 import { counted, plainLine, plainText, sizeText } from '../text.js'
-import { parsePositiveSize, parseRate } from '../values.js'
+import { collect, parsePositiveSize, parseRate } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { findVolume, printVolumes, tellTally } from '../volumeText.js'
 import { recover } from './vgRecover.js'
@@ -56,6 +56,7 @@ const extend: Verb = {
     command
       .argument('<file>', 'the file to make; another disk is a good place')
       .option('--size <size>', 'stored bytes it may hold (default: as the disk allows)', parsePositiveSize)
+      .option('--addtag <tag>', 'give it a tag, by which logical volumes choose; may be given several times', collect)
   },
   about: `
 From then on the store needs that file too: without it, it opens only where all that lies there has copies elsewhere ("varve lv
@@ -73,13 +74,10 @@ convert"). A logical volume that uses named volumes takes no notice of it: "varv
   completes: ['file'],
 
   async run(context, command) {
-    const { size } = command.opts<{ readonly size?: number }>()
+    const { size, addtag: tags } = command.opts<{ readonly size?: number; readonly addtag?: readonly string[] }>()
     const [file = ''] = command.args
     const repository = await context.open()
-    const volume = await repository.extendVolumeGroup(
-      context.resolvePath(file),
-      size === undefined ? {} : { capacityBytes: size },
-    )
+    const volume = await repository.extendVolumeGroup(context.resolvePath(file), { capacityBytes: size, tags })
     if (context.json) await context.out.json(volumeJson(volume))
     else await context.say(`added physical volume ${volume.number}: ${plainLine(volume.path)}`)
     return EXIT.ok

@@ -273,10 +273,10 @@ export class StoreWriter implements ObjectWriter {
     if (this.placedBy !== group.layout) this.placement = undefined
     this.placedBy = group.layout
     this.placement ??= group.placement()
-    const { frame, bases } = await this.compressor.later(full, this.placement.copies)
+    const { frame, bases } = await this.compressor.later(full, this.placement.copies(full.class))
     const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum(), bases)
     const [first] = extent.bases
-    const pvs = this.placement.place(extent.frame.length, first && group.catalog.copies(first.eid))
+    const pvs = this.placement.place(extent.class, extent.frame.length, first && group.catalog.copies(first.eid))
     this.placed.push({ extent: ownFrame(extent, full.raw), pvs })
     this.counts.stored(extent.frame.length)
     if (full.raw.buffer.byteLength === this.store.profile.peSize) {
@@ -409,7 +409,7 @@ export class StoreWriter implements ObjectWriter {
   private placedAnew({ extent, pvs }: PlacedExtent): PlacedExtent {
     const { group } = this.store
     if (pvs.every((pv) => group.volume(pv))) return { extent, pvs }
-    return { extent, pvs: group.placement().place(extent.frame.length) }
+    return { extent, pvs: group.placement().place(extent.class, extent.frame.length) }
   }
 
   private endBatch(last: boolean): void {
@@ -473,7 +473,7 @@ export class StoreWriter implements ObjectWriter {
       tx.advance('next_chunk_id', nextChunkId - firstChunkId)
       // There is one volume only, but it may be full, or closed to new extents.
       const placement = group.placement()
-      for (const { extent } of written) placement.place(extent.frame.length)
+      for (const { extent } of written) placement.place(extent.class, extent.frame.length)
       if (written.length > 0) group.publishNow(written.map(({ extent }) => extent))
       return { value: apply(tx) }
     }

@@ -42,9 +42,32 @@ export interface LogicalVolumeLayout {
   readonly physicalVolumes: readonly number[]
   /** Copies of each extent; 1 unless mirrored. */
   readonly copies: number
+  /** Copies of each extent of objects, at least as many; absent: as of any other. From format 4 of the catalog on. */
+  readonly objectCopies?: number
+  /** Of a striped one: over so many volumes; absent: over all. From format 4 of the catalog on. */
+  readonly stripes?: number
   /** Promised bytes; `null` = no promise. */
   readonly virtualBytes: number | null
+  /** It uses volumes with one of these alone; empty: all. From format 4 of the catalog on. */
   readonly tags: readonly string[]
+}
+
+/** Whether programs that know catalogs up to format 3 alone would refuse or misread it. */
+export function needsNewerCatalog({ logicalVolumes }: VolumeGroupLayout): boolean {
+  return logicalVolumes.some(
+    ({ objectCopies, stripes, tags }) => objectCopies !== undefined || stripes !== undefined || tags.length > 0,
+  )
+}
+
+const TAG_PATTERN = /^[A-Za-z0-9_+.-]+$/
+
+/** @throws {VarveError} `INVALID_ARGUMENT` */
+export function requireTag(tag: string): void {
+  if (TAG_PATTERN.test(tag)) return
+  throw new VarveError('INVALID_ARGUMENT', `${JSON.stringify(tag)} cannot be the tag of a volume`, {
+    actual: tag,
+    hint: 'Tags are made of letters, digits, and _ + . -',
+  })
 }
 
 const WHAT = 'a volume group layout'
@@ -64,7 +87,11 @@ export function encodeLayout(layout: VolumeGroupLayout): Buffer {
       ...rest,
       ...(catalogPath === undefined ? undefined : { catalogPath }),
     })),
-    logicalVolumes: layout.logicalVolumes.map((volume) => ({ ...volume })),
+    logicalVolumes: layout.logicalVolumes.map(({ objectCopies, stripes, ...rest }) => ({
+      ...rest,
+      ...(objectCopies === undefined ? undefined : { objectCopies }),
+      ...(stripes === undefined ? undefined : { stripes }),
+    })),
   })
   // Layouts are rarely written and everything hangs on them: nothing is written that would not be read.
   try {
@@ -117,6 +144,8 @@ function decodeLogicalVolume(value: JsonValue): LogicalVolumeLayout {
     type: fields.oneOf('type', LOGICAL_VOLUME_TYPES),
     physicalVolumes: fields.counts('physicalVolumes'),
     copies: fields.count('copies', 1),
+    ...(fields.has('objectCopies') ? { objectCopies: fields.count('objectCopies', 1) } : undefined),
+    ...(fields.has('stripes') ? { stripes: fields.count('stripes', 1) } : undefined),
     virtualBytes: fields.countOrNull('virtualBytes'),
     tags: fields.texts('tags', NOT_EMPTY_PATTERN),
   }
@@ -136,11 +165,17 @@ function layoutProblem({ physicalVolumes, logicalVolumes }: VolumeGroupLayout): 
     uuids.add(uuid)
   }
   const names = new Set<string>()
-  for (const { name, physicalVolumes: used, copies, type } of logicalVolumes) {
+  for (const { name, physicalVolumes: used, copies, objectCopies, type, stripes } of logicalVolumes) {
     if (names.has(name)) return problem(`has two logical volumes of the name ${JSON.stringify(name)}`)
     names.add(name)
     if (copies < 1 || (copies > 1 && type !== 'mirrored')) {
       return problem(`has ${copies} copies in the ${type} logical volume ${JSON.stringify(name)}`)
+    }
+    if (objectCopies !== undefined && objectCopies < copies) {
+      return problem(`has fewer copies of objects than of contents in the logical volume ${JSON.stringify(name)}`)
+    }
+    if (stripes !== undefined && type !== 'striped') {
+      return problem(`has stripes in the ${type} logical volume ${JSON.stringify(name)}`)
     }
     const known = used.every((number) => numbers.has(number))
     if (!known || new Set(used).size !== used.length) {

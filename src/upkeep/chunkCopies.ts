@@ -106,7 +106,7 @@ export class ChunkCopies implements BaseSource {
     const gathering = new Gathering((extentClass) => this.#builder(extentClass))
     const numbered: (Numbered | Renumbered)[] = []
     const number = async (full: FullExtent | undefined): Promise<void> => {
-      if (full) numbered.push(await this.#number(full, placement.copies))
+      if (full) numbered.push(await this.#number(full, placement.copies(full.class)))
     }
     for (const each of movedLast(coming)) {
       if ('id' in each) {
@@ -117,7 +117,7 @@ export class ChunkCopies implements BaseSource {
       if (each.dictionary.some(({ id }) => gathering.has(id))) {
         for (const full of gathering.takeAll()) await number(full)
       }
-      const moved = await this.#move(each, placement.copies)
+      const moved = await this.#move(each, placement.copies(each.extent.class))
       if (moved) numbered.push(moved)
       else for (const chunk of await each.chunks()) await number(gathering.add(chunk))
     }
@@ -129,7 +129,7 @@ export class ChunkCopies implements BaseSource {
       const extent = 'full' in each ? await finished(each, frame as Frame, gathering) : renumbered(each)
       const [base] = extent.bases
       const beside = base && this.#store.group.catalog.copies(base.eid)
-      placed.push({ extent, pvs: placement.place(extent.frame.length, beside) })
+      placed.push({ extent, pvs: placement.place(extent.class, extent.frame.length, beside) })
     }
     return placed
   }

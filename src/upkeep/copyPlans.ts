@@ -1,6 +1,7 @@
 /** Which copies of extents are to come to which volumes, and which are to go (placeCopies.ts does it). */
 import { VarveError } from '../base/errors.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout } from '../format/layout.js'
+import { copiesFor, isItsOwn } from '../volume/placement.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 
 /** Of one extent. First all of `add` are there, then all of `drop` go. */
@@ -44,10 +45,11 @@ export function planPolicy(group: VolumeGroup, policy: LogicalVolumeLayout): Cop
   )
   const more: CopyStep[] = []
   const less: CopyStep[] = []
-  group.catalog.eachExtent(({ record: { eid, storedBytes }, pvs }) => {
-    const staying = room.emptiest(pvs.filter(counts)).slice(0, policy.copies)
+  group.catalog.eachExtent(({ record: { eid, storedBytes, class: extentClass }, pvs }) => {
+    const copies = copiesFor(policy, extentClass)
+    const staying = room.emptiest(pvs.filter(counts)).slice(0, copies)
     const add: number[] = []
-    while (staying.length + add.length < policy.copies) add.push(room.take(eid, storedBytes, [...pvs, ...add]))
+    while (staying.length + add.length < copies) add.push(room.take(eid, storedBytes, [...pvs, ...add]))
     const drop = pvs.filter((pv) => !staying.includes(pv) && !group.absent.has(pv))
     const step = { eid, storedBytes, add, drop }
     if (add.length > 0) more.push(step)
@@ -103,16 +105,16 @@ export function planBalance(group: VolumeGroup, policy: LogicalVolumeLayout): Co
 export function countLacking(group: VolumeGroup, policy: LogicalVolumeLayout): number {
   const counts = countsFor(group, policy)
   let lacking = 0
-  group.catalog.eachExtent(({ pvs }) => {
-    lacking += Math.max(0, policy.copies - pvs.filter(counts).length)
+  group.catalog.eachExtent(({ record, pvs }) => {
+    lacking += Math.max(0, copiesFor(policy, record.class) - pvs.filter(counts).length)
   })
   return lacking
 }
 
 /** Whether a copy on a volume is one that a logical volume asks for. */
-function countsFor({ absent }: VolumeGroup, { physicalVolumes }: LogicalVolumeLayout): (pv: number) => boolean {
-  const own = new Set(physicalVolumes)
-  return (pv) => !absent.has(pv) && (own.size === 0 || own.has(pv))
+function countsFor({ absent, layout }: VolumeGroup, policy: LogicalVolumeLayout): (pv: number) => boolean {
+  const own = layout.physicalVolumes.filter((volume) => isItsOwn(policy, volume)).map(({ number }) => number)
+  return (pv) => !absent.has(pv) && own.includes(pv)
 }
 
 /** What volumes hold, as far as it was planned. */

@@ -1,8 +1,8 @@
 /** Logical volumes: what they ask for, what is there, and bringing there what lacks. */
 import { VarveError } from '../base/errors.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import type { LogicalVolumeLayout } from '../format/layout.js'
-import { logicalVolume } from '../volume/placement.js'
+import { type LogicalVolumeLayout, requireTag } from '../format/layout.js'
+import { isItsOwn, logicalVolume } from '../volume/placement.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { countLacking, planPolicy } from './copyPlans.js'
 import { type PlaceCopiesOptions, type PlaceCopiesReport, placeCopies } from './placeCopies.js'
@@ -13,8 +13,14 @@ export interface LogicalVolumeInfo {
   readonly type: LogicalVolumeLayout['type']
   /** Volumes on which each extent lies. */
   readonly copies: number
+  /** Volumes on which each extent of objects lies: trees, manifests, commits. */
+  readonly objectCopies: number
+  /** Over how many volumes it is striped; `null`: all, or it is not. */
+  readonly stripes: number | null
   /** Numbers of the volumes it may use, in order; empty: all. */
   readonly physicalVolumes: readonly number[]
+  /** It uses volumes with one of these alone; empty: all. */
+  readonly tags: readonly string[]
   readonly extents: number
   /** Frames of all copies. */
   readonly storedBytes: number
@@ -28,8 +34,17 @@ export interface PolicyChange {
   readonly type?: LogicalVolumeLayout['type'] | undefined
   /** Volumes on which each extent lies: 2 or more where it is mirrored. Default then: 2. */
   readonly copies?: number | undefined
+  /**
+   * Volumes on which each extent of objects (trees, manifests, commits) lies, at least as many: these are small, and without them
+   * nothing is found. `null`: as many as of any other.
+   */
+  readonly objectCopies?: number | null | undefined
+  /** Over how many volumes it is striped; `null`: over all. */
+  readonly stripes?: number | null | undefined
   /** Numbers of the volumes it may use; empty: all. */
   readonly physicalVolumes?: readonly number[] | undefined
+  /** It may use volumes with one of these tags alone; empty: any. */
+  readonly tags?: readonly string[] | undefined
 }
 
 export type ConvertOptions = PolicyChange & PlaceCopiesOptions
@@ -37,13 +52,14 @@ export type ConvertOptions = PolicyChange & PlaceCopiesOptions
 export interface ConvertReport extends PlaceCopiesReport {
   readonly type: LogicalVolumeLayout['type']
   readonly copies: number
+  readonly objectCopies: number
   /** Copies that are asked for and still not there: of what is damaged. */
   readonly lackingCopies: number
 }
 
 export function logicalVolumeInfos(group: VolumeGroup): LogicalVolumeInfo[] {
   return group.layout.logicalVolumes.map((volume) => {
-    const { name, uuid, type, copies, physicalVolumes } = volume
+    const { name, uuid, type, copies, objectCopies = copies, stripes = null, physicalVolumes, tags } = volume
     let extents = 0
     let storedBytes = 0
     group.catalog.eachExtent(({ record, pvs }) => {
@@ -51,7 +67,10 @@ export function logicalVolumeInfos(group: VolumeGroup): LogicalVolumeInfo[] {
       storedBytes += pvs.length * record.storedBytes
     })
     const lackingCopies = countLacking(group, volume)
-    return { name, uuid, type, copies, physicalVolumes, extents, storedBytes, lackingCopies }
+    return {
+      ...{ name, uuid, type, copies, objectCopies, stripes, physicalVolumes, tags },
+      ...{ extents, storedBytes, lackingCopies },
+    }
   })
 }
 
@@ -86,18 +105,43 @@ export async function convertLogicalVolume(
 }
 
 function reportOn(group: VolumeGroup, policy: LogicalVolumeLayout, report: PlaceCopiesReport): ConvertReport {
-  const { type, copies } = policy
-  return { ...report, type, copies, lackingCopies: countLacking(group, policy) }
+  const { type, copies, objectCopies = copies } = policy
+  return { ...report, type, copies, objectCopies, lackingCopies: countLacking(group, policy) }
 }
 
-function isChange({ type, copies, physicalVolumes }: PolicyChange): boolean {
-  return type !== undefined || copies !== undefined || physicalVolumes !== undefined
+function isChange({ type, copies, objectCopies, stripes, physicalVolumes, tags }: PolicyChange): boolean {
+  return [type, copies, objectCopies, stripes, physicalVolumes, tags].some((value) => value !== undefined)
 }
 
 function changedPolicy(group: VolumeGroup, volume: LogicalVolumeLayout, change: PolicyChange): LogicalVolumeLayout {
-  const type = change.type ?? (change.copies === undefined ? volume.type : typeFor(change.copies, volume.type))
+  const type = typeOf(volume, change)
   const copies = type === 'mirrored' ? (change.copies ?? Math.max(2, volume.copies)) : (change.copies ?? 1)
-  const physicalVolumes = change.physicalVolumes ?? volume.physicalVolumes
+  const { stripes: stripesBefore, objectCopies: objectCopiesBefore, ...rest } = volume
+  const objectCopies = change.objectCopies === undefined ? objectCopiesBefore : (change.objectCopies ?? undefined)
+  const stripes = change.stripes === undefined ? stripesBefore : (change.stripes ?? undefined)
+  const policy: LogicalVolumeLayout = {
+    ...rest,
+    type,
+    copies,
+    physicalVolumes: change.physicalVolumes ?? volume.physicalVolumes,
+    tags: change.tags ?? volume.tags,
+    // What it has of any other it has of these, whatever was asked for before.
+    ...(objectCopies === undefined || (change.objectCopies == null && objectCopies <= copies) ? {} : { objectCopies }),
+    ...(stripes === undefined || type !== 'striped' ? {} : { stripes }),
+  }
+  requireSense(policy, change)
+  if (isChange(change)) requireVolumes(group, policy)
+  return policy
+}
+
+function typeOf(volume: LogicalVolumeLayout, { type, copies, stripes }: PolicyChange): LogicalVolumeLayout['type'] {
+  if (type !== undefined) return type
+  if (copies !== undefined && copies !== 1) return 'mirrored'
+  if (stripes != null) return 'striped'
+  return copies === undefined ? volume.type : typeFor(copies, volume.type)
+}
+
+function requireSense({ type, copies, objectCopies, tags }: LogicalVolumeLayout, change: PolicyChange): void {
   if (!['linear', 'striped', 'mirrored'].includes(type)) {
     throw new VarveError('INVALID_ARGUMENT', `a logical volume cannot be ${JSON.stringify(type)}`, {
       expected: ['linear', 'striped', 'mirrored'],
@@ -110,8 +154,25 @@ function changedPolicy(group: VolumeGroup, volume: LogicalVolumeLayout, change: 
       actual: copies,
     })
   }
-  if (isChange(change)) requireVolumes(group, physicalVolumes, copies)
-  return { ...volume, type, copies, physicalVolumes }
+  if (objectCopies !== undefined && !(Number.isSafeInteger(objectCopies) && objectCopies >= copies)) {
+    throw new VarveError(
+      'INVALID_ARGUMENT',
+      `there cannot be ${objectCopies} copies of objects and ${copies} of contents`,
+      {
+        expected: `${copies} or more`,
+        actual: objectCopies,
+        hint: 'Without objects nothing is found: there are at least as many copies of them.',
+      },
+    )
+  }
+  const { stripes } = change
+  if (stripes != null && !(Number.isSafeInteger(stripes) && stripes >= 1 && type === 'striped')) {
+    throw new VarveError('INVALID_ARGUMENT', `a ${type} logical volume cannot have ${stripes} stripes`, {
+      expected: '1 or more, and striped',
+      actual: stripes,
+    })
+  }
+  for (const tag of tags) requireTag(tag)
 }
 
 function typeFor(copies: number, before: LogicalVolumeLayout['type']): LogicalVolumeLayout['type'] {
@@ -119,24 +180,24 @@ function typeFor(copies: number, before: LogicalVolumeLayout['type']): LogicalVo
   return before === 'mirrored' ? 'linear' : before
 }
 
-function requireVolumes({ layout, absent }: VolumeGroup, own: readonly number[], copies: number): void {
+function requireVolumes({ layout, absent }: VolumeGroup, policy: LogicalVolumeLayout): void {
   const { physicalVolumes } = layout
+  const { physicalVolumes: own, copies, objectCopies = copies, stripes = 1, tags } = policy
   const unknown = own.find((number) => !physicalVolumes.some((volume) => volume.number === number))
   if (unknown !== undefined)
     throw new VarveError('PV_NOT_FOUND', `there is no volume ${unknown} in the group`, { pv: String(unknown) })
   if (new Set(own).size !== own.length)
     throw new VarveError('INVALID_ARGUMENT', 'a volume is named twice', { actual: own })
   const usable = physicalVolumes.filter(
-    ({ number, allocatable }) => allocatable && !absent.has(number) && (own.length === 0 || own.includes(number)),
+    (volume) => volume.allocatable && !absent.has(volume.number) && isItsOwn(policy, volume),
   )
-  if (usable.length >= copies) return
-  throw new VarveError(
-    'INVALID_ARGUMENT',
-    `${copies} copies of each extent need as many volumes that take new extents`,
-    {
-      expected: copies,
-      actual: usable.length,
-      hint: 'Add a volume with `varve vg extend FILE`, or let it use all there are: `varve lv convert LV all`.',
-    },
-  )
+  const needed = Math.max(objectCopies, stripes)
+  if (usable.length >= needed) return
+  const what = stripes > objectCopies ? `${stripes} stripes` : `${objectCopies} copies of each extent`
+  const tagged = tags.length > 0 ? ` and have the tag ${tags.join(' or ')}` : ''
+  throw new VarveError('INVALID_ARGUMENT', `${what} need as many volumes that take new extents${tagged}`, {
+    expected: needed,
+    actual: usable.length,
+    hint: 'Add a volume with `varve vg extend FILE`, or let it use all there are: `varve lv convert LV all`.',
+  })
 }

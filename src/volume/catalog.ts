@@ -9,7 +9,7 @@ import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
 import { addBaseRows, dependantsOf, removeBaseRows, requireBaseRows } from './baseRows.js'
 import type { ExtentClass } from './physicalVolume.js'
-import { CATALOG_FORMAT, NEWER_SCHEMAS, UPKEEP_FORMAT } from './schema.js'
+import { BASES_FORMAT, CATALOG_FORMAT, NEWER_SCHEMAS, UPKEEP_FORMAT } from './schema.js'
 import type { Durability, SqlDatabase, SqlValue } from './sqlite.js'
 
 /** What refs and leases use inside a transaction. The body that holds it must be synchronous. */
@@ -359,7 +359,7 @@ export class Catalog implements CatalogTransaction {
   /** Brings a catalog of the first format to the one that has tables for upkeep, once something needs them. */
   upgrade(): void {
     if (this.hasUpkeep) return
-    this.database.upgrade(UPKEEP_FORMAT, new Map([...NEWER_SCHEMAS].filter(([version]) => version <= UPKEEP_FORMAT)))
+    this.database.upgrade(UPKEEP_FORMAT, NEWER_SCHEMAS)
   }
 
   /**
@@ -368,8 +368,14 @@ export class Catalog implements CatalogTransaction {
    */
   takesBases(): boolean {
     if (this.hasBases) return true
-    this.isShared ||= !this.database.upgradeAlone(CATALOG_FORMAT, NEWER_SCHEMAS)
+    this.isShared ||= !this.database.upgradeAlone(BASES_FORMAT, NEWER_SCHEMAS)
     return !this.isShared
+  }
+
+  /** @throws {VarveError} `STORE_LOCKED` where it is of an older format, and somebody else has it open */
+  requireNewest(): void {
+    if (this.database.userVersion >= CATALOG_FORMAT) return
+    if (!this.database.upgradeAlone(CATALOG_FORMAT, NEWER_SCHEMAS)) this.requireAlone()
   }
 
   /** @throws {VarveError} `STORE_LOCKED` while anybody else has it open, to read or to write */
@@ -386,7 +392,7 @@ export class Catalog implements CatalogTransaction {
 
   /** Whether extents may have bases: it has the table of format 3. */
   get hasBases(): boolean {
-    return this.database.userVersion >= 3
+    return this.database.userVersion >= BASES_FORMAT
   }
 
   /** Visible extents that decode through this one, ascending. */

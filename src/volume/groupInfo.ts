@@ -1,6 +1,12 @@
 /** What a volume group looks like from outside: its volumes, their use, and where extents lie. */
 import { VarveError } from '../base/errors.js'
-import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import {
+  type LogicalVolumeLayout,
+  type PhysicalVolumeLayout,
+  requireTag,
+  type VolumeGroupLayout,
+} from '../format/layout.js'
+import { isItsOwn } from './placement.js'
 import type { VolumeGroup } from './volumeGroup.js'
 
 export interface PhysicalVolumeInfo {
@@ -126,28 +132,49 @@ export function findVolume(group: VolumeGroup, name: string): PhysicalVolumeLayo
   })
 }
 
-/** @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT` */
-export function withVolume(
-  layout: VolumeGroupLayout,
-  number: number,
-  change: { readonly allocatable?: boolean | undefined; readonly capacityBytes?: number | null | undefined },
-): VolumeGroupLayout {
-  const { capacityBytes } = change
+/** What is not given stays as it is. */
+export interface VolumeChange {
+  readonly allocatable?: boolean | undefined
+  /** `null`: as the disk allows. */
+  readonly capacityBytes?: number | null | undefined
+  /** In the place of those it had. */
+  readonly tags?: readonly string[] | undefined
+}
+
+/** @throws {VarveError} `INVALID_ARGUMENT` also where a logical volume would have too few volumes left */
+export function withVolume(layout: VolumeGroupLayout, number: number, change: VolumeChange): VolumeGroupLayout {
+  const { capacityBytes, tags } = change
   if (typeof capacityBytes === 'number' && (!Number.isSafeInteger(capacityBytes) || capacityBytes < 0)) {
     throw new VarveError('INVALID_ARGUMENT', `a capacity is a number of bytes, not ${capacityBytes}`, {
       actual: capacityBytes,
     })
   }
-  return {
-    ...layout,
-    physicalVolumes: layout.physicalVolumes.map((volume) =>
-      volume.number === number
-        ? {
-            ...volume,
-            allocatable: change.allocatable ?? volume.allocatable,
-            capacityBytes: capacityBytes === undefined ? volume.capacityBytes : capacityBytes,
-          }
-        : volume,
-    ),
-  }
+  for (const tag of tags ?? []) requireTag(tag)
+  const physicalVolumes = layout.physicalVolumes.map((volume) =>
+    volume.number === number
+      ? {
+          ...volume,
+          allocatable: change.allocatable ?? volume.allocatable,
+          capacityBytes: capacityBytes === undefined ? volume.capacityBytes : capacityBytes,
+          tags: tags === undefined ? volume.tags : [...new Set(tags)].sort(),
+        }
+      : volume,
+  )
+  if (tags) for (const volume of layout.logicalVolumes) requireTagged(volume, physicalVolumes)
+  return { ...layout, physicalVolumes }
+}
+
+function requireTagged(policy: LogicalVolumeLayout, volumes: readonly PhysicalVolumeLayout[]): void {
+  const needed = policy.objectCopies ?? policy.copies
+  const own = volumes.filter((volume) => isItsOwn(policy, volume)).length
+  if (own >= needed) return
+  throw new VarveError(
+    'INVALID_ARGUMENT',
+    `logical volume ${policy.name} needs volumes with the tag ${policy.tags.join(' or ')}`,
+    {
+      expected: needed,
+      actual: own,
+      hint: `Give another volume the tag first, or let it use all there are: \`varve lv convert ${policy.name} all\`.`,
+    },
+  )
 }

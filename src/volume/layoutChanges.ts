@@ -1,8 +1,9 @@
 /** Volumes that come and go. */
 import { VarveError } from '../base/errors.js'
-import type { LogicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { Catalog } from './catalog.js'
 import { countAlone } from './degraded.js'
+import { isItsOwn } from './placement.js'
 
 /** Never one that another volume had: what is known of volumes that went stays in the catalog. */
 export function nextVolumeNumber(catalog: Catalog, { physicalVolumes }: VolumeGroupLayout): number {
@@ -21,25 +22,25 @@ export function layoutWithout(layout: VolumeGroupLayout, number: number, isLost 
       hint: 'To keep contents away from it: `varve pv change 0 --allocatable n`, then `varve pv move 0`.',
     })
   }
-  const numbers = physicalVolumes.map((volume) => volume.number)
-  const logicalVolumes = layout.logicalVolumes.map((volume) => withoutVolume(volume, number, numbers, isLost))
+  const logicalVolumes = layout.logicalVolumes.map((volume) => withoutVolume(volume, number, physicalVolumes, isLost))
   return { ...layout, sequence: layout.sequence + 1, physicalVolumes, logicalVolumes }
 }
 
 function withoutVolume(
   volume: LogicalVolumeLayout,
   number: number,
-  left: readonly number[],
+  left: readonly PhysicalVolumeLayout[],
   isLost: boolean,
 ): LogicalVolumeLayout {
   const own = volume.physicalVolumes.filter((other) => other !== number)
   const isLast = own.length === 0 && volume.physicalVolumes.length > 0
-  const usable = own.length === 0 ? left.length : own.length
+  const usable = left.filter((other) => isItsOwn({ ...volume, physicalVolumes: own }, other)).length
+  const copies = volume.objectCopies ?? volume.copies
   // Of one that is lost there is no choice: where too few are left for all copies, others are to come.
-  if (isLost || (!isLast && usable >= volume.copies)) return { ...volume, physicalVolumes: own }
+  if (isLost || (!isLast && usable >= copies)) return { ...volume, physicalVolumes: own }
   throw new VarveError('INVALID_ARGUMENT', `logical volume ${volume.name} needs volume ${number}`, {
     pv: String(number),
-    expected: isLast ? 1 : volume.copies,
+    expected: isLast ? 1 : copies,
     actual: isLast ? 0 : usable,
     hint: `Add another volume with \`varve vg extend FILE\`, or ask for fewer copies with \`varve lv convert ${volume.name} -m 0\`.`,
   })

@@ -3,6 +3,7 @@
  */
 import { VarveError } from '../base/errors.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import { EXTENT_CLASS, type ExtentClass } from './physicalVolume.js'
 
 export const DEFAULT_LOGICAL_VOLUME = 'default'
 
@@ -15,6 +16,20 @@ export function logicalVolume(layout: VolumeGroupLayout, name: string): LogicalV
     })
   }
   return found
+}
+
+/** Volumes on which each extent of a class is to lie. */
+export function copiesFor({ copies, objectCopies }: LogicalVolumeLayout, extentClass: ExtentClass): number {
+  return extentClass === EXTENT_CLASS.object ? (objectCopies ?? copies) : copies
+}
+
+/** Whether a logical volume may use a volume, whether or not that takes new extents. */
+export function isItsOwn(
+  { physicalVolumes, tags }: Pick<LogicalVolumeLayout, 'physicalVolumes' | 'tags'>,
+  volume: Pick<PhysicalVolumeLayout, 'number' | 'tags'>,
+): boolean {
+  if (physicalVolumes.length > 0 && !physicalVolumes.includes(volume.number)) return false
+  return tags.length === 0 || volume.tags.some((tag) => tags.includes(tag))
 }
 
 export function volumeFull(pv: number, capacityBytes: number, storedBytes: number): VarveError {
@@ -30,8 +45,10 @@ export function volumeFull(pv: number, capacityBytes: number, storedBytes: numbe
  * Chooses volumes for extents, one after the other, counting what it has given out.
  *
  * - linear: the first volume with room, in the layout's order.
- * - striped: each extent on the next volume in turn.
- * - mirrored: `copies` volumes with the most room left, by turns where they are equal.
+ * - striped: each extent on the next volume in turn, of the first so many with room.
+ * - mirrored: `copies` volumes in turn.
+ *
+ * Where more copies are asked for of objects, each lies on so many, chosen in the same way.
  */
 export class Placement {
   private turn: number
@@ -46,16 +63,15 @@ export class Placement {
     /** Whether a volume is there to be written to. */
     isThere: (pv: number) => boolean = () => true,
   ) {
-    const allowed = new Set(policy.physicalVolumes)
     this.candidates = layout.physicalVolumes.filter(
-      ({ allocatable, number }) => allocatable && isThere(number) && (allowed.size === 0 || allowed.has(number)),
+      (volume) => volume.allocatable && isThere(volume.number) && isItsOwn(policy, volume),
     )
     this.turn = firstTurn
   }
 
-  /** Volumes on which each extent lies. */
-  get copies(): number {
-    return this.policy.type === 'mirrored' ? this.policy.copies : 1
+  /** Volumes on which each extent of a class is to lie. */
+  copies(extentClass: ExtentClass): number {
+    return copiesFor(this.policy, extentClass)
   }
 
   /**
@@ -63,11 +79,11 @@ export class Placement {
    *   are for speed, and go by turns all the same
    * @throws {VarveError} `VG_FULL`
    */
-  place(storedBytes: number, beside: readonly number[] = []): number[] {
+  place(extentClass: ExtentClass, storedBytes: number, beside: readonly number[] = []): number[] {
     const roomy = this.candidates.filter(
       (volume) => volume.capacityBytes === null || this.used(volume) + storedBytes <= volume.capacityBytes,
     )
-    const { copies } = this
+    const copies = this.copies(extentClass)
     if (roomy.length < copies) {
       throw new VarveError('VG_FULL', `no room for ${storedBytes} bytes in logical volume ${this.policy.name}`, {
         expected: copies,
@@ -75,7 +91,7 @@ export class Placement {
         hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
       })
     }
-    const near = this.policy.type === 'mirrored' ? roomy.filter(({ number }) => beside.includes(number)) : []
+    const near = copies > 1 ? roomy.filter(({ number }) => beside.includes(number)) : []
     const chosen = near.length >= copies ? near.slice(0, copies) : this.choose(roomy, copies)
     for (const volume of chosen) this.usedBytes.set(volume.number, this.used(volume) + storedBytes)
     this.turn++
@@ -83,8 +99,10 @@ export class Placement {
   }
 
   private choose(roomy: readonly PhysicalVolumeLayout[], copies: number): PhysicalVolumeLayout[] {
-    if (this.policy.type === 'linear') return roomy.slice(0, 1)
-    const rotated = roomy.map((_, index) => roomy[(index + this.turn) % roomy.length] as PhysicalVolumeLayout)
+    const { type, stripes = roomy.length } = this.policy
+    if (type === 'linear') return roomy.slice(0, copies)
+    const wide = roomy.slice(0, Math.max(stripes, copies))
+    const rotated = wide.map((_, index) => wide[(index + this.turn) % wide.length] as PhysicalVolumeLayout)
     return rotated.slice(0, copies)
   }
 

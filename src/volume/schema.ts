@@ -13,7 +13,9 @@ export const PAYLOAD_APPLICATION_ID = 0x76617250
 /** Of payload-only files. Those of the first are used as they are, and upgraded by the first recovery copy. */
 export const PAYLOAD_FORMAT = 2
 /** Of catalogs. Older ones are used as they are, and upgraded by what needs the tables of the newer (`NEWER_SCHEMAS`). */
-export const CATALOG_FORMAT = 3
+export const CATALOG_FORMAT = 4
+/** The first in which extents have bases. */
+export const BASES_FORMAT = 3
 /** The first with tables for upkeep. */
 export const UPKEEP_FORMAT = 2
 export const OLDEST_FORMAT = 1
@@ -175,6 +177,8 @@ CREATE TABLE base (
 export const NEWER_SCHEMAS: ReadonlyMap<number, string> = new Map([
   [2, UPKEEP_SCHEMA],
   [3, BASE_SCHEMA],
+  // The layout may ask for more (`needsNewerCatalog`); tables are the same.
+  [4, ''],
 ])
 
 export const CATALOG_SCHEMA = `

@@ -170,12 +170,14 @@ export class SqlDatabase {
     return this.guard(() => this.pragma('user_version') as number)
   }
 
-  /** Makes the tables of all versions that came since (`schemas`, by version) and says which version the file is now; does nothing if somebody was as quick. */
+  /** Makes the tables of all versions up to that one that came since (`schemas`, by version) and says which the file is now; does nothing if somebody was as quick. */
   upgrade(userVersion: number, schemas: ReadonlyMap<number, string>): void {
     this.write(() => {
       const before = this.userVersion
       if (before >= userVersion) return
-      for (const [version, schema] of schemas) if (version > before) this.handle.exec(schema)
+      for (const [version, schema] of schemas) {
+        if (version > before && version <= userVersion) this.handle.exec(schema)
+      }
       this.set('user_version', userVersion)
     })
   }

@@ -10,7 +10,7 @@ import { resolve } from 'node:path'
 import { isVarveError, VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { newUuid } from '../base/random.js'
-import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import { needsNewerCatalog, type PhysicalVolumeLayout, type VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
 import { holdsSomething, requireElsewhere } from './degraded.js'
@@ -311,6 +311,7 @@ export class VolumeGroup {
   async changeLayout(edit: (layout: VolumeGroupLayout) => VolumeGroupLayout): Promise<void> {
     await this.refresh()
     const next = { ...edit(this.currentLayout), sequence: this.currentLayout.sequence + 1 }
+    if (needsNewerCatalog(next)) this.catalog.requireNewest()
     this.switchLayout(next, () => undefined)
     await this.copyLayout(next)
   }

@@ -196,7 +196,10 @@ describe('lv convert', () => {
         uuid: expect.any(String),
         type: 'linear',
         copies: 1,
+        objectCopies: 1,
+        stripes: null,
         physicalVolumes: [],
+        tags: [],
         extents: NUMBER,
         storedBytes: NUMBER,
         lackingCopies: 0,
@@ -230,6 +233,30 @@ describe('lv convert', () => {
     expect(await bench.ok('lv', 'convert', 'default', '-m', '0')).toContain(
       'default is linear, one copy of each extent',
     )
+    expect(await bench.json('verify')).toMatchObject({ ok: true })
+  })
+
+  test('to stripes, more copies of objects, and volumes with a tag', async () => {
+    await bench.ok('vg', 'extend', 'two.pv', '--addtag', 'ssd')
+    await bench.ok('vg', 'extend', 'three.pv')
+    expect(await bench.ok('pv', 'change', '2', '--addtag', 'ssd', '--addtag', 'near')).toBe(
+      'volume 2: takes new extents, tags @near @ssd\n',
+    )
+    expect(await bench.ok('pv', 'change', '2', '--deltag', 'near')).toBe('volume 2: takes new extents, tags @ssd\n')
+    expect((await bench.run('pv', 'change', '2')).status).toBe(2)
+    await bench.fails(2, 'INVALID_ARGUMENT', 'pv', 'change', '2', '--addtag', 'a b')
+    bench.write('tree/f', randomBytes(300_000))
+    await bench.commit('tree', 'x')
+    expect(await bench.ok('lv', 'convert', 'default', '-i', '2', '--object-mirrors', '1', '@ssd')).toMatch(
+      /logical volume default is striped, one copy of each extent, 2 of objects\n$/,
+    )
+    expect(await bench.ok('lv')).toMatch(/^default +striped 2 +1, objects 2 .* @ssd$/m)
+    expect(await bench.json('lv')).toMatchObject([{ stripes: 2, objectCopies: 2, tags: ['ssd'], lackingCopies: 0 }])
+    await bench.fails(2, 'INVALID_ARGUMENT', 'lv', 'convert', 'default', '-i', '3')
+    await bench.fails(2, 'INVALID_ARGUMENT', 'pv', 'change', '2', '--deltag', 'ssd')
+    expect(await bench.json('lv', 'convert', 'default', 'all', '--object-mirrors', '0')).toMatchObject({
+      objectCopies: 1,
+    })
     expect(await bench.json('verify')).toMatchObject({ ok: true })
   })
 
