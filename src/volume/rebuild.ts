@@ -8,7 +8,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { VarveError } from '../base/errors.js'
+import { isVarveError, VarveError } from '../base/errors.js'
 import { formatSize, MIB } from '../base/units.js'
 import { type DiskSpace, diskSpace } from './diskSpace.js'
 import { statOf } from './files.js'
@@ -16,6 +16,8 @@ import type { SqlDatabase } from './sqlite.js'
 
 /** Besides: what is written before, and a log's own frames. */
 const MARGIN_BYTES = 32 * MIB
+/** What one short step writes. */
+const REST_BYTES = 4 * MIB
 /** In the order in which SQLite tries them. */
 const TEMP_FOLDERS = ['/var/tmp', '/usr/tmp', '/tmp']
 
@@ -37,6 +39,26 @@ export function rebuildFile(database: SqlDatabase): void {
     if (isHeld) database.run('PRAGMA cache_spill = OFF')
   }
   emptyLog(database)
+}
+
+/**
+ * Gives all spare pages back at once where next to nothing else is left in the file: for each page that is given back by itself the
+ * list of spare ones is searched, and what is left is written anew in less time than that takes.
+ * @returns false where it is not so, or others are at work in the file: then page by page is the way
+ */
+export function rebuildRest(database: SqlDatabase, bytes: number): boolean {
+  const spareBytes = database.spareBytes()
+  if (database.isLogShort || spareBytes === 0 || bytes < spareBytes) return false
+  const usedBytes = database.lengthBytes() - spareBytes
+  if (usedBytes > REST_BYTES || usedBytes > spareBytes) return false
+  try {
+    rebuildFile(database)
+    return true
+  } catch (error) {
+    // Of the room for temporary files, it may be.
+    if (isVarveError(error, 'STORE_LOCKED', 'STORAGE_FULL')) return false
+    throw error
+  }
 }
 
 /** Brings what a write-ahead log holds into the file, and cuts it off. @throws {VarveError} `STORE_LOCKED` while others read */

@@ -47,7 +47,8 @@ export interface CreateDatabaseOptions extends OpenDatabaseOptions {
 }
 
 export class SqlDatabase {
-  private isLogShort = false
+  /** See `keepLogShort`. */
+  isLogShort = false
   /** Whether something was written `ordered` since the last `sync`. */
   private isUnsynced = false
   private readonly statements = new Map<string, BetterSqlite3.Statement>()
@@ -268,6 +269,11 @@ export class SqlDatabase {
     // Made once: making one takes longer than many a transaction does.
     this.transaction ??= this.handle.transaction((work: () => unknown) => work())
     return this.transaction[kind](body) as T
+  }
+
+  /** All pages. */
+  lengthBytes(): number {
+    return this.guard(() => (this.pragma('page_count') as number) * (this.pragma('page_size') as number))
   }
 
   /** Pages that nothing is in. */

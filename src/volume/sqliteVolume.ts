@@ -21,7 +21,7 @@ import type {
   VolumeIdentity,
   VolumeState,
 } from './physicalVolume.js'
-import { type Remains, rebuildFile, remainsOf } from './rebuild.js'
+import { type Remains, rebuildFile, rebuildRest, remainsOf } from './rebuild.js'
 import { recoveryState, writeRecoveryRows } from './recoveryRows.js'
 import {
   CATALOG_FORMAT,
@@ -115,7 +115,7 @@ abstract class TableVolume implements PhysicalVolume {
   }
 
   async giveBack(bytes: number): Promise<void> {
-    await this.database.giveBack(bytes)
+    if (!rebuildRest(this.database, bytes)) await this.database.giveBack(bytes)
   }
 
   async rebuild(): Promise<void> {

@@ -1,6 +1,6 @@
 /** Files written anew: nothing of what was removed is left in them, and all else is as it was. */
 import { readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../src/volume/driver.js'
 import { requireRebuildRoom } from '../../src/volume/rebuild.js'
@@ -50,6 +50,35 @@ test('while somebody reads, it says so', async () => {
   reader.exec('COMMIT')
   reader.close()
   await own.parts.group.volume(0)?.rebuild()
+})
+
+test('where next to nothing is left, all spare pages are given back at once; while others read, page by page', async () => {
+  const { repo } = await createRepository({ compression: 'none', lockTimeoutMs: 50 })
+  await repo.extendVolumeGroup(`${dirname(repo.parts.group.catalog.path)}/other.varve`)
+  const { group } = repo.parts
+  for (const number of [0, group.layout.physicalVolumes.length - 1]) {
+    const volume = group.volume(number)
+    if (!volume) throw new Error(`volume ${number} is not open`)
+    for (const isRead of [false, true]) {
+      const database = openDatabase(volume.location, {})
+      database.exec('CREATE TABLE loose (x); INSERT INTO loose VALUES (zeroblob(20000000)); DROP TABLE loose')
+      const spare = await volume.spareBytes()
+      expect(spare).toBeGreaterThan(20_000_000)
+      // What is not wanted back stays.
+      await volume.giveBack(spare / 2)
+      expect(await volume.spareBytes()).toBeGreaterThan(5_000_000)
+      const reader = openDatabase(volume.location, { readonly: true })
+      if (isRead && number === 0) reader.exec('BEGIN; SELECT count(*) FROM ref')
+      await volume.giveBack(await volume.spareBytes())
+      expect(await volume.spareBytes()).toBe(0)
+      reader.close()
+      database.close()
+      await volume.giveBack(Number.MAX_SAFE_INTEGER)
+      expect(statSync(volume.location).size).toBeLessThan(2_000_000)
+      expect(await volume.integrityProblems()).toEqual([])
+    }
+  }
+  expect((await repo.verify()).problems).toEqual([])
 })
 
 test('room is asked for on every disk it takes', async () => {
