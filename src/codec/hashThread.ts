@@ -25,6 +25,15 @@ interface Answer {
 /** Pieces of memory, which go there and come back: to and fro nothing is copied. */
 const MEMORIES = 4
 
+/** Computed here, of one part after the other. */
+export function idsOf(hasher: Hasher, raw: Buffer, parts: readonly HashedPart[]): Hash[] {
+  let offset = 0
+  return parts.map(({ kind, length }) => {
+    offset += length
+    return hasher.id(kind, raw.subarray(offset - length, offset))
+  })
+}
+
 /**
  * In plain JavaScript, and in a text, so that it needs no file wherever the library is bundled. SHA-256 alone: that is the
  * runtime's own. As `createHasher` has it, up to 16 KiB are copied together with their kind.
@@ -66,11 +75,14 @@ export class HashThread {
   /** Stopped, or ended by itself: all else is computed here. */
   #isOver = false
 
-  /** @param mostBytes of what is hashed at a time */
-  constructor(hasher: Hasher, mostBytes: number) {
+  /**
+   * @param mostBytes of what is hashed at a time
+   * @param memories what is asked for ahead of the thread at most: beyond that, ids are computed here
+   */
+  constructor(hasher: Hasher, mostBytes: number, memories = MEMORIES) {
     this.#hasher = hasher
     this.#mostBytes = mostBytes
-    this.#free = Array.from({ length: MEMORIES }, () => new ArrayBuffer(mostBytes))
+    this.#free = Array.from({ length: memories }, () => new ArrayBuffer(mostBytes))
   }
 
   /** The ids of all parts of `raw`, which must not change until it resolves. */
@@ -78,7 +90,7 @@ export class HashThread {
     const fits = this.#hasher.name === 'sha256' && raw.length <= this.#mostBytes
     const memory = fits && !this.#isOver ? this.#free.pop() : undefined
     const bytes = memory && (await this.#ask(memory, raw, parts))
-    if (!bytes) return this.#idsHere(raw, parts)
+    if (!bytes) return idsOf(this.#hasher, raw, parts)
     return parts.map((_, index) => hashFromBytes(bytes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)))
   }
 
@@ -86,14 +98,6 @@ export class HashThread {
   async stop(): Promise<void> {
     this.#isOver = true
     await this.#worker?.terminate()
-  }
-
-  #idsHere(raw: Buffer, parts: readonly HashedPart[]): Hash[] {
-    let offset = 0
-    return parts.map(({ kind, length }) => {
-      offset += length
-      return this.#hasher.id(kind, raw.subarray(offset - length, offset))
-    })
   }
 
   /** `undefined` where there is no thread, for whatever reason. */

@@ -8,6 +8,7 @@ import type { VolumeGroup } from '../volume/volumeGroup.js'
 export interface CopyStep {
   readonly eid: number
   readonly storedBytes: number
+  readonly rawBytes: number
   readonly add: readonly number[]
   readonly drop: readonly number[]
 }
@@ -24,8 +25,9 @@ export function planMove(group: VolumeGroup, from: number, to?: readonly number[
   )
   const room = new Room(group, candidates)
   const steps: CopyStep[] = []
-  group.catalog.eachExtent(({ record: { eid, storedBytes }, pvs }) => {
-    if (pvs.includes(from)) steps.push({ eid, storedBytes, add: [room.take(eid, storedBytes, pvs)], drop: [from] })
+  group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
+    if (!pvs.includes(from)) return
+    steps.push({ eid, storedBytes, rawBytes, add: [room.take(eid, storedBytes, pvs)], drop: [from] })
   })
   return steps
 }
@@ -45,13 +47,14 @@ export function planPolicy(group: VolumeGroup, policy: LogicalVolumeLayout): Cop
   )
   const more: CopyStep[] = []
   const less: CopyStep[] = []
-  group.catalog.eachExtent(({ record: { eid, storedBytes, class: extentClass }, pvs }) => {
-    const copies = copiesFor(policy, extentClass)
+  group.catalog.eachExtent(({ record, pvs }) => {
+    const { eid, storedBytes, rawBytes } = record
+    const copies = copiesFor(policy, record.class)
     const staying = room.emptiest(pvs.filter(counts)).slice(0, copies)
     const add: number[] = []
     while (staying.length + add.length < copies) add.push(room.take(eid, storedBytes, [...pvs, ...add]))
     const drop = pvs.filter((pv) => !staying.includes(pv) && !group.absent.has(pv))
-    const step = { eid, storedBytes, add, drop }
+    const step = { eid, storedBytes, rawBytes, add, drop }
     if (add.length > 0) more.push(step)
     else if (drop.length > 0) less.push(step)
   })
@@ -73,11 +76,12 @@ export function planBalance(group: VolumeGroup, policy: LogicalVolumeLayout): Co
   const extents: {
     readonly eid: number
     readonly storedBytes: number
+    readonly rawBytes: number
     readonly were: readonly number[]
     pvs: number[]
   }[] = []
-  group.catalog.eachExtent(({ record: { eid, storedBytes }, pvs }) => {
-    extents.push({ eid, storedBytes, were: pvs, pvs: [...pvs] })
+  group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
+    extents.push({ eid, storedBytes, rawBytes, were: pvs, pvs: [...pvs] })
   })
   // Large ones first: with the small ones the rest is evened out.
   extents.sort((a, b) => b.storedBytes - a.storedBytes || a.eid - b.eid)
@@ -94,10 +98,10 @@ export function planBalance(group: VolumeGroup, policy: LogicalVolumeLayout): Co
       isMoved = true
     }
   }
-  return extents.flatMap(({ eid, storedBytes, were, pvs }) => {
+  return extents.flatMap(({ eid, storedBytes, rawBytes, were, pvs }) => {
     const add = pvs.filter((pv) => !were.includes(pv))
     const drop = were.filter((pv) => !pvs.includes(pv))
-    return add.length > 0 ? [{ eid, storedBytes, add, drop }] : []
+    return add.length > 0 ? [{ eid, storedBytes, rawBytes, add, drop }] : []
   })
 }
 

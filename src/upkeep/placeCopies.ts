@@ -8,16 +8,16 @@
  * anywhere, so damage is not carried along; it comes from whichever copy is sound. No copy is dropped before those that stay were read.
  * Volumes that are missing are done without.
  */
-import { isVarveError, VarveError } from '../base/errors.js'
 import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { type Lease, takeUpkeep } from '../volume/lease.js'
-import type { NewExtent, PhysicalVolume, StagedExtents } from '../volume/physicalVolume.js'
+import type { NewExtent, StagedExtents } from '../volume/physicalVolume.js'
 import { volumeFull } from '../volume/placement.js'
 import { batchesOf } from './batches.js'
 import type { CopyStep } from './copyPlans.js'
-import { soundExtent } from './soundExtent.js'
+import { LeavingCopies } from './leavingCopies.js'
+import { type CheckedStep, StepReader } from './stepReader.js'
 import { Throttle } from './throttle.js'
 
 export interface PlaceCopiesOptions extends WorkOptions {
@@ -42,8 +42,11 @@ export interface PlaceCopiesReport {
   readonly notes: readonly string[]
 }
 
-/** Frames in memory at a time, and what a kill can cost. */
-const BATCH_BYTES = 8 * MIB
+/** Raw bytes read at a time, and what a kill can cost. While some are written, the next are hashed, so twice as many are in memory. */
+const BATCH_BYTES = 32 * MIB
+/** With a rate, steps are short, so that it holds from moment to moment. */
+const BATCH_BYTES_MIN = MIB
+const STEPS_PER_SECOND = 8
 
 /**
  * @param plan asked for what is to be done, and once more when nobody else moves or drops anything
@@ -60,113 +63,124 @@ export async function placeCopies(
   if (options.dryRun) return reportOf(planned, [], true)
   await group.sweep()
   const lease = takeUpkeep(group.catalog, store.clock)
-  const throttle = new Throttle(options.rateBytes, store.clock)
-  const done: CopyStep[] = []
-  const notes: string[] = []
   try {
     await group.refresh()
     await group.dropOrphans()
-    const steps = plan()
-    const bytesTotal = steps.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
-    let bytesDone = 0
-    for (const batch of batchesOf(steps, BATCH_BYTES, ({ storedBytes }) => storedBytes)) {
-      throwIfCancelled(options.signal)
-      done.push(...(await new Batch(store, lease, notes).place(batch)))
-      bytesDone += batch.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
-      const counts = { itemsDone: done.length, itemsTotal: steps.length, bytesDone, bytesTotal }
-      options.onProgress?.({ phase: 'move', ...counts, current: 'extents' })
-      lease.beat(store.clock)
-      const written = batch.reduce((sum, { storedBytes, add }) => sum + storedBytes * (1 + add.length), 0)
-      await throttle.took(written, options.signal)
-    }
-    for (const pv of new Set(done.flatMap(({ drop }) => drop))) {
-      const source = volumeOf(store, pv)
-      await source.giveBack(await source.spareBytes())
-    }
+    const placing = new Placing(store, lease, options)
+    await placing.place(plan())
+    return reportOf(placing.done, placing.notes, false)
   } finally {
     group.catalog.write((tx) => lease.release(tx))
   }
-  return reportOf(done, notes, false)
 }
 
-class Batch {
-  /** Sound extents to be brought, by volume. */
-  readonly #coming = new Map<number, NewExtent[]>()
-  readonly #removed = new Map<number, number[]>()
+class Placing {
+  readonly done: CopyStep[] = []
+  readonly notes: string[] = []
+  readonly #leaving: LeavingCopies
+  readonly #throttle: Throttle
 
   constructor(
     private readonly store: ChunkStore,
     private readonly lease: Lease,
-    private readonly notes: string[],
-  ) {}
+    private readonly options: PlaceCopiesOptions,
+  ) {
+    this.#leaving = new LeavingCopies(store.group, lease)
+    this.#throttle = new Throttle(options.rateBytes, store.clock)
+  }
 
-  /** @returns what was done: all but what is damaged, or went away meanwhile */
-  async place(steps: readonly CopyStep[]): Promise<CopyStep[]> {
+  async place(steps: readonly CopyStep[]): Promise<void> {
+    try {
+      await this.#placeAll(steps)
+    } catch (error) {
+      // What failed is the better message; what is left there is found by the next run.
+      await this.#leaving.drop().catch(() => undefined)
+      throw error
+    }
+    await this.#leaving.drop()
+    for (const pv of new Set(this.done.flatMap(({ drop }) => drop))) {
+      const source = this.store.group.requireVolume(pv)
+      await source.giveBack(await source.spareBytes())
+    }
+  }
+
+  async #placeAll(steps: readonly CopyStep[]): Promise<void> {
+    const { signal } = this.options
+    const bytesTotal = steps.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+    let bytesDone = 0
+    const batchBytes = batchBytesFor(this.options.rateBytes)
+    const batches = [...batchesOf(steps, batchBytes, ({ rawBytes }) => rawBytes)]
+    const reader = new StepReader(this.store, batchBytes, this.notes)
+    try {
+      throwIfCancelled(signal)
+      let coming = await reader.begin(batches[0] ?? [])
+      for (const [index, batch] of batches.entries()) {
+        const checked = await coming.checked()
+        // Hashed while this one is written, which holds up all else here.
+        coming = await reader.begin(batches[index + 1] ?? [])
+        throwIfCancelled(signal)
+        this.done.push(...(await new Batch(this.store, this.lease, this.#leaving, checked).place()))
+        bytesDone += batch.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+        const counts = { itemsDone: this.done.length, itemsTotal: steps.length, bytesDone, bytesTotal }
+        this.options.onProgress?.({ phase: 'move', ...counts, current: 'extents' })
+        this.lease.beat(this.store.clock)
+        const written = batch.reduce((sum, { storedBytes, add }) => sum + storedBytes * (1 + add.length), 0)
+        await this.#throttle.took(written, signal)
+      }
+    } finally {
+      await reader.stop()
+    }
+  }
+}
+
+function batchBytesFor(rateBytes: number | undefined): number {
+  if (rateBytes === undefined) return BATCH_BYTES
+  return Math.min(BATCH_BYTES, Math.max(BATCH_BYTES_MIN, Math.floor(rateBytes / STEPS_PER_SECOND)))
+}
+
+class Batch {
+  /** What is brought, by volume. */
+  readonly #coming = new Map<number, NewExtent[]>()
+
+  constructor(
+    private readonly store: ChunkStore,
+    private readonly lease: Lease,
+    private readonly leaving: LeavingCopies,
+    private readonly steps: readonly CheckedStep[],
+  ) {
+    for (const { step, extent } of steps) {
+      for (const pv of extent ? step.add : []) {
+        const extents = this.#coming.get(pv) ?? []
+        this.#coming.set(pv, extents)
+        extents.push(extent as NewExtent)
+      }
+    }
+  }
+
+  /** @returns what was done: all but what went elsewhere, or away, meanwhile */
+  async place(): Promise<CopyStep[]> {
     const { group } = this.store
-    const able: CopyStep[] = []
-    for (const step of steps) if (await this.#prepare(step)) able.push(step)
     let done: CopyStep[] = []
     try {
       const staged = new Map<number, StagedExtents>()
       const sequence = group.catalog.counter('publish_sequence')
-      for (const [pv, extents] of this.#coming) staged.set(pv, await volumeOf(this.store, pv).stage(extents, sequence))
-      done = this.#switch(able, staged)
+      for (const [pv, extents] of this.#coming) staged.set(pv, await group.requireVolume(pv).stage(extents, sequence))
+      done = this.#switch(staged)
     } catch (error) {
       // What failed is the better message; what is left there is found by the next run.
       await this.#dropComing().catch(() => undefined)
       throw error
     }
-    for (const [pv, eids] of this.#removed) if (pv !== 0) await volumeOf(this.store, pv).remove(eids)
+    await this.leaving.dropIfMany()
     return done
   }
 
-  async #prepare(step: CopyStep): Promise<boolean> {
-    const { eid, add, drop } = step
-    if (add.length === 0) return this.#isKept(eid, drop)
-    const extent = await this.#sound(eid)
-    if (!extent) return false
-    for (const pv of add) this.#coming.set(pv, [...(this.#coming.get(pv) ?? []), extent])
-    return true
-  }
-
-  /** `undefined` for one that is damaged everywhere, or gone. */
-  async #sound(eid: number): Promise<NewExtent | undefined> {
-    try {
-      return await soundExtent(this.store, eid)
-    } catch (error) {
-      if (!isVarveError(error, 'CORRUPT_EXTENT')) throw error
-      this.notes.push(`extent ${eid} was left where it is: ${error.message}`)
-      return undefined
-    }
-  }
-
-  /** Whether every copy that stays is what it should be. */
-  async #isKept(eid: number, drop: readonly number[]): Promise<boolean> {
-    const { catalog } = this.store.group
-    const record = catalog.extent(eid)
-    const staying = catalog.copies(eid).filter((pv) => !drop.includes(pv) && !this.store.group.absent.has(pv))
-    if (!record || staying.length === 0) return false
-    try {
-      for (const pv of staying) {
-        const extent = await volumeOf(this.store, pv).read(eid)
-        if (extent?.checksum.equals(record.checksum)) continue
-        this.notes.push(`extent ${eid} was left where it is: the copy on volume ${pv} is not what it should be`)
-        return false
-      }
-    } catch (error) {
-      if (!isVarveError(error, 'CORRUPT_EXTENT')) throw error
-      this.notes.push(`extent ${eid} was left where it is: ${error.message}`)
-      return false
-    }
-    return true
-  }
-
   /** In one transaction of the catalog: durable when it returns. */
-  #switch(steps: readonly CopyStep[], staged: ReadonlyMap<number, StagedExtents>): CopyStep[] {
+  #switch(staged: ReadonlyMap<number, StagedExtents>): CopyStep[] {
     const { group } = this.store
     const { catalog } = group
     const done: CopyStep[] = []
-    const isDropped = steps.some(({ drop }) => drop.length > 0)
+    const leaving: [pv: number, extent: CheckedStep][] = []
     catalog.write((tx) => {
       this.lease.require(tx)
       for (const [pv, stage] of staged) {
@@ -174,30 +188,30 @@ class Batch {
         const use = catalog.volumeUse(pv) ?? { pv, transactions: 0, storedBytes: 0 }
         catalog.writeVolumeUse({ ...use, transactions: Math.max(use.transactions, transactions) })
       }
-      for (const step of steps) {
+      for (const checked of this.steps) {
+        const { step, extent } = checked
         const { eid, add, drop } = step
-        const extent = add.length === 0 ? undefined : this.#comingOf(eid)
         const record = catalog.extent(eid)
         const isSame = record && (!extent || record.checksum.equals(extent.checksum))
         const isWanted = isSame && this.#isAsPlanned(catalog.copies(eid), step)
         if (!isWanted) {
-          for (const pv of add) if (!catalog.hasCopy(eid, pv)) this.#remove(pv, eid)
+          for (const pv of add) if (!catalog.hasCopy(eid, pv)) leaving.push([pv, checked])
           continue
         }
         for (const pv of add) catalog.addCopy(eid, pv, record.storedBytes)
         for (const pv of drop) {
           catalog.dropCopy(eid, pv, record.storedBytes)
-          this.#remove(pv, eid)
+          leaving.push([pv, checked])
         }
         done.push(step)
       }
       for (const pv of staged.keys()) requireRoom(this.store, pv)
       // Whoever looked a chunk up meanwhile, and found it on neither volume, looks again.
-      if (isDropped) tx.advance('gc_epoch', 1)
+      if (this.steps.some(({ step }) => step.drop.length > 0)) tx.advance('gc_epoch', 1)
       tx.advance('publish_sequence', 1)
-      const atHome = this.#removed.get(0)
-      if (atHome) group.home.removeNow(atHome)
     })
+    // The catalog names them still until it is durable.
+    for (const [pv, { step, extent }] of leaving) this.leaving.add(pv, step.eid, step.storedBytes, extent)
     return done
   }
 
@@ -206,25 +220,13 @@ class Batch {
     return areThere && !add.some((pv) => copies.includes(pv)) && copies.length + add.length > drop.length
   }
 
-  #comingOf(eid: number): NewExtent | undefined {
-    for (const extents of this.#coming.values()) {
-      const extent = extents.find((each) => each.eid === eid)
-      if (extent) return extent
-    }
-    return undefined
-  }
-
-  #remove(pv: number, eid: number): void {
-    this.#removed.set(pv, [...(this.#removed.get(pv) ?? []), eid])
-  }
-
   async #dropComing(): Promise<void> {
     const { catalog } = this.store.group
     // Else somebody may be bringing the same there by now.
     catalog.write((tx) => this.lease.require(tx))
     for (const [pv, extents] of this.#coming) {
       const eids = extents.map(({ eid }) => eid).filter((eid) => !catalog.hasCopy(eid, pv))
-      if (pv !== 0) await volumeOf(this.store, pv).remove(eids)
+      if (pv !== 0) await this.store.group.requireVolume(pv).remove(eids)
     }
   }
 }
@@ -234,12 +236,6 @@ function requireRoom({ group }: ChunkStore, pv: number): void {
   const { capacityBytes = null } = group.layout.physicalVolumes.find(({ number }) => number === pv) ?? {}
   const storedBytes = group.catalog.volumeUse(pv)?.storedBytes ?? 0
   if (capacityBytes !== null && storedBytes > capacityBytes) throw volumeFull(pv, capacityBytes, storedBytes)
-}
-
-function volumeOf({ group }: ChunkStore, number: number): PhysicalVolume {
-  const volume = group.volume(number)
-  if (!volume) throw new VarveError('PV_MISSING', `volume ${number} is not open`, { pv: String(number) })
-  return volume
 }
 
 function reportOf(steps: readonly CopyStep[], notes: readonly string[], dryRun: boolean): PlaceCopiesReport {

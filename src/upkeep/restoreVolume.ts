@@ -13,7 +13,7 @@ import type { SqliteVolume } from '../volume/sqliteVolume.js'
 import { openStale } from '../volume/staleVolume.js'
 import { batchesOf } from './batches.js'
 import type { PlaceCopiesOptions } from './placeCopies.js'
-import { soundExtent } from './soundExtent.js'
+import { SoundExtents } from './soundExtent.js'
 import { Throttle } from './throttle.js'
 
 export interface RestoreVolumeReport {
@@ -30,10 +30,11 @@ export interface RestoreVolumeReport {
 interface Lack {
   readonly eid: number
   readonly storedBytes: number
+  readonly rawBytes: number
 }
 
-/** Frames in memory at a time. */
-const BATCH_BYTES = 8 * MIB
+/** Raw bytes in memory at a time. */
+const BATCH_BYTES = 32 * MIB
 
 /**
  * @param number of a volume that the group does without because it is too old
@@ -77,10 +78,10 @@ async function compare({ group }: ChunkStore, volume: SqliteVolume): Promise<{ l
   const held = new Set(await volume.list(0, Number.MAX_SAFE_INTEGER))
   const lacking: Lack[] = []
   const named = new Set<number>()
-  group.catalog.eachExtent(({ record: { eid, storedBytes }, pvs }) => {
+  group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
     if (!pvs.includes(volume.number)) return
     named.add(eid)
-    if (!held.has(eid)) lacking.push({ eid, storedBytes })
+    if (!held.has(eid)) lacking.push({ eid, storedBytes, rawBytes })
   })
   return { lacking, orphans: [...held].filter((eid) => !named.has(eid)) }
 }
@@ -95,31 +96,36 @@ async function bring(
   const throttle = new Throttle(options.rateBytes, store.clock)
   const bytesTotal = lacking.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
   let [itemsDone, bytesDone] = [0, 0]
-  for (const batch of batchesOf(lacking, BATCH_BYTES, ({ storedBytes }) => storedBytes)) {
-    throwIfCancelled(options.signal)
-    const extents: NewExtent[] = []
-    for (const { eid } of batch) {
-      try {
-        const extent = await soundExtent(store, eid)
-        if (extent) extents.push(extent)
-      } catch (error) {
-        if (!isVarveError(error, 'CORRUPT_EXTENT')) throw error
-        notes.push(`extent ${eid} was not brought: ${error.message}`)
+  const reader = new SoundExtents(store, BATCH_BYTES)
+  try {
+    for (const batch of batchesOf(lacking, BATCH_BYTES, ({ rawBytes }) => rawBytes)) {
+      throwIfCancelled(options.signal)
+      const extents: Promise<NewExtent>[] = []
+      for (const { eid } of batch) {
+        try {
+          const coming = await reader.begin(eid)
+          if (coming) extents.push(coming.extent)
+        } catch (error) {
+          if (!isVarveError(error, 'CORRUPT_EXTENT')) throw error
+          notes.push(`extent ${eid} was not brought: ${error.message}`)
+        }
       }
+      await volume.stage(await Promise.all(extents), store.group.catalog.counter('publish_sequence'))
+      const bytes = batch.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
+      itemsDone += batch.length
+      bytesDone += bytes
+      options.onProgress?.({
+        phase: 'move',
+        itemsDone,
+        itemsTotal: lacking.length,
+        bytesDone,
+        bytesTotal,
+        current: 'extents',
+      })
+      await throttle.took(2 * bytes, options.signal)
     }
-    await volume.stage(extents, store.group.catalog.counter('publish_sequence'))
-    const bytes = batch.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
-    itemsDone += batch.length
-    bytesDone += bytes
-    options.onProgress?.({
-      phase: 'move',
-      itemsDone,
-      itemsTotal: lacking.length,
-      bytesDone,
-      bytesTotal,
-      current: 'extents',
-    })
-    await throttle.took(2 * bytes, options.signal)
+  } finally {
+    await reader.stop()
   }
   return notes
 }

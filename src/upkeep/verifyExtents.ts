@@ -10,7 +10,7 @@ import { availableParallelism } from 'node:os'
 import { isVarveError, VarveError } from '../base/errors.js'
 import { type Hash, shortHash } from '../base/hash.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
-import { HashThread } from '../codec/hashThread.js'
+import { HashThread, idsOf } from '../codec/hashThread.js'
 import type { Slot } from '../format/slots.js'
 import type { ExtentRecord } from '../volume/catalog.js'
 import { healCopy, wrongCopy } from '../volume/heal.js'
@@ -225,12 +225,7 @@ export class ExtentCheck {
   }
 
   async #idsOf(raw: Buffer, slots: readonly Slot[], hashing: HashThread | undefined): Promise<Hash[]> {
-    if (hashing) return hashing.ids(raw, slots)
-    let offset = 0
-    return slots.map(({ kind, length }) => {
-      offset += length
-      return this.#store.hasher.id(kind, raw.subarray(offset - length, offset))
-    })
+    return hashing ? hashing.ids(raw, slots) : idsOf(this.#store.hasher, raw, slots)
   }
 
   async #rowFaults({ eid, slots, hashes }: NewExtent, volume: PhysicalVolume): Promise<Fault[]> {

@@ -77,6 +77,7 @@ const packedPage = (condition: string): string => `
   FROM (SELECT ${CHUNK_COLUMNS} FROM chunk ${condition} ORDER BY hash, eid LIMIT ?)`
 const FIRST_PACKED_PAGE = packedPage('')
 const NEXT_PACKED_PAGE = packedPage('WHERE (hash, eid) > (?, ?)')
+const DELETE_CHUNK = 'DELETE FROM chunk WHERE hash = ? AND eid = ?'
 const SELECT_CHUNK = 'SELECT eid, slot, length, chunk_id FROM chunk WHERE hash = ? ORDER BY eid'
 
 export class PayloadTables {
@@ -317,12 +318,21 @@ export class PayloadTables {
       .map((row) => row.eid)
   }
 
-  /** The ids are not in the rows, so the chunk table is scanned: once for all of them. */
-  remove(eids: readonly number[]): void {
+  /** The ids are not in the rows, so without `chunks` the chunk table is scanned: once for all of them. */
+  remove(eids: readonly number[], chunks?: readonly ChunkKey[]): void {
     const list = JSON.stringify(eids)
-    const { changes } = this.database.run('DELETE FROM chunk WHERE eid IN (SELECT value FROM json_each(?))', list)
     this.database.run('DELETE FROM payload WHERE eid IN (SELECT value FROM json_each(?))', list)
+    // Fewer than there should be: some are damaged, and found by the number of their extent alone.
+    if (chunks && this.removeChunks(chunks) === chunks.length) return
+    const { changes } = this.database.run('DELETE FROM chunk WHERE eid IN (SELECT value FROM json_each(?))', list)
     if (changes >= REBUILD_ROWS) this.rebuildChunks(changes)
+  }
+
+  /** @returns how many there were */
+  private removeChunks(chunks: readonly ChunkKey[]): number {
+    let removed = 0
+    for (const { hash, eid } of chunks) removed += this.database.run(DELETE_CHUNK, hashToBytes(hash), eid).changes
+    return removed
   }
 
   /** Rows that went left their pages half empty, all over the table; what comes is spread as evenly, and fills none of them. */

@@ -126,8 +126,11 @@ export interface PhysicalVolume {
   packedChunkRows(after: ChunkKey | undefined, limit: number): Promise<PackedRows>
   /** All rows of the chunk table of some extents. Scans the table once. */
   chunkRowsOf(eids: readonly number[]): Promise<ChunkLocation[]>
-  /** Drops extents and their chunk rows, durable when resolved. Numbers that are not held are passed over. */
-  remove(eids: readonly number[]): Promise<void>
+  /**
+   * Drops extents and their chunk rows, durable when resolved. Numbers that are not held are passed over.
+   * @param chunks all of these extents: few of many are found by them sooner than by a scan of the table
+   */
+  remove(eids: readonly number[], chunks?: readonly ChunkKey[]): Promise<void>
   state(): Promise<VolumeState>
   layout(): Promise<VolumeGroupLayout>
   /** Durable when resolved. */

@@ -85,8 +85,8 @@ abstract class TableVolume implements PhysicalVolume {
     return this.tables.chunkRowsOf(eids, this.number)
   }
 
-  async remove(eids: readonly number[]): Promise<void> {
-    this.database.write(() => this.tables.remove(eids))
+  async remove(eids: readonly number[], chunks?: readonly ChunkKey[]): Promise<void> {
+    this.database.write(() => this.tables.remove(eids, chunks))
   }
 
   async state(): Promise<VolumeState> {

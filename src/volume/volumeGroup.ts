@@ -397,7 +397,7 @@ export class VolumeGroup {
     }
   }
 
-  private requireVolume(number: number): PhysicalVolume {
+  requireVolume(number: number): PhysicalVolume {
     const member = this.members.get(number)
     if (!member) throw this.absent.get(number) ?? new VarveError('PV_MISSING', `volume ${number} is not open`)
     return member

@@ -18,10 +18,10 @@ const raw = pseudoRandom(
   1,
 )
 
-async function threadOf(name: HashName = 'sha256') {
+async function threadOf(name: HashName = 'sha256', memories?: number) {
   const hasher = await createHasher(name)
   const here = vi.fn(hasher.id)
-  const thread = new HashThread({ name, id: here }, MOST_BYTES)
+  const thread = new HashThread({ name, id: here }, MOST_BYTES, memories)
   onTestFinished(() => thread.stop())
   const expected = (bytes: Buffer, of: readonly HashedPart[]): Hash[] => {
     let offset = 0
@@ -51,6 +51,13 @@ test('of more than it has room for, the rest is computed here', async () => {
   const one = [{ kind: KIND.tree, length: long.length }]
   expect(await thread.ids(long, one)).toEqual(expected(long, one))
   expect(await thread.ids(raw, parts)).toEqual(expected(raw, parts))
+})
+
+test('with more room, more is left to it', async () => {
+  const { thread, here, expected } = await threadOf('sha256', 9)
+  const found = await Promise.all(Array.from({ length: 9 }, () => thread.ids(raw, parts)))
+  for (const ids of found) expect(ids).toEqual(expected(raw, parts))
+  expect(here).not.toHaveBeenCalled()
 })
 
 test('without a thread, they are computed here', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { Repository } from '../../src/repository.js'
+import { LeavingCopies } from '../../src/upkeep/leavingCopies.js'
 import { moveCopies } from '../../src/upkeep/moveCopies.js'
 import { takeUpkeep } from '../../src/volume/lease.js'
 import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
@@ -11,7 +12,7 @@ import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { pseudoRandom } from '../codec/inputs.js'
 import { groupOptions } from '../support/groups.js'
 import { hookedVolume } from '../support/hookedVolume.js'
-import { flip } from '../support/mirrored.js'
+import { change, flip } from '../support/mirrored.js'
 import { commitFiles, openRepository } from '../support/repositories.js'
 import { tempFolder } from '../support/tempFolder.js'
 
@@ -114,7 +115,109 @@ test('an extent that moves after its reader looked into the catalog is read wher
   expect(move).toBeUndefined()
 })
 
+test('in short steps: copies that go are dropped together', async () => {
+  const { repo, path } = await striped()
+  await commitFiles(repo, { large: pseudoRandom(8_000_000, 300) }, 'large', 'side')
+  await repo.close()
+  const removed: { eids: number; chunks: number | undefined }[] = []
+  const wrapVolume = (volume: PhysicalVolume) =>
+    hookedVolume(volume, {
+      async remove(target, eids, chunks) {
+        if (target.number === 1) removed.push({ eids: eids.length, chunks: chunks?.length })
+        return target.remove(eids, chunks)
+      },
+    })
+  const group = await VolumeGroup.open(path, { ...groupOptions, wrapVolume })
+  try {
+    const store = await ChunkStore.open(group, systemClock)
+    const steps: number[] = []
+    const onProgress = ({ itemsDone }: { itemsDone: number }) => steps.push(itemsDone)
+    const { moved, leftExtents } = await moveCopies(store, 1, { rateBytes: 2 ** 23, onProgress })
+    expect(leftExtents).toBe(0)
+    expect(steps.length).toBeGreaterThan(1)
+    const extents = moved.reduce((sum, tally) => sum + tally.extents, 0)
+    expect(steps.at(-1)).toBe(extents)
+    // All of it: a scan finds that sooner.
+    expect(removed).toEqual([{ eids: extents, chunks: undefined }])
+  } finally {
+    await group.close()
+  }
+  await expectSound(await openRepository(path))
+})
+
+test('few of many are dropped by their chunks, where all of these are known', async () => {
+  const { repo, path } = await striped()
+  await repo.close()
+  const removed: { eids: readonly number[]; chunks: number | undefined }[] = []
+  const wrapVolume = (volume: PhysicalVolume) =>
+    hookedVolume(volume, {
+      async remove(_, eids, chunks) {
+        removed.push({ eids, chunks: chunks?.length })
+      },
+    })
+  const group = await VolumeGroup.open(path, { ...groupOptions, wrapVolume })
+  try {
+    const lease = takeUpkeep(group.catalog, systemClock)
+    const leaving = new LeavingCopies(group, lease)
+    const [eid = 0] = await (group.volume(1) as PhysicalVolume).list(0, Number.MAX_SAFE_INTEGER)
+    const stored = await group.readExtent(eid)
+    if (!stored) throw new Error('volume 1 is empty')
+    const extent = { ...stored, hashes: (await group.volume(1)?.chunksOf(eid)) ?? [] }
+    leaving.add(1, eid, 1, extent)
+    await leaving.drop()
+    leaving.add(1, eid, 1, extent)
+    leaving.add(1, eid + 1, 1)
+    await leaving.drop()
+    await leaving.drop()
+    expect(removed).toEqual([
+      { eids: [eid], chunks: stored.slots.length },
+      { eids: [eid, eid + 1], chunks: undefined },
+    ])
+    group.catalog.write((tx) => lease.release(tx))
+    leaving.add(1, eid, 1, extent)
+    await expect(leaving.drop()).rejects.toMatchObject({ code: 'LEASE_LOST' })
+    expect(removed).toHaveLength(2)
+  } finally {
+    await group.close()
+  }
+})
+
+test('a chunk table with a wrong id: what comes elsewhere has the right one', async () => {
+  const { repo, path } = await striped()
+  const file = repo.parts.group.volume(1)?.location ?? ''
+  await repo.close()
+  change(file, "UPDATE chunk SET hash = CAST(x'00' || substr(hash, 2) AS BLOB) WHERE slot = 0")
+  const again = await openRepository(path)
+  expect((await again.verify()).problems).not.toEqual([])
+  expect(await again.movePhysicalVolume('1')).toMatchObject({ leftExtents: 0, notes: [] })
+  await expectSound(again)
+})
+
 describe('broken off', () => {
+  test('by a signal, after some of it: what went is dropped, and the same again does the rest', async () => {
+    const { repo } = await striped()
+    await commitFiles(repo, { large: pseudoRandom(8_000_000, 300) }, 'large', 'side')
+    const stop = new AbortController()
+    const had = await extentsOf(repo, 1)
+    const work = repo.movePhysicalVolume('1', {
+      rateBytes: 2 ** 23,
+      signal: stop.signal,
+      onProgress: () => stop.abort(),
+    })
+    await expect(work).rejects.toMatchObject({ code: 'CANCELLED' })
+    const { group } = repo.parts
+    const left = await extentsOf(repo, 1)
+    expect(left).toBeGreaterThan(0)
+    expect(left).toBeLessThan(had)
+    for (const volume of group.volumes) {
+      for (const eid of await volume.list(0, Number.MAX_SAFE_INTEGER))
+        expect(group.catalog.hasCopy(eid, volume.number)).toBe(true)
+    }
+    await expectSound(repo)
+    expect(await repo.movePhysicalVolume('1')).toMatchObject({ leftExtents: 0 })
+    await expectSound(repo)
+  })
+
   /** The process is gone at this call: nothing that comes after it is done either. */
   async function movedWith(
     path: string,

@@ -259,6 +259,20 @@ export function describePhysicalVolume(name: string, make: MakeVolume): void {
       expect(await (await fixture.reopen()).list(0, 10)).toEqual([1, 2])
     })
 
+    test('removed by their chunks they are gone as well, with rows that are damaged; others stay', async () => {
+      const fixture = await make()
+      const { volume } = fixture
+      const known = (eid: number, hashes: readonly Hash[]) => hashes.map((hash) => ({ hash, eid }))
+      await hold(fixture, [extent(1, [a, b]), extent(2, [b, c]), extent(3, [a, c])])
+      await volume.remove([1], known(1, [a, b]))
+      expect(await volume.list(0, 10)).toEqual([2, 3])
+      expect((await volume.lookup([a, b, c])).map(({ eid }) => eid).sort()).toEqual([2, 2, 3, 3])
+      // As if the row of `b` had another hash by now.
+      await volume.remove([2], known(2, [absent, c]))
+      expect(await volume.list(0, 10)).toEqual([3])
+      expect((await volume.lookup([a, b, c])).map(({ eid }) => eid)).toEqual([3, 3])
+    })
+
     const lowest = '00'.repeat(32) as Hash
     const highest = 'ff'.repeat(32) as Hash
 

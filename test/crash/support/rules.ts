@@ -382,9 +382,9 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
     rule: 'S-6',
     what: 'a copy goes before one that stays was read',
-    file: 'src/upkeep/placeCopies.ts',
-    find: 'if (add.length === 0) return this.#isKept(eid, drop)',
-    replace: 'if (add.length === 0) return true',
+    file: 'src/upkeep/stepReader.ts',
+    find: 'if (add.length === 0) return await this.#isKept(step)',
+    replace: 'if (add.length === 0) return { checked: async () => ({ step, extent: undefined }) }',
     test: { file: LOGICAL_VOLUMES, name: 'is never the one that is kept alone, whichever it is', pvs: 1 },
   },
   {
