@@ -11,6 +11,7 @@ import { growth } from './growth.js'
 import { describeHost } from './host.js'
 import { runLibrary } from './library.js'
 import { Meter } from './measure.js'
+import { move } from './move.js'
 import { type BenchOptions, readOptions, USAGE } from './options.js'
 import { pack } from './pack.js'
 import { markdownOf } from './report.js'
@@ -112,6 +113,7 @@ async function main(): Promise<number> {
   if (first === 'pack') return pack(rest)
   if (first === 'cache') return cache(rest)
   if (first === 'growth') return growth(rest)
+  if (first === 'move') return move(rest)
   let options: BenchOptions
   try {
     options = readOptions(
