@@ -80,10 +80,11 @@ export class SqlDatabase {
     try {
       database.guard(() => {
         database.set('page_size', options.pageBytes)
-        // FULL auto-vacuum would move pages behind gc's back; INCREMENTAL lets it give space back when told.
-        database.set('auto_vacuum', 'INCREMENTAL')
         database.setDurability()
         const make = database.handle.transaction(() => {
+          // FULL auto-vacuum would move pages behind gc's back; INCREMENTAL lets it give space back when told. It writes the first page,
+          // and takes the write lock with that: before the transaction, a page would be left of one that comes to nothing.
+          database.set('auto_vacuum', 'INCREMENTAL')
           // Somebody else may have been as quick.
           if (database.pragma('schema_version') !== 0) {
             throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
@@ -93,7 +94,8 @@ export class SqlDatabase {
           database.handle.exec(options.schema)
           initialise(database)
         })
-        make.immediate()
+        // The lock cannot come first: it makes that page without auto-vacuum.
+        make.deferred()
         database.setJournal(options.journal)
       })
     } catch (error) {
