@@ -65,7 +65,12 @@ const BATCH_BYTES = 32 * MIB
 const MOVED_BYTES_MIN = 64 * KIB
 
 /** These extents and all that decodes through them, ascending. Those that are gone are left out. */
-export function withDependants({ group: { catalog } }: ChunkStore, eids: Iterable<number>): number[] {
+export function withDependants(
+  {
+    group: { catalog },
+  }: { readonly group: { readonly catalog: Pick<ChunkStore['group']['catalog'], 'isVisible' | 'dependants'> } },
+  eids: Iterable<number>,
+): number[] {
   const all = new Set<number>()
   const coming = [...eids]
   for (let eid = coming.pop(); eid !== undefined; eid = coming.pop()) {

@@ -95,7 +95,12 @@ class Scrub {
     this.#kept = this.#earlier.length
     this.#findings.healed.push(...this.#round.healed)
     Object.assign(this.#findings.checked, this.#round.checked)
-    this.#extents = new ExtentCheck(store, this.#findings, options.heal ?? true, 'rows')
+    this.#extents = new ExtentCheck(
+      store,
+      this.#findings,
+      (options.heal ?? true) ? store.group.catalog : undefined,
+      'rows',
+    )
     this.#throttle = new Throttle(options.rateBytes, store.clock, context.pause)
     this.#savedMs = store.clock.nowMs()
   }

@@ -71,7 +71,12 @@ export async function verifyStore(subject: VerifySubject, options: VerifyOptions
   if (heal) requireWritable(subject.store)
   const { checksums = false } = options
   const findings = new Findings(options)
-  const extents = new ExtentCheck(subject.store, findings, heal, checksums ? 'checksums' : 'contents')
+  const extents = new ExtentCheck(
+    subject.store,
+    findings,
+    heal ? group.catalog : undefined,
+    checksums ? 'checksums' : 'contents',
+  )
   await checkVolumes(group, findings, !checksums)
   checkRows(subject, findings)
   await checkExtents(subject.store, extents, findings, options)

@@ -12,9 +12,10 @@ import { type Hash, shortHash } from '../base/hash.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { HashThread, idsOf } from '../codec/hashThread.js'
 import type { Slot } from '../format/slots.js'
-import type { ExtentRecord } from '../volume/catalog.js'
+import type { Catalog, ExtentRecord } from '../volume/catalog.js'
 import { healCopy, wrongCopy } from '../volume/heal.js'
 import type { NewExtent, PhysicalVolume } from '../volume/physicalVolume.js'
+import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { type Findings, problemOf, requireDamage, type VerifyProblem } from './findings.js'
 import { withDependants } from './rewrite.js'
 import { tallyOf } from './rowTally.js'
@@ -55,15 +56,29 @@ interface Named {
   readonly pvs: readonly number[]
 }
 
+/** What is verified: a store, or a volume by itself (loneVolume.ts). */
+export interface VerifiedStore extends Pick<ChunkStore, 'decode' | 'hasher' | 'profile'> {
+  readonly group: VerifiedGroup
+}
+
+export interface VerifiedGroup extends Pick<VolumeGroup, 'volume'> {
+  readonly volumes: readonly PhysicalVolume[]
+  readonly absent: ReadonlyMap<number, VarveError>
+  readonly catalog: Pick<Catalog, 'extent' | 'isVisible' | 'copies' | 'hasCopy' | 'eachExtent' | 'dependants'> & {
+    snapshot<T>(body: () => T): T
+  }
+}
+
 export class ExtentCheck {
-  readonly #store: ChunkStore
+  readonly #store: VerifiedStore
   readonly #findings: Findings
-  readonly #heal: boolean
+  readonly #heal: Catalog | undefined
   readonly #depth: ExtentDepth
   /** By volume and extent: sums of the rows that contents ask for, where they were not looked up. */
   readonly #rowSums = new Map<number, Map<number, number>>()
 
-  constructor(store: ChunkStore, findings: Findings, heal: boolean, depth: ExtentDepth) {
+  /** @param heal the catalog that damaged copies are mended for; `undefined`: none are */
+  constructor(store: VerifiedStore, findings: Findings, heal: Catalog | undefined, depth: ExtentDepth) {
     this.#store = store
     this.#findings = findings
     this.#heal = heal
@@ -272,7 +287,7 @@ export class ExtentCheck {
   /** @returns whether it is as it should be now */
   async #mend(record: ExtentRecord, volume: PhysicalVolume, sound: NewExtent): Promise<boolean> {
     try {
-      if (!(await healCopy(this.#store.group.catalog, volume, sound))) return false
+      if (!this.#heal || !(await healCopy(this.#heal, volume, sound))) return false
     } catch (error) {
       requireDamage(error)
       this.#findings.notes.push(

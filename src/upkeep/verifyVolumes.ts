@@ -12,12 +12,12 @@ import type { VolumeGroup } from '../volume/volumeGroup.js'
 import type { Findings } from './findings.js'
 import type { NeededChunks } from './neededChunks.js'
 import { RowTally } from './rowTally.js'
-import type { ExtentCheck } from './verifyExtents.js'
+import type { ExtentCheck, VerifiedGroup } from './verifyExtents.js'
 
 const PAGE_ROWS = 5000
 
 /** @param isWhole whether SQLite checks the structure of each file: it reads all of it, at once */
-export async function checkVolumes(group: VolumeGroup, findings: Findings, isWhole: boolean): Promise<void> {
+export async function checkVolumes(group: VerifiedGroup, findings: Findings, isWhole: boolean): Promise<void> {
   for (const absent of group.absent.values()) findings.report(absent)
   for (const volume of group.volumes) {
     findings.checked.volumes++
@@ -34,7 +34,7 @@ export async function checkVolumes(group: VolumeGroup, findings: Findings, isWho
   }
 }
 
-async function checkLayout(group: VolumeGroup, volume: PhysicalVolume, findings: Findings): Promise<void> {
+async function checkLayout(group: VerifiedGroup, volume: PhysicalVolume, findings: Findings): Promise<void> {
   const copy = await volume.layout()
   // Read after the copy: the catalog's is changed first.
   const layout = await group.volume(0)?.layout()
@@ -63,8 +63,7 @@ export async function checkTables(
 ): Promise<void> {
   for (const volume of group.volumes) {
     try {
-      const tallies = await tallyRows(group, volume, findings, needed)
-      await checkTallies(group, volume, tallies, findings, extents)
+      await checkTable(group, volume, findings, extents, needed)
       await noteOrphans(group, volume, findings)
     } catch (error) {
       findings.report(isVarveError(error) && error.details.pv === undefined ? of(volume, error) : error)
@@ -72,12 +71,24 @@ export async function checkTables(
   }
 }
 
-/** Reads the whole table once, from its beginning to its end. */
-async function tallyRows(
-  { catalog }: VolumeGroup,
+/** @throws {VarveError} when the table cannot be read to its end */
+export async function checkTable(
+  group: VerifiedGroup,
   volume: PhysicalVolume,
   findings: Findings,
-  needed: NeededChunks,
+  extents: ExtentCheck,
+  needed: Pick<NeededChunks, 'find'>,
+): Promise<void> {
+  const tallies = await tallyRows(group, volume, findings, needed)
+  await checkTallies(group, volume, tallies, findings, extents)
+}
+
+/** Reads the whole table once, from its beginning to its end. */
+async function tallyRows(
+  { catalog }: VerifiedGroup,
+  volume: PhysicalVolume,
+  findings: Findings,
+  needed: Pick<NeededChunks, 'find'>,
 ): Promise<Map<number, RowTally>> {
   const tallies = new Map<number, RowTally>()
   const visible = new Set<number>()
@@ -101,7 +112,7 @@ async function tallyRows(
 
 /** @param tallies by extent, gathered while others were at work */
 async function checkTallies(
-  group: VolumeGroup,
+  group: VerifiedGroup,
   volume: PhysicalVolume,
   tallies: ReadonlyMap<number, RowTally>,
   findings: Findings,
