@@ -79,6 +79,7 @@ const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
   CATALOG_STALE: EXIT.damage,
   CATALOG_MISSING: EXIT.damage,
   VG_FULL: EXIT.storage,
+  VG_EXPORTED: EXIT.conflict,
   CORRUPT: EXIT.damage,
   CORRUPT_CHUNK: EXIT.damage,
   CORRUPT_EXTENT: EXIT.damage,

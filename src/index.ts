@@ -83,7 +83,17 @@ export type { SpaceBytes, SpaceReport, SpaceUse } from './upkeep/space.js'
 export type { StoreStats } from './upkeep/stats.js'
 export type { VerifyOptions, VerifyReport } from './upkeep/verify.js'
 export type { WhichFile, WhichOptions, WhichResult, WhichRoot } from './upkeep/which.js'
+export type { FreeVolume } from './volume/freeVolume.js'
 export type { ExtentMapEntry, PhysicalVolumeInfo, VolumeChange, VolumeGroupInfo } from './volume/groupInfo.js'
+export type { ImportableGroup } from './volume/importGroup.js'
+export type { RemovableVolume } from './volume/removeVolume.js'
+export {
+  checkPhysicalVolumes,
+  createPhysicalVolumes,
+  type ImportOptions,
+  importVolumeGroup,
+  removePhysicalVolumes,
+} from './volumeFiles.js'
 export { type FolderCommitOptions, type FolderStatus, type RepairOptions, WorkingFolder } from './workingFolder.js'
 export type { ExportedTree, ExportTreeOptions } from './worktree/exportTree.js'
 export type { UnreadableFile } from './worktree/readFailure.js'

@@ -5,14 +5,15 @@
  * physical volumes → manifests, trees, attributes and the commit object the same way (history/) → publish: one catalog
  * transaction makes the new extents visible and moves the ref (refs/). Export runs it backwards.
  */
-import { type Clock, systemClock } from './base/clock.js'
+import { systemClock } from './base/clock.js'
 import { VarveError } from './base/errors.js'
-import type { FileSystem } from './base/filesystem.js'
 import type { Hash } from './base/hash.js'
-import { type Randomness, systemRandomness } from './base/random.js'
+import { systemRandomness } from './base/random.js'
 import { Batch, type BatchOptions, batchLimits } from './batch.js'
 import { BranchDraft } from './branchDraft.js'
 import { ChunkStore } from './cas/chunkStore.js'
+import { type EnvironmentOptions, groupOptions } from './environment.js'
+import { type FirstVolumesOptions, firstVolumes } from './firstVolumes.js'
 import type { Commit } from './format/commit.js'
 import { KIND } from './format/kinds.js'
 import type { HashName, StoreProfile } from './format/profile.js'
@@ -37,23 +38,7 @@ import { VolumeGroup } from './volume/volumeGroup.js'
 import { type ExportedTree, type ExportTreeOptions, exportTree } from './worktree/exportTree.js'
 import { nodeFileSystem } from './worktree/nodeFileSystem.js'
 
-export interface EnvironmentOptions {
-  /**
-   * `full` (default): a commit, branch or tag is on the disk when its call resolves. `normal`: it is whole, in its place in the
-   * order and visible to everybody, and on the disk after the next `sync` or `close`; a killed process loses nothing, a
-   * power failure the newest commits, all of them from some commit on. In a group of several volumes `normal` is as `full`.
-   */
-  readonly durability?: 'full' | 'normal' | undefined
-  /** How long a lock that another process holds is waited for, in milliseconds. Default 10,000. */
-  readonly lockTimeoutMs?: number | undefined
-  /** Memory for decoded extents, in bytes. Default 16 MiB. */
-  readonly cacheBytes?: number | undefined
-  readonly clock?: Clock | undefined
-  readonly random?: Randomness | undefined
-  readonly fileSystem?: FileSystem | undefined
-}
-
-export interface CreateOptions extends EnvironmentOptions {
+export interface CreateOptions extends EnvironmentOptions, FirstVolumesOptions {
   /** Default `sha256`. Frozen with the store. */
   readonly hash?: HashName | undefined
   /** Average chunk in bytes; shortest a quarter, longest eight times as long. Default 8 KiB. Frozen with the store. */
@@ -88,19 +73,25 @@ export interface LogOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const LOCK_TIMEOUT_MS = 10_000
-
 /** A store opened for use: made by `Repository.create`, opened by `Repository.open`. */
 export class Repository extends RedactVerbs {
   /**
-   * Makes a store of one file and opens it. Durable when resolved.
+   * Makes a store of one file, or of several (`volumes`), and opens it. Durable when resolved; killed before, there is no store, and
+   * the same call makes one.
    *
    * @param path the store's file; its folder must exist
-   * @throws {VarveError} `STORE_EXISTS` when anything is at `path`, `INVALID_ARGUMENT`, `STORAGE_DENIED`, `STORAGE_FULL`
+   * @throws {VarveError} `STORE_EXISTS` when anything is at `path`, `ALREADY_EXISTS` and `PV_IN_USE` of `volumes`, `INVALID_ARGUMENT`,
+   * `STORAGE_DENIED`, `STORAGE_FULL`
    * @example
    * ```ts
    * const repository = await Repository.create(`${dir}/notes.varve`, { compression: 'zstd:6' })
    * await repository.close()
+   * ```
+   * @example
+   * ```ts
+   * const volumes = [`${dir}/other-disk.pv1`, `${dir}/third-disk.pv2`]
+   * await using mirrored = await Repository.create(`${dir}/photos.varve`, { volumes, copies: 2 })
+   * console.log((await mirrored.volumeGroup()).physicalVolumes.length)
    * ```
    */
   static async create(path: string, options: CreateOptions = {}): Promise<Repository> {
@@ -116,7 +107,8 @@ export class Repository extends RedactVerbs {
     // Before anything is made: what is refused leaves nothing behind.
     if (compression !== undefined) PROPERTIES.compression.accept(compression)
     if (defaultBranch !== undefined) PROPERTIES['default-branch'].accept(defaultBranch)
-    const group = await VolumeGroup.create(path, profile, groupOptions(options))
+    const environment = groupOptions(options)
+    const group = await VolumeGroup.create(path, profile, environment, firstVolumes(path, options, environment))
     const repository = await Repository.over(group, options)
     try {
       if (compression !== undefined) await repository.config.set('compression', compression)
@@ -132,7 +124,7 @@ export class Repository extends RedactVerbs {
    * Opens a store through any file of its volume group.
    *
    * @throws {VarveError} `STORE_NOT_FOUND`, `NOT_A_STORE`, `FORMAT_NEWER`, `PV_MISSING`, `PV_STALE`, `PV_FOREIGN`,
-   * `PV_DUPLICATE`, `CATALOG_STALE`, `CATALOG_MISSING`, `STORE_LOCKED`, `STORAGE_DENIED`
+   * `PV_DUPLICATE`, `CATALOG_STALE`, `CATALOG_MISSING`, `VG_EXPORTED`, `STORE_LOCKED`, `STORAGE_DENIED`
    * @throws {CorruptionError} `CORRUPT`
    * @example
    * ```ts
@@ -477,21 +469,5 @@ export class Repository extends RedactVerbs {
       ],
       successorOf: (id) => this.successorOf(id),
     }
-  }
-}
-
-function groupOptions(options: EnvironmentOptions) {
-  const { durability = 'full' } = options
-  if (durability !== 'full' && durability !== 'normal') {
-    throw new VarveError('INVALID_ARGUMENT', `there is no durability ${JSON.stringify(durability)}`, {
-      expected: ['full', 'normal'],
-      actual: durability,
-    })
-  }
-  return {
-    durability,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandomness,
-    lockTimeoutMs: options.lockTimeoutMs ?? LOCK_TIMEOUT_MS,
   }
 }

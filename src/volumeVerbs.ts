@@ -1,9 +1,9 @@
 /** Properties and the volume group: the part of a repository that says how and where things are stored. */
 import { VarveError } from './base/errors.js'
-import { KIB } from './base/units.js'
 import { requireTag } from './format/layout.js'
 import { type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
 import { RefVerbs } from './refVerbs.js'
+import { requireWritable } from './session.js'
 import { planBalance } from './upkeep/copyPlans.js'
 import {
   type ConvertOptions,
@@ -16,6 +16,7 @@ import { type MoveCopiesOptions, type MoveCopiesReport, moveCopies } from './upk
 import { type PlaceCopiesOptions, type PlaceCopiesReport, placeCopies } from './upkeep/placeCopies.js'
 import { type RestoreVolumeReport, restoreVolume } from './upkeep/restoreVolume.js'
 import type { CatalogTransaction } from './volume/catalog.js'
+import { exportGroup } from './volume/exported.js'
 import {
   type ExtentMapEntry,
   extentMap,
@@ -28,19 +29,7 @@ import {
 } from './volume/groupInfo.js'
 import { takeUpkeep } from './volume/lease.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume } from './volume/placement.js'
-
-/** Less is likely a size without its unit. */
-const CAPACITY_BYTES_MIN = 64 * KIB
-
-/** @param capacityBytes `null`: no limit */
-function requireCapacity(capacityBytes: number | null): void {
-  if (capacityBytes === null || (Number.isSafeInteger(capacityBytes) && capacityBytes >= CAPACITY_BYTES_MIN)) return
-  throw new VarveError('INVALID_ARGUMENT', `a volume of ${capacityBytes} bytes is too small`, {
-    expected: `${CAPACITY_BYTES_MIN} bytes or more`,
-    actual: capacityBytes,
-    hint: 'Sizes are in bytes, or with a unit: 500M, 20G.',
-  })
-}
+import { requireCapacity } from './volume/volumePlace.js'
 
 export abstract class VolumeVerbs extends RefVerbs {
   /** The store's properties. Names: `author`, `attributes`, `compression`, `default-branch`, `ignore`. */
@@ -81,7 +70,7 @@ export abstract class VolumeVerbs extends RefVerbs {
   }
 
   /**
-   * Adds a physical volume: a new file. Durable when resolved; the group works on if this is interrupted anywhere.
+   * Adds a physical volume: a new file, or one that `createPhysicalVolumes` made. Durable when resolved; the group works on if this is interrupted anywhere.
    *
    * @throws {VarveError} `ALREADY_EXISTS`, `PV_DUPLICATE`, `PV_FOREIGN`, `STORAGE_DENIED`, `INVALID_ARGUMENT`
    * @example
@@ -209,6 +198,30 @@ export abstract class VolumeVerbs extends RefVerbs {
     if (typeof name !== 'string' || name.trim() === '')
       throw new VarveError('INVALID_ARGUMENT', 'a volume group needs a name', { actual: name })
     await this.session.group.changeLayout((layout) => ({ ...layout, name }))
+  }
+
+  /**
+   * Has the group ready to be moved elsewhere: all is on the disk, its files can be read where nothing can be written, and nobody opens
+   * it until it is imported (`importVolumeGroup`). Closes the repository. Durable when resolved; interrupted anywhere, it is exported, or
+   * it is not.
+   *
+   * @returns the group with its files, as they are to be taken along
+   * @throws {VarveError} `STORE_LOCKED` while others have it open, also while gc is at work; why a volume is missing;
+   * `STORAGE_READ_ONLY`, `STORAGE_FULL`
+   * @example
+   * ```ts
+   * const { physicalVolumes } = await repo.exportVolumeGroup()
+   * for (const { path } of physicalVolumes) console.log(path)
+   * ```
+   */
+  async exportVolumeGroup(): Promise<VolumeGroupInfo> {
+    const { group, pending } = this.session
+    requireWritable(this.session)
+    await pending.end()
+    await group.refresh()
+    const info = await groupInfo(group)
+    await exportGroup(group)
+    return { ...info, exported: true }
   }
 
   /**

@@ -45,6 +45,7 @@ export const ERROR_CODES = [
   'CATALOG_STALE',
   'CATALOG_MISSING',
   'VG_FULL',
+  'VG_EXPORTED',
   // Damage
   'CORRUPT',
   'CORRUPT_CHUNK',

@@ -18,6 +18,8 @@ export interface VolumeGroupLayout {
   readonly profile: StoreProfile
   readonly physicalVolumes: readonly PhysicalVolumeLayout[]
   readonly logicalVolumes: readonly LogicalVolumeLayout[]
+  /** Nobody opens it until it is imported. Not recorded where it is not so. */
+  readonly exported?: true | undefined
 }
 
 export interface PhysicalVolumeLayout {
@@ -92,6 +94,7 @@ export function encodeLayout(layout: VolumeGroupLayout): Buffer {
       ...(objectCopies === undefined ? undefined : { objectCopies }),
       ...(stripes === undefined ? undefined : { stripes }),
     })),
+    ...(layout.exported ? { exported: true } : undefined),
   })
   // Layouts are rarely written and everything hangs on them: nothing is written that would not be read.
   try {
@@ -114,11 +117,18 @@ export function decodeLayout(bytes: Uint8Array): VolumeGroupLayout {
     profile: profileFromJson(fields.value('profile')),
     physicalVolumes: fields.list('physicalVolumes', decodePhysicalVolume),
     logicalVolumes: fields.list('logicalVolumes', decodeLogicalVolume),
+    ...(fields.has('exported') ? { exported: decodeMark(fields, 'exported') } : undefined),
   }
   fields.done()
   const found = layoutProblem(layout)
   if (found) throw fields.fail(found.message, undefined)
   return layout
+}
+
+/** It is there, or it is not: there is one way to say each. */
+function decodeMark(fields: JsonFields, key: string): true {
+  if (fields.flag(key)) return true
+  throw fields.fail(key, false)
 }
 
 function decodePhysicalVolume(value: JsonValue): PhysicalVolumeLayout {

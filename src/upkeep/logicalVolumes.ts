@@ -113,7 +113,12 @@ function isChange({ type, copies, objectCopies, stripes, physicalVolumes, tags }
   return [type, copies, objectCopies, stripes, physicalVolumes, tags].some((value) => value !== undefined)
 }
 
-function changedPolicy(group: VolumeGroup, volume: LogicalVolumeLayout, change: PolicyChange): LogicalVolumeLayout {
+/** @throws {VarveError} `INVALID_ARGUMENT`, `PV_NOT_FOUND` when there cannot be such a one in that group */
+export function changedPolicy(
+  group: Pick<VolumeGroup, 'layout' | 'absent'>,
+  volume: LogicalVolumeLayout,
+  change: PolicyChange,
+): LogicalVolumeLayout {
   const type = typeOf(volume, change)
   const copies = type === 'mirrored' ? (change.copies ?? Math.max(2, volume.copies)) : (change.copies ?? 1)
   const { stripes: stripesBefore, objectCopies: objectCopiesBefore, ...rest } = volume
@@ -180,7 +185,7 @@ function typeFor(copies: number, before: LogicalVolumeLayout['type']): LogicalVo
   return before === 'mirrored' ? 'linear' : before
 }
 
-function requireVolumes({ layout, absent }: VolumeGroup, policy: LogicalVolumeLayout): void {
+function requireVolumes({ layout, absent }: Pick<VolumeGroup, 'layout' | 'absent'>, policy: LogicalVolumeLayout): void {
   const { physicalVolumes } = layout
   const { physicalVolumes: own, copies, objectCopies = copies, stripes = 1, tags } = policy
   const unknown = own.find((number) => !physicalVolumes.some((volume) => volume.number === number))

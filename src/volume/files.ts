@@ -1,5 +1,6 @@
 /** Looking at the files of a group: what the system says comes out as a `VarveError` that names the path. */
-import { realpathSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, type Stats, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { isVarveError, VarveError } from '../base/errors.js'
 
 /** `undefined` when nothing is there. @throws {VarveError} `INVALID_PATH`, `STORAGE_DENIED`, `STORAGE_IO` */
@@ -19,6 +20,25 @@ export function realPathIfAllowed(path: string): string | undefined {
   } catch (error) {
     if (isVarveError(error, 'STORAGE_DENIED')) return undefined
     throw error
+  }
+}
+
+/**
+ * Whether a file can be written, or made where nothing is: before anything else is done. It is no promise.
+ * @throws {VarveError} `STORAGE_READ_ONLY`, `STORAGE_DENIED`
+ */
+export function requireWritableAt(path: string): void {
+  const written = statOf(path) ? path : dirname(path)
+  try {
+    accessSync(written, constants.W_OK)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const what = code === 'ENOENT' || code === 'ENOTDIR' ? 'is no folder' : 'cannot be written to'
+    throw new VarveError(code === 'EROFS' ? 'STORAGE_READ_ONLY' : 'STORAGE_DENIED', `${written} ${what}`, {
+      path,
+      cause,
+      hint: 'Check the permissions, and how its disk is mounted; or use another path.',
+    })
   }
 }
 

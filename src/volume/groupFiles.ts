@@ -7,6 +7,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'nod
 import { isVarveError, VarveError } from '../base/errors.js'
 import type { PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import { realPath, realPathIfAllowed, statOf } from './files.js'
+import { isFree } from './freeVolume.js'
 import { PayloadTables } from './payloadTables.js'
 import type { PhysicalVolume, VolumeState } from './physicalVolume.js'
 import { CATALOG_APPLICATION_ID, PAYLOAD_APPLICATION_ID } from './schema.js'
@@ -88,20 +89,37 @@ export function identifyFile(path: string, options: OpenDatabaseOptions): FileId
   }
 }
 
+/** What the layout in it says of the file itself; nothing where the volume was taken out. */
+function ownVolume({ state, layout }: Pick<FileIdentity, 'state' | 'layout'>): PhysicalVolumeLayout | undefined {
+  return layout.physicalVolumes.find((volume) => volume.uuid === state.uuid)
+}
+
+/** Where the catalog may be that a payload file leads to: where it was last, and where it is if both were moved. */
+export function catalogPlaces(identity: FileIdentity): string[] {
+  const recorded = identity.layout.physicalVolumes.find((volume) => volume.number === 0)?.catalogPath ?? ''
+  if (recorded === '') return []
+  const own = ownVolume(identity)
+  const beside = join(dirname(resolve(identity.path)), basename(recorded))
+  if (own === undefined || own.path === '' || isAbsolute(own.path)) return [recorded, beside]
+  const folder = folderAbove(identity.path, own.path, basename(dirname(recorded)))
+  return [recorded, beside, join(folder, basename(recorded))]
+}
+
 /**
  * The catalog's file that a payload file leads to.
  * @throws {VarveError} `CATALOG_MISSING`, `PV_DUPLICATE` when the file is a copy of one that is still in place.
  */
 export function catalogOf(identity: FileIdentity): string {
-  const home = identity.layout.physicalVolumes.find((volume) => volume.number === 0)
-  const own = identity.layout.physicalVolumes.find((volume) => volume.uuid === identity.state.uuid)
-  const recorded = home?.catalogPath ?? ''
-  const beside = join(dirname(resolve(identity.path)), basename(recorded))
-  const movedAlong =
-    own && own.path !== '' && !isAbsolute(own.path)
-      ? join(folderAbove(identity.path, own.path, basename(dirname(recorded))), basename(recorded))
-      : ''
-  const catalog = [recorded, beside, movedAlong].find((path) => path !== '' && existsSync(path))
+  if (isFree(identity.state)) {
+    throw new VarveError('NOT_A_STORE', `${identity.path} is a volume that belongs to no store yet`, {
+      path: identity.path,
+      hint: '`varve vg extend FILE` adds it to one.',
+    })
+  }
+  const own = ownVolume(identity)
+  const places = catalogPlaces(identity)
+  const recorded = places[0] ?? ''
+  const catalog = places.find((path) => existsSync(path))
   if (catalog === undefined) {
     throw new VarveError('CATALOG_MISSING', `the catalog of ${identity.path} is not at ${recorded}`, {
       path: identity.path,
@@ -196,7 +214,7 @@ export function requireIdentity(
 }
 
 /**
- * A new volume is a new file: says what is wrong with one that is not.
+ * A new volume is a new file, or one that belongs to no group: says what is wrong with one that is neither.
  * @throws {VarveError} `PV_DUPLICATE`, `PV_FOREIGN`, `ALREADY_EXISTS`
  */
 export function refuseUsedFile(
@@ -211,16 +229,26 @@ export function refuseUsedFile(
   const member = members.find((volume) => realPath(volume.location) === existing)
   if (member) throw new VarveError('PV_DUPLICATE', `${path} is volume ${member.number} of this group already`, { path })
   const state = stateOf(path, options)
-  if (state && state.vg !== layout.vg) {
-    throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, { path, actual: state.vg })
-  }
   const original = state && layout.physicalVolumes.find((volume) => volume.uuid === state.uuid)
   if (original) {
-    throw new VarveError('PV_DUPLICATE', `${path} is a copy of volume ${original.number} (${original.path})`, { path })
+    throw new VarveError('PV_DUPLICATE', `${path} is a copy of volume ${original.number} (${original.path})`, {
+      path,
+      hint: 'Delete the copy, or use another path.',
+    })
+  }
+  if (state && isFree(state)) return
+  if (state && state.vg !== layout.vg) {
+    throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, {
+      path,
+      actual: state.vg,
+      hint: 'Use another path. If that group does without it: `varve pv remove FILE`, and then again.',
+    })
   }
   throw new VarveError('ALREADY_EXISTS', `${path} exists already; a volume is a new file`, {
     path,
-    hint: 'If it was left by a `varve vg extend` that did not end, delete it and run the command again.',
+    hint: state
+      ? 'It was taken out of this group, or left by a `varve vg extend` that did not end: `varve pv remove FILE`, and then again.'
+      : 'Use a path where nothing is.',
   })
 }
 

@@ -35,6 +35,8 @@ export interface VolumeGroupInfo {
   /** Grows with every change of the layout. */
   readonly sequence: number
   readonly extentBytes: number
+  /** Nobody writes to it, or reads contents, until it is imported (only in a group opened `partial`). */
+  readonly exported: boolean
   readonly physicalVolumes: readonly PhysicalVolumeInfo[]
   readonly logicalVolumes: readonly LogicalVolumeLayout[]
 }
@@ -83,6 +85,7 @@ export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
     name: layout.name,
     sequence: layout.sequence,
     extentBytes: layout.profile.peSize,
+    exported: layout.exported ?? false,
     physicalVolumes,
     logicalVolumes: layout.logicalVolumes,
   }

@@ -180,6 +180,26 @@ export class PayloadTables {
     )
   }
 
+  /** From now on it belongs to that group, with that layout, whatever it was told before. */
+  assign({ vg, number }: Pick<VolumeIdentity, 'vg' | 'number'>, layout: VolumeGroupLayout): void {
+    const { uuid, created_ms, transactions, publish_sequence } = this.headerRow()
+    this.database.run(
+      'UPDATE pv_header SET vg = ?, number = ?, row_check = ? WHERE id = 1',
+      vg,
+      number,
+      rowCheck(uuid, vg, number, created_ms, transactions, publish_sequence),
+    )
+    const bytes = encodeLayout(layout)
+    const check = rowCheck(layout.sequence, bytes)
+    const { sequence } = layout
+    this.database.run(
+      'UPDATE pv_layout SET sequence = ?, layout = ?, row_check = ? WHERE id = 1',
+      sequence,
+      bytes,
+      check,
+    )
+  }
+
   insert(extent: NewExtent): void {
     const slots = encodeSlots(extent.slots)
     const bases = extent.bases.length > 0 ? encodeBases(extent.bases) : null

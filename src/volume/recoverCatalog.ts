@@ -81,7 +81,8 @@ export function recoverCatalog(
 
 /** Volumes that are not there are no part of it any more: what is on them would be taken for leftovers. */
 function recoveredLayout(path: string, survivors: Survivors, random: Randomness): VolumeGroupLayout {
-  let { layout } = survivors
+  // Exported or not: it is here that it is used from now on.
+  let { exported: _, ...layout } = survivors.layout
   for (const { number } of survivors.missing) layout = layoutWithout(layout, number, true)
   return {
     ...layout,

@@ -150,6 +150,18 @@ export class SqlDatabase {
     })
   }
 
+  /** As `seal`, and keeps others out until this is closed. @throws {VarveError} `STORE_LOCKED` while others have it open */
+  sealAlone(): void {
+    // Kept from the change of the journal on, which takes being alone.
+    this.set('locking_mode', 'EXCLUSIVE')
+    try {
+      this.seal()
+    } catch (error) {
+      this.set('locking_mode', 'NORMAL')
+      throw error
+    }
+  }
+
   private setDurability(): void {
     this.set('synchronous', 'FULL')
     this.set('fullfsync', 'ON')

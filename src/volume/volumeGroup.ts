@@ -5,7 +5,6 @@
  * chunk tables. `lookup` and `readExtent` answer only for visible extents, from whichever copy is sound.
  * The layout is changed only by `extend` and `change*`, and copied to every volume.
  */
-import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isVarveError, VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
@@ -13,9 +12,11 @@ import { newUuid } from '../base/random.js'
 import { needsNewerCatalog, type PhysicalVolumeLayout, type VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
+import { createCatalog, type FirstVolumes } from './createCatalog.js'
 import { holdsSomething, requireElsewhere } from './degraded.js'
+import { refuseExported } from './exported.js'
 import { realPath } from './files.js'
-import { firstLayout } from './firstLayout.js'
+import { freeVolumeAt } from './freeVolume.js'
 import {
   catalogOf,
   identifyFile,
@@ -30,7 +31,7 @@ import { forgetCopies, layoutWithout, nextVolumeNumber, requireAbsent, requireEm
 import { isProcessAlive } from './lease.js'
 import { lookupVisible } from './lookup.js'
 import { rememberCatalogPath } from './movedGroup.js'
-import { PayloadTables } from './payloadTables.js'
+import { bringMember } from './newMember.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StoredExtent } from './physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement } from './placement.js'
 import { extentsByVolume, type PlacedExtent, publishStaged, type StagedOn } from './publishStaged.js'
@@ -38,9 +39,9 @@ import { readVisible } from './readExtent.js'
 import { RecoveryCopies } from './recoveryCopies.js'
 import { keepReserve, releaseReserve } from './reserve.js'
 import { dropOrphans, type RetiredExtents, retireExtents } from './retire.js'
-import { CATALOG_APPLICATION_ID, CATALOG_FORMAT, CATALOG_SCHEMA, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
+import { CATALOG_APPLICATION_ID } from './schema.js'
 import { SqlDatabase } from './sqlite.js'
-import { HomeVolume, requireFormat, SqliteVolume } from './sqliteVolume.js'
+import { HomeVolume, requireFormat } from './sqliteVolume.js'
 import { sweepDeadWriters } from './sweep.js'
 
 export class VolumeGroup {
@@ -65,36 +66,29 @@ export class VolumeGroup {
     this.members.set(0, options.wrapVolume?.(home) ?? home)
   }
 
-  /** Makes a group of one file. @throws {VarveError} `STORE_EXISTS` */
-  static async create(path: string, profile: StoreProfile, options: OpenGroupOptions): Promise<VolumeGroup> {
-    const createdMs = options.clock.nowMs()
-    const catalogPath = resolve(path)
-    const layout = firstLayout(catalogPath, profile, createdMs, options.random)
-    const uuid = (layout.physicalVolumes[0] as PhysicalVolumeLayout).uuid
-    const database = SqlDatabase.create(
-      catalogPath,
-      {
-        lockTimeoutMs: options.lockTimeoutMs,
-        applicationId: CATALOG_APPLICATION_ID,
-        userVersion: CATALOG_FORMAT,
-        pageBytes: PAGE_BYTES,
-        journal: 'wal',
-        schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
-      },
-      (made) => {
-        new PayloadTables(made).initialise({ uuid, vg: layout.vg, number: 0 }, createdMs, layout)
-        new Catalog(made).initialise()
-      },
-    )
-    const home = new HomeVolume(database, 0, uuid)
-    const catalog = new Catalog(database)
-    return new VolumeGroup(catalog, home, database, options, layout)
+  /** Makes a group of one file, or with others besides. @throws {VarveError} `STORE_EXISTS`; as `others` */
+  static async create(
+    path: string,
+    profile: StoreProfile,
+    options: OpenGroupOptions,
+    others?: FirstVolumes,
+  ): Promise<VolumeGroup> {
+    const { database, layout } = await createCatalog(resolve(path), profile, options, others)
+    const home = new HomeVolume(database, 0, (layout.physicalVolumes[0] as PhysicalVolumeLayout).uuid)
+    const group = new VolumeGroup(new Catalog(database), home, database, options, layout)
+    try {
+      await group.openMembers(layout)
+    } catch (error) {
+      await group.close()
+      throw error
+    }
+    return group
   }
 
   /**
    * Opens a group through any of its files.
    * @throws {VarveError} `STORE_NOT_FOUND`, `NOT_A_STORE`, `FORMAT_NEWER`, `PV_MISSING`, `PV_STALE`, `PV_FOREIGN`,
-   *   `PV_DUPLICATE`, `CATALOG_STALE`, `CATALOG_MISSING`, `CORRUPT`
+   *   `PV_DUPLICATE`, `CATALOG_STALE`, `CATALOG_MISSING`, `VG_EXPORTED`, `CORRUPT`
    */
   static async open(path: string, options: OpenGroupOptions): Promise<VolumeGroup> {
     // First of all: not even who it is can be asked on a full disk.
@@ -107,10 +101,11 @@ export class VolumeGroup {
     try {
       if (isTight) database.keepLogShort()
       requireFormat(database, CATALOG_APPLICATION_ID)
-      database.setJournal('wal')
       const catalog = new Catalog(database)
       const probe = new HomeVolume(database, 0, '')
       const layout = probe.tables.layout()
+      refuseExported(layout, catalogPath, options)
+      database.setJournal('wal')
       const state = probe.tables.state()
       if (state.vg !== layout.vg || identity.layout.vg !== layout.vg) {
         throw new VarveError('PV_FOREIGN', `${path} does not belong to the group of ${catalogPath}`, {
@@ -250,35 +245,35 @@ export class VolumeGroup {
   }
 
   /**
-   * Adds a volume: a new file. The group keeps working if this is killed at any point.
+   * Adds a volume: a new file, or one that belongs to no group. The group keeps working if this is killed at any point.
    * @throws {VarveError} `PV_DUPLICATE`, `PV_FOREIGN`, `ALREADY_EXISTS`
    */
   async extend(file: string, details: { capacityBytes: number | null; tags: readonly string[] }): Promise<void> {
     const path = resolve(file)
+    await this.refresh()
     refuseUsedFile(path, this.currentLayout, this.volumes, this.options)
     refuseAbsentPlace(path, this.catalog.path, this.currentLayout, this.absent)
-    await this.refresh()
     const layout = this.currentLayout
+    const free = freeVolumeAt(path, this.options)
     const volume: PhysicalVolumeLayout = {
       number: nextVolumeNumber(this.catalog, layout),
-      uuid: newUuid(this.options.random),
+      uuid: free?.uuid ?? newUuid(this.options.random),
       path: recordedPath(this.catalog.path, path),
-      capacityBytes: details.capacityBytes,
+      capacityBytes: details.capacityBytes ?? free?.capacityBytes ?? null,
       allocatable: true,
       tags: details.tags,
     }
     const next = { ...layout, sequence: layout.sequence + 1, physicalVolumes: [...layout.physicalVolumes, volume] }
     // File first, durable; then the catalog: a crash between the two leaves a file that nothing names.
     const header = { uuid: volume.uuid, vg: layout.vg, number: volume.number }
-    const member = SqliteVolume.create(path, header, this.options.clock.nowMs(), next, this.options)
+    const member = bringMember(path, free, header, next, this.options)
     try {
       this.switchLayout(next, () => this.catalog.writeVolumeUse({ pv: volume.number, transactions: 0, storedBytes: 0 }))
     } catch (error) {
-      await member.close()
-      rmSync(path)
+      await member.takeBack()
       throw error
     }
-    this.adopt(member)
+    this.adopt(member.volume)
     await this.copyLayout(next)
   }
 
@@ -378,9 +373,13 @@ export class VolumeGroup {
     }
   }
 
-  /** Until it is opened for writing again: see `SqlDatabase.seal`. Other volumes are readable as they are. */
-  seal(): void {
-    this.database.seal()
+  /**
+   * Until it is opened for writing again: see `SqlDatabase.seal`. Other volumes are readable as they are.
+   * @param isAlone whether others are kept out until it is closed
+   */
+  seal(isAlone = false): void {
+    if (isAlone) this.database.sealAlone()
+    else this.database.seal()
   }
 
   /** Before anything goes away. See `RecoveryCopies`. */

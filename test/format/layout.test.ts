@@ -48,15 +48,21 @@ function logicalVolumesOver(count: number): fc.Arbitrary<LogicalVolumeLayout[]> 
 }
 
 const layouts: fc.Arbitrary<VolumeGroupLayout> = physicalVolumes.chain((volumes) =>
-  fc.record({
-    vg: uuids,
-    name: words,
-    sequence: fc.maxSafeNat(),
-    createdMs: fc.maxSafeNat(),
-    profile: fc.constant(DEFAULT_PROFILE),
-    physicalVolumes: fc.constant(volumes),
-    logicalVolumes: logicalVolumesOver(volumes.length),
-  }),
+  fc.record(
+    {
+      vg: uuids,
+      name: words,
+      sequence: fc.maxSafeNat(),
+      createdMs: fc.maxSafeNat(),
+      profile: fc.constant(DEFAULT_PROFILE),
+      physicalVolumes: fc.constant(volumes),
+      logicalVolumes: logicalVolumesOver(volumes.length),
+      exported: fc.constant(true as const),
+    },
+    {
+      requiredKeys: ['vg', 'name', 'sequence', 'createdMs', 'profile', 'physicalVolumes', 'logicalVolumes'],
+    },
+  ),
 )
 
 provesCanonical('layout', { values: layouts, encode: encodeLayout, decode: decodeLayout, numRuns: 8 })
@@ -83,6 +89,15 @@ describe('what no layout holds', () => {
     physicalVolumes: [pv],
     logicalVolumes: [lv],
   }
+
+  test('a mark that says nothing', () => {
+    const unmarked = JSON.parse(encodeLayout({ ...layout, exported: undefined }).toString())
+    expect(unmarked).not.toHaveProperty('exported')
+    for (const exported of [false, 1, null]) {
+      const entries = Object.entries({ ...unmarked, exported }).sort(([a], [b]) => (a < b ? -1 : 1))
+      expect(() => decodeLayout(Buffer.from(JSON.stringify(Object.fromEntries(entries))))).toThrow(/"exported"/)
+    }
+  })
 
   test.each<[string, Partial<VolumeGroupLayout>]>([
     ['a UUID that is none', { vg: 'x' }],

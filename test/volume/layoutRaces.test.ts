@@ -6,6 +6,7 @@ import { systemClock } from '../../src/base/clock.js'
 import type { Hash } from '../../src/base/hash.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { KIND } from '../../src/format/kinds.js'
+import { createFreeVolumes, freeVolumeAt } from '../../src/volume/freeVolume.js'
 import { withVolume } from '../../src/volume/groupInfo.js'
 import type { OpenGroupOptions } from '../../src/volume/groupOptions.js'
 import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
@@ -50,6 +51,27 @@ test('an extend that loses the race leaves no member and no file, and can be rep
 
   await loser.extend(mine, details)
   expect(loser.layout.physicalVolumes.map(({ path: recorded }) => recorded)).toEqual(['', 'theirs.varve', 'mine.varve'])
+})
+
+test('a volume that belongs to no group is given back by the extend that loses, and two groups do not both take it', async () => {
+  const { group: winner, folder, path } = await createGroup({ volumes: 1 })
+  const loser = await openGroup(path)
+  const file = join(folder, 'free.pv')
+  const [free] = await createFreeVolumes([file], 70_000, groupOptions)
+  const theirs = join(folder, 'theirs.varve')
+  const results = await Promise.allSettled([winner.extend(theirs, details), loser.extend(file, details)])
+  expect(results).toMatchObject([{ status: 'fulfilled' }, { status: 'rejected', reason: { code: 'REF_CONFLICT' } }])
+  expect(freeVolumeAt(file, groupOptions)).toEqual(free)
+
+  const { group: stranger } = await createGroup({ volumes: 1 })
+  const both = [loser, stranger]
+  const taken = await Promise.allSettled(both.map((group) => group.extend(file, details)))
+  const reasons = taken.map((result) => (result.status === 'rejected' ? result.reason.code : undefined))
+  expect([...reasons].sort()).toEqual(['PV_FOREIGN', undefined])
+  for (const [index, { layout }] of both.entries()) {
+    const uuids = layout.physicalVolumes.map(({ uuid }) => uuid)
+    expect(uuids.includes(free?.uuid ?? '')).toBe(reasons[index] === undefined)
+  }
 })
 
 test('finds at the same time both see a volume that another process added', async () => {
