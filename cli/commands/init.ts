@@ -1,13 +1,14 @@
 import { dirname, join } from 'node:path'
 import { Option } from 'commander'
 import type { CreateOptions } from '../../src/index.js'
+import type { VerbCommand } from '../command.js'
 import { EXIT, UsageError } from '../errors.js'
 import { STORE_IN_FOLDER } from '../store.js'
 import { sizeText } from '../text.js'
 import { parsePositiveSize } from '../values.js'
 import type { Verb } from '../verb.js'
 
-interface Options {
+export interface StoreFlags {
   readonly hash?: 'sha256' | 'blake3'
   readonly chunkSize?: number
   readonly extentSize?: number
@@ -17,21 +18,12 @@ interface Options {
 
 export const verb: Verb = {
   define(command) {
-    command
-      .argument('[dir]', 'folder that gets the store, as .varve/store.varve (default: this one)')
-      .addOption(new Option('--hash <name>', 'how ids are computed; fixed for ever').choices(['sha256', 'blake3']))
-      .option(
-        '--chunk-size <size>',
-        'average chunk; smaller finds more duplicates, larger is faster; fixed for ever',
-        parsePositiveSize,
-      )
-      .option('--extent-size <size>', 'most bytes compressed together, 64K to 1M; fixed for ever', parsePositiveSize)
-      .option('--compression <name>', 'zstd, zstd:1 … zstd:19, lz4 or none; may be changed later')
-      .option('--default-branch <name>', 'the branch that is meant where none is named')
+    command.argument('[dir]', 'folder that gets the store, as .varve/store.varve (default: this one)')
+    defineStoreOptions(command)
   },
   about: `
 The store is one file. Given --store PATH (or VARVE_STORE) and no DIR, it is that file. What is fixed for ever decides
-ids, so all copies of a store share it. "varve vg extend" adds files to a store later.`,
+ids, so all copies of a store share it. "varve vg extend" adds files to a store later; "varve vg create" begins with several.`,
   examples: [
     { command: 'varve init ~/photos', does: 'a store in ~/photos/.varve' },
     { command: 'varve --store /backup/home.varve init', does: 'a store in a file of its own' },
@@ -42,7 +34,7 @@ ids, so all copies of a store share it. "varve vg extend" adds files to a store 
   completes: ['file'],
 
   async run(context, command) {
-    const options = command.opts<Options>()
+    const options = command.opts<StoreFlags>()
     const [dir] = command.args
     const named = context.namedStorePath
     if (dir !== undefined && context.options.store !== undefined) {
@@ -71,7 +63,20 @@ ids, so all copies of a store share it. "varve vg extend" adds files to a store 
   },
 }
 
-function createOptions(options: Options): CreateOptions {
+export function defineStoreOptions(command: VerbCommand): void {
+  command
+    .addOption(new Option('--hash <name>', 'how ids are computed; fixed for ever').choices(['sha256', 'blake3']))
+    .option(
+      '--chunk-size <size>',
+      'average chunk; smaller finds more duplicates, larger is faster; fixed for ever',
+      parsePositiveSize,
+    )
+    .option('--extent-size <size>', 'most bytes compressed together, 64K to 1M; fixed for ever', parsePositiveSize)
+    .option('--compression <name>', 'zstd, zstd:1 … zstd:19, lz4 or none; may be changed later')
+    .option('--default-branch <name>', 'the branch that is meant where none is named')
+}
+
+export function createOptions(options: StoreFlags): CreateOptions {
   return {
     ...(options.hash === undefined ? {} : { hash: options.hash }),
     ...(options.chunkSize === undefined ? {} : { chunkBytes: options.chunkSize }),

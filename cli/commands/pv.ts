@@ -7,6 +7,7 @@ import { counted, countText, percentText, plainLine, plainText, sizeText } from 
 import { collect, parseCapacity, parseRate, parseYesOrNo } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { findVolume, printVolumes, tellTally } from '../volumeText.js'
+import { check, create, remove } from './pvFiles.js'
 
 const list: Verb = {
   define(command) {
@@ -305,6 +306,9 @@ export const verb: VerbGroup = {
     change: { summary: 'Let a volume take new extents or not', verb: change },
     resize: { summary: 'Change how much a volume may hold', verb: resize },
     move: { summary: 'Move what a volume holds to others', verb: move },
+    create: { summary: 'Make files of volumes for later', verb: create },
+    check: { summary: 'Check files of volumes by themselves', verb: check },
     restore: { summary: 'Bring an old copy of a volume up to date', verb: restore },
+    remove: { summary: 'Delete files of volumes that no group needs', verb: remove },
   },
 }

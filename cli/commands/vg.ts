@@ -5,6 +5,8 @@ import { counted, plainLine, plainText, sizeText } from '../text.js'
 import { collect, parsePositiveSize, parseRate } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { findVolume, printVolumes, tellTally } from '../volumeText.js'
+import { create } from './vgCreate.js'
+import { exportVerb, importVerb } from './vgMove.js'
 import { recover } from './vgRecover.js'
 
 const show: Verb = {
@@ -14,6 +16,7 @@ const show: Verb = {
   ],
   json: `
 { uuid, name: string, sequence: number, type: "linear" | "striped" | "mirrored", chunkBytes, extentBytes: number,
+  exported: boolean,     // until varve vg import
   volumes: Volume[] }`,
   statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
 
@@ -26,7 +29,10 @@ const show: Verb = {
     }
     const { hash, chunker, peSize } = repository.profile
     const name = plainLine(group.name)
-    await context.out.line(`volume group ${name} (${group.uuid}), ${typeOf(group)}, layout ${group.sequence}`)
+    const exported = group.exported ? ', exported: until "varve vg import"' : ''
+    await context.out.line(
+      `volume group ${name} (${group.uuid}), ${typeOf(group)}, layout ${group.sequence}${exported}`,
+    )
     await context.out.line(`${hash} ids, chunks of ${sizeText(chunker.averageBytes)}, extents of ${sizeText(peSize)}`)
     await context.out.line(`${counted(group.physicalVolumes.length, 'physical volume')}:`)
     await printVolumes(context, group.physicalVolumes)
@@ -47,6 +53,7 @@ function groupJson(group: VolumeGroupInfo, chunkBytes: number) {
     type: typeOf(group),
     chunkBytes,
     extentBytes: group.extentBytes,
+    exported: group.exported,
     volumes: group.physicalVolumes.map(volumeJson),
   }
 }
@@ -54,8 +61,12 @@ function groupJson(group: VolumeGroupInfo, chunkBytes: number) {
 const extend: Verb = {
   define(command) {
     command
-      .argument('<file>', 'the file to make; another disk is a good place')
-      .option('--size <size>', 'stored bytes it may hold (default: as the disk allows)', parsePositiveSize)
+      .argument('<file>', 'the file to make, or one of "varve pv create"; another disk is a good place')
+      .option(
+        '--size <size>',
+        'stored bytes it may hold (default: as it was made with, else as the disk allows)',
+        parsePositiveSize,
+      )
       .option('--addtag <tag>', 'give it a tag, by which logical volumes choose; may be given several times', collect)
   },
   about: `
@@ -68,7 +79,8 @@ convert"). A logical volume that uses named volumes takes no notice of it: "varv
   json: 'Volume',
   statuses: {
     [EXIT.notFound]: 'no store here',
-    [EXIT.conflict]: 'the file exists, or the store is locked',
+    [EXIT.conflict]: 'the file exists and is in use, or the store is locked',
+    [EXIT.damage]: 'the file belongs to another group, or is a copy',
     [EXIT.storage]: true,
   },
   completes: ['file'],
@@ -92,7 +104,7 @@ const reduce: Verb = {
   },
   about: `
 Only a volume on which nothing lies can go: "varve pv change PV --allocatable n" and "varve pv move PV" empty it. Its file
-stays where it is, is needed no more, and may be deleted. Volume 0 lies in the file of the catalog and cannot go. Of one
+stays where it is, and is needed no more: "varve pv remove FILE" deletes it. Volume 0 lies in the file of the catalog and cannot go. Of one
 that is lost for good all copies are forgotten with "--missing"; then "varve lv convert LV --repair" makes others.`,
   examples: [
     {
@@ -191,10 +203,13 @@ and holds extents: runs of chunks compressed together.`.trim(),
   default: 'show',
   subverbs: {
     show: { summary: 'Show the group and its volumes', verb: show },
+    create: { summary: 'Create a store of several files', verb: create },
     extend: { summary: 'Add a file to the store', verb: extend },
     reduce: { summary: 'Take an empty volume out', verb: reduce },
     balance: { summary: 'Even out how much volumes hold', verb: balance },
     rename: { summary: 'Give the group another name', verb: rename },
     recover: { summary: 'Make a lost catalog anew', verb: recover },
+    export: { summary: 'Have the store ready to be moved', verb: exportVerb },
+    import: { summary: 'Take a store up where it was moved to', verb: importVerb },
   },
 }

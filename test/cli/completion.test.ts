@@ -23,7 +23,16 @@ describe('without a store', () => {
     expect(await offered('')).toEqual(VERBS.filter((verb) => verb.heading !== undefined).map((verb) => verb.name))
     expect(await offered('co')).toEqual(['config', 'commit', 'completion'])
     expect(await offered('-C', 'x', 'ver')).toEqual(['verify', 'version'])
-    expect(await offered('vg', '')).toEqual(['show', 'extend', 'reduce', 'balance', 'rename'])
+    expect(await offered('vg', '')).toEqual([
+      'show',
+      'create',
+      'extend',
+      'reduce',
+      'balance',
+      'rename',
+      'export',
+      'import',
+    ])
     expect(await offered('log', '--o')).toEqual(['--oneline'])
     expect(await offered('vg', 'extend', '--s')).toEqual(['--size', '--store'])
     expect(await offered('nonsense', '')).toEqual([])
@@ -217,7 +226,9 @@ describe('paths', () => {
     expect(await inTree('diff', 'main', 'old', '--', 'src/x')).toEqual(['paths', 'src/x.ts'])
     const store = tree.path('.varve/store.varve')
     expect((await bench.ok('__complete', '--', '--store', store, 'log', 'old', '--', 'src/x')).split('\n')).toEqual([
-      ...['paths', 'src/x.ts', ''],
+      'paths',
+      'src/x.ts',
+      '',
     ])
   })
 

@@ -34,6 +34,7 @@ test('a new store is one volume', async () => {
     type: 'linear',
     chunkBytes: NUMBER,
     extentBytes: NUMBER,
+    exported: false,
     volumes: [FIRST],
   })
   expect(await bench.json('vg', 'show')).toEqual(await bench.json('vg'))
