@@ -1,18 +1,19 @@
 /**
- * Random sequences of what operators do to a volume group while people commit, beside a model that knows what each commit holds.
- * After each step the newest commit and an older one are what the model says; nothing else counts.
+ * Random sequences of what operators do to a volume group while people commit, and of what goes wrong meanwhile, beside a model that
+ * knows what each commit holds. After each step the newest commit and an older one are what the model says; after every few,
+ * and after all that goes wrong, all of the store is verified.
  */
 import { spawn } from 'node:child_process'
-import { copyFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isVarveError } from '../../../src/base/errors.js'
 import { Repository } from '../../../src/repository.js'
 import { Chance, noise } from '../../crash/support/chance.js'
 import { change, flip } from '../../support/mirrored.js'
-
-type Tree = ReadonlyMap<string, Buffer>
+import { doomed } from './doomed.js'
+import { GroupTrees } from './groupTrees.js'
+import { drawWork, refusalOf, type Work, type WorkKind } from './groupWork.js'
 
 export interface GroupRunOptions {
   readonly seed: string
@@ -23,24 +24,58 @@ export interface GroupRunOptions {
   readonly script: string
 }
 
-const VOLUMES_MOST = 5
-const FILES = ['a', 'b', 'c/d', 'c/e', 'long']
-const SMALL = { chunkBytes: 1024, extentBytes: 65_536 } as const
-const SIZE_MOST = 30_000
-/** Longer than what is written in one transaction. */
-const LONG_BYTES = 1_300_000
-const KILL_MOST_MS = 500
-const ALL = { problems: [] }
+/** Of each kind of step: how often it did something. */
+export type StepTally = Map<string, number>
 
-export async function runGroup(options: GroupRunOptions): Promise<readonly string[]> {
+const SMALL = { chunkBytes: 1024, extentBytes: 65_536 } as const
+const VERIFY_EVERY = 10
+const KILL_FIRST_MS = 50
+const KILL_LAST_MS = 450
+/** No system gives a process such a number. */
+const NOBODY = 0x7ffffffe
+/** Steps of work that was not met before. */
+const STEPS_GUESSED = 10
+
+const WORK: readonly (readonly [number, WorkKind])[] = [
+  [24, 'commit'],
+  [1, 'long'],
+  [7, 'extend'],
+  [12, 'convert'],
+  [9, 'move'],
+  [8, 'balance'],
+  [4, 'allocatable'],
+  [7, 'reduce'],
+  [5, 'gc'],
+  [1, 'pack'],
+  [6, 'prune'],
+]
+const LOSSES = ['away', 'gone', 'spoilt', 'old'] as const
+/** Of one copy: its bytes are others, it is not there, or it is what another extent is. */
+const ROTS = ['flipped', 'gone', 'other'] as const
+const KILLED: readonly WorkKind[] = ['commit', 'long', 'extend', 'convert', 'move', 'balance', 'reduce', 'gc', 'pack']
+
+/** Every kind that a tally may have. */
+export const STEP_KINDS: readonly string[] = [
+  ...WORK.map(([, kind]) => kind),
+  ...KILLED.map((kind) => `killed ${kind}`),
+  ...LOSSES.map((how) => `lost ${how}`),
+  ...ROTS.map((how) => `rot ${how}`),
+  'killed process',
+]
+
+/** @returns what was done */
+export async function runGroup(options: GroupRunOptions): Promise<StepTally> {
   const run = new GroupRun(options)
   try {
     await run.start()
-    for (let step = 1; step <= options.steps; step++) await run.step()
+    // In every other sequence: to start a process takes as long as many steps do.
+    const processAt = options.sequence % 2 === 0 ? options.steps / 2 : undefined
+    while (run.steps < options.steps) await run.step(run.steps === processAt)
     await run.end()
-    return run.log
+    return run.tally
   } catch (error) {
-    throw new Error(`seed ${options.seed}, sequence ${options.sequence}:\n${run.log.slice(-12).join('\n')}`, {
+    const { seed, sequence } = options
+    throw new Error(`seed ${seed}, sequence ${sequence}, step ${run.steps + 1}:\n${run.log.slice(-12).join('\n')}`, {
       cause: error,
     })
   } finally {
@@ -50,14 +85,19 @@ export async function runGroup(options: GroupRunOptions): Promise<readonly strin
 
 class GroupRun {
   readonly log: string[] = []
+  readonly tally: StepTally = new Map()
+  /** That did something. */
+  steps = 0
   readonly #chance: Chance
   readonly #path: string
-  readonly #commits: Tree[] = []
+  readonly #trees: GroupTrees
+  /** That work of a kind took when it was met last. */
+  readonly #stepsOf = new Map<WorkKind, number>()
   #repo: Repository | undefined
-  #made = 0
 
   constructor(private readonly options: GroupRunOptions) {
     this.#chance = new Chance('group', options.seed, options.sequence)
+    this.#trees = new GroupTrees(this.#chance, `${options.seed}/${options.sequence}`)
     this.#path = join(options.folder, 'store.varve')
   }
 
@@ -83,190 +123,152 @@ class GroupRun {
   }
 
   async end(): Promise<void> {
-    this.log.push('verify')
+    this.log.push('the end')
     await this.#requireSound()
-    for (let age = 0; age < this.#commits.length; age++) await this.#requireTree(age)
+    for (let age = 0; age < this.#trees.kept; age++) await this.#requireTree(age)
   }
 
-  async step(): Promise<void> {
-    const steps: readonly (readonly [number, string, () => Promise<unknown>])[] = [
-      [24, 'commit', () => this.#commit()],
-      [6, 'extend', () => this.#extend()],
-      [9, 'convert', () => this.#convert()],
-      [7, 'move', () => this.#move()],
-      [4, 'balance', () => this.#maybe(() => this.#open.balanceVolumeGroup())],
-      [4, 'allocatable', () => this.#setAllocatable()],
-      [6, 'reduce', () => this.#reduce()],
-      [5, 'gc', () => this.#maybe(() => this.#open.gc({ now: true }))],
-      [2, 'pack', () => this.#maybe(() => this.#open.pack())],
-      [6, 'kill', () => this.#kill()],
-      [5, 'lose', () => this.#lose()],
-      [5, 'rot', () => this.#rot()],
-      [5, 'reopen', () => this.#reopen()],
-      [3, 'verify', () => this.#requireSound()],
+  /** Tries something: what was refused, or found nothing to do, does not count. */
+  async step(isProcess: boolean): Promise<void> {
+    if (this.#chance.below(12) === 0) await this.#reopen()
+    const linesBefore = this.log.length
+    const kind = isProcess ? await this.#killProcess() : await this.#something()
+    if (this.log.length === linesBefore) return
+    await this.#requireTree(0)
+    if (this.#trees.kept > 1) await this.#requireTree(this.#chance.between(1, this.#trees.kept - 1))
+    if (kind === undefined) return
+    this.tally.set(kind, (this.tally.get(kind) ?? 0) + 1)
+    if (++this.steps % VERIFY_EVERY === 0) await this.#requireSound()
+  }
+
+  /** @returns its kind, once it is done */
+  #something(): Promise<string | undefined> {
+    const steps: readonly (readonly [number, () => Promise<string | undefined>])[] = [
+      ...WORK.map(([weight, kind]) => [weight, () => this.#work(kind)] as const),
+      [8, () => this.#kill()],
+      [4, () => this.#lose()],
+      [4, () => this.#rot()],
     ]
     let drawn = this.#chance.below(steps.reduce((sum, [weight]) => sum + weight, 0))
-    for (const [weight, name, take] of steps) {
+    for (const [weight, take] of steps) {
       drawn -= weight
-      if (drawn >= 0) continue
-      this.log.push(name)
-      await take()
-      break
+      if (drawn < 0) return take()
     }
-    await this.#requireTree(0)
-    if (this.#commits.length > 1) await this.#requireTree(this.#chance.below(this.#commits.length))
+    throw new Error('nothing was drawn')
   }
 
   #note(text: string): void {
     this.log[this.log.length - 1] += ` ${text}`
   }
 
-  /** Refusals are answers too, as long as nothing came of them. */
-  async #maybe(work: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await work()
-      return true
-    } catch (error) {
-      const codes = ['INVALID_ARGUMENT', 'PV_IN_USE', 'VG_FULL', 'PV_NOT_FOUND'] as const
-      if (!isVarveError(error, ...codes)) throw error
-      this.#note(`(${error.code})`)
-      return false
-    }
-  }
-
   // ---- what is read, and what is expected ----
 
   /** @param age 0 is the newest */
   async #requireTree(age: number): Promise<void> {
-    const tree = this.#commits[this.#commits.length - 1 - age] as Tree
+    const tree = this.#trees.commits.at(-1 - age)
     const snapshot = await this.#open.at(`main~${age}`)
     const found = new Set<string>()
     for await (const { kind, path } of snapshot.walk()) {
       if (kind !== 'file') continue
       found.add(path)
-      if (!(await snapshot.read(path)).equals(tree.get(path) ?? Buffer.alloc(0))) throw new Error(`${path} differs`)
+      if (!(await snapshot.read(path)).equals(tree?.get(path) ?? Buffer.alloc(0))) throw new Error(`${path} differs`)
     }
-    if (found.size !== tree.size) throw new Error(`main~${age} has ${[...found].join(' ')}`)
+    if (found.size !== tree?.size) throw new Error(`main~${age} has ${[...found].join(' ')}`)
   }
 
-  async #requireSound(): Promise<void> {
-    const { problems } = await this.#open.verify()
-    if (problems.length > ALL.problems.length) throw new Error(JSON.stringify(problems.slice(0, 3)))
+  async #requireSound(heal = false): Promise<void> {
+    const { problems } = await this.#open.verify({ heal })
+    if (problems.length > 0) throw new Error(JSON.stringify(problems.slice(0, 3)))
   }
 
-  // ---- commits ----
+  // ---- what is asked for ----
 
-  #edited(): Tree {
-    const tree = new Map(this.#commits.at(-1) ?? [])
-    for (let edits = this.#chance.between(1, 3); edits > 0; edits--) {
-      const path = this.#chance.pick(FILES)
-      const before = tree.get(path)
-      const seed = `${this.options.seed}/${this.options.sequence}/${this.#made++}`
-      if (path === 'long' && this.#chance.below(3) > 0) continue
-      if (before && this.#chance.below(3) > 0) {
-        const bytes = Buffer.from(before)
-        noise(seed, 40).copy(bytes, this.#chance.below(Math.max(1, bytes.length)))
-        tree.set(path, bytes)
-      } else tree.set(path, noise(seed, path === 'long' ? LONG_BYTES : this.#chance.between(1, SIZE_MOST)))
-    }
-    // Nothing that was there before: each commit is one.
-    tree.set('number', Buffer.from(`${this.#made++}`))
-    return tree
-  }
-
-  async #commit(): Promise<boolean> {
-    const tree = this.#edited()
-    const done = await this.#maybe(async () => {
-      const draft = await this.#open.draft('main')
-      for (const [path, bytes] of tree) await draft.write(path, bytes)
-      await draft.commit({ message: 'edited', author: 'Model <model@example.org>' })
+  async #work(kind: WorkKind): Promise<string | undefined> {
+    const work = await this.#draw(kind)
+    if (!work) return undefined
+    this.log.push(`${kind} ${work.text}`)
+    let isDone = false
+    const refusal = await refusalOf(async () => {
+      isDone = await work.run(this.#open)
     })
-    if (done) this.#commits.push(tree)
-    return done
+    this.#note(refusal ?? (isDone ? 'done' : 'nothing to do'))
+    if (isDone && work.tree) this.#trees.commits.push(work.tree)
+    return isDone ? kind : undefined
   }
 
-  // ---- volumes ----
-
-  async #volumes(): Promise<{ number: number; path: string; allocatable: boolean; extents: number }[]> {
-    return [...(await this.#open.volumeGroup()).physicalVolumes]
+  #draw(kind: WorkKind): Promise<Work | undefined> {
+    return drawWork({ chance: this.#chance, trees: this.#trees, folder: this.options.folder }, this.#open, kind)
   }
 
-  async #extend(): Promise<void> {
-    if ((await this.#volumes()).length >= VOLUMES_MOST) return
-    const file = join(this.options.folder, `pv-${this.#made++}.varve`)
-    const { number } = await this.#open.extendVolumeGroup(file)
-    this.#note(String(number))
+  async #commit(): Promise<void> {
+    if ((await this.#work('commit')) === undefined) this.#note('not committed')
   }
 
-  async #convert(): Promise<void> {
-    const volumes = await this.#volumes()
-    const copies = this.#chance.between(1, Math.min(3, volumes.length))
-    const own = this.#chance.below(3) === 0 ? volumes.filter(() => this.#chance.below(2) === 0) : undefined
-    const physicalVolumes = own?.map(({ number }) => String(number))
-    const plain = this.#chance.pick(['linear', 'striped'] as const)
-    const type = copies > 1 ? 'mirrored' : plain
-    this.#note(`${type} ${copies} ${physicalVolumes?.join(',') ?? 'as before'}`)
-    await this.#maybe(() => this.#open.convertLogicalVolume('default', { type, copies, physicalVolumes }))
-  }
-
-  async #move(): Promise<void> {
-    const { number } = this.#chance.pick(await this.#volumes())
-    this.#note(String(number))
-    await this.#maybe(() => this.#open.movePhysicalVolume(String(number)))
-  }
-
-  async #setAllocatable(): Promise<void> {
-    const { number, allocatable } = this.#chance.pick(await this.#volumes())
-    this.#note(`${number} ${!allocatable}`)
-    await this.#open.changePhysicalVolume(String(number), { allocatable: !allocatable })
-  }
-
-  async #reduce(): Promise<void> {
-    const volumes = await this.#volumes()
-    const empty = volumes.filter(({ extents }) => extents === 0)
-    const { number } = this.#chance.pick(empty.length > 0 && this.#chance.below(4) > 0 ? empty : volumes)
-    this.#note(String(number))
-    await this.#maybe(() => this.#open.reduceVolumeGroup(String(number)))
+  /** What lacks is brought, if it can be. */
+  async #repair(): Promise<void> {
+    await refusalOf(() => this.#open.convertLogicalVolume('default'))
   }
 
   // ---- what goes wrong ----
 
-  /** A command of its own process, killed somewhere. Whatever it was, it is done or it is not. */
-  async #kill(): Promise<void> {
+  /** Of another process, it seems, beside this one or alone. Whatever it was, it is done or it is not. */
+  async #kill(): Promise<string | undefined> {
+    const work = await this.#draw(this.#chance.pick(KILLED))
+    if (!work) return undefined
+    const { kind } = work
+    const diesAt = this.#chance.between(1, this.#stepsOf.get(kind) ?? STEPS_GUESSED)
+    this.log.push(`kill ${kind} ${work.text} at ${diesAt}`)
+    if (this.#chance.below(2) === 0) await this.close()
+    const { isKilled, steps } = await doomed(diesAt, async () => {
+      const repo = await Repository.open(this.#path)
+      await refusalOf(() => work.run(repo))
+      await repo.close()
+    })
+    this.#stepsOf.set(kind, isKilled ? Math.max(steps * 2, STEPS_GUESSED) : steps)
+    this.#note(isKilled ? 'killed' : `ended after ${steps}`)
+    const repo = this.#repo ?? (await this.#reopen())
+    repo.parts.group.catalog.write((tx) => tx.run('UPDATE lease SET pid = ? WHERE pid = ?', NOBODY, process.pid))
+    await this.#lookAfterKill(work)
+    return isKilled ? `killed ${kind}` : undefined
+  }
+
+  /** A real one, killed at any moment. */
+  async #killProcess(): Promise<string | undefined> {
     const { folder, script } = this.options
-    const { number } = this.#chance.pick(await this.#volumes())
-    const source = join(folder, 'source')
-    const tree = this.#edited()
-    const command = this.#chance.pick([
-      ['commit', '--from', source, '-m', 'killed', '--no-progress'],
-      ['lv', 'convert', 'default', '-m', String(this.#chance.below(3))],
-      ['pv', 'move', String(number)],
-      ['vg', 'extend', join(folder, `pv-${this.#made++}.varve`)],
-      ['vg', 'reduce', String(number)],
-      ['vg', 'balance'],
-      ['gc', '--now'],
-      ['pack'],
-    ])
-    if (command[0] === 'vg' && command[1] === 'extend' && (await this.#volumes()).length >= VOLUMES_MOST) return
-    this.#note(command.slice(0, 2).join(' '))
-    if (command[0] === 'commit') {
+    const work = await this.#draw(this.#chance.pick(KILLED))
+    if (!work) return undefined
+    const args = [...work.args]
+    if (work.tree) {
+      const source = join(folder, 'source')
       await rm(source, { recursive: true, force: true })
-      for (const [path, bytes] of tree) {
+      for (const [path, bytes] of work.tree) {
         await mkdir(dirname(join(source, path)), { recursive: true })
         await writeFile(join(source, path), bytes)
       }
+      args.push(source)
     }
+    this.log.push(`kill the process ${args.slice(0, 2).join(' ')}`)
     if (this.#chance.below(2) === 0) await this.close()
-    const child = spawn(process.execPath, [script, '--store', this.#path, ...command], { stdio: 'ignore' })
-    const ended = new Promise((resolve) => child.on('close', resolve))
-    await Promise.race([ended, sleep(this.#chance.below(KILL_MOST_MS))])
+    const child = spawn(process.execPath, [script, '--store', this.#path, ...args], { stdio: 'ignore' })
+    const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)))
+    const stop = new AbortController()
+    const late = sleep(this.#chance.between(KILL_FIRST_MS, KILL_LAST_MS), undefined, { signal: stop.signal })
+    await Promise.race([ended, late.catch(() => undefined)])
+    stop.abort()
     child.kill('SIGKILL')
-    await ended
-    const repo = this.#repo ?? (await this.#reopen())
-    const head = await repo.at('main')
-    if ((await head.read('number')).equals(tree.get('number') ?? Buffer.alloc(0))) this.#commits.push(tree)
+    const isKilled = (await ended) !== null
+    if (!this.#repo) await this.#reopen()
+    await this.#lookAfterKill(work)
+    return isKilled ? 'killed process' : undefined
+  }
+
+  async #lookAfterKill({ tree }: Work): Promise<void> {
+    const head = await this.#open.at('main')
+    if (tree && (await head.read('number')).equals(tree.get('number') ?? Buffer.alloc(0)))
+      this.#trees.commits.push(tree)
     await this.#requireSound()
-    await this.#maybe(() => repo.convertLogicalVolume('default'))
+    // Now and then: what it left half done is met by what comes next.
+    if (this.#chance.below(2) === 0) await this.#repair()
   }
 
   /** Whether any one volume can be lost: asked for twice, and there twice. */
@@ -275,13 +277,14 @@ class GroupRun {
     return volume !== undefined && volume.copies > 1 && volume.lackingCopies === 0
   }
 
-  async #lose(): Promise<void> {
-    if (!(await this.#isMirrored())) return
-    const others = (await this.#volumes()).filter(({ number, extents }) => number !== 0 && extents > 0)
-    if (others.length === 0) return
+  async #lose(): Promise<string | undefined> {
+    if (!(await this.#isMirrored())) return undefined
+    const { physicalVolumes } = await this.#open.volumeGroup()
+    const others = physicalVolumes.filter(({ number, extents }) => number !== 0 && extents > 0)
+    if (others.length === 0) return undefined
     const { number, path } = this.#chance.pick(others)
-    const how = this.#chance.pick(['away', 'gone', 'spoilt', 'old'])
-    this.#note(`${number} ${how}`)
+    const how = this.#chance.pick(LOSSES)
+    this.log.push(`lose ${number} ${how}`)
     await this.close()
     const aside = `${path}.aside`
     if (how === 'old') {
@@ -294,43 +297,62 @@ class GroupRun {
     if (how === 'spoilt') writeFileSync(path, noise(path, 20_000))
     if (how === 'old') renameSync(aside, path)
     const repo = await this.#reopen()
-    await this.#requireTree(0)
-    await this.#requireTree(this.#chance.below(this.#commits.length))
+    for (let age = 0; age < this.#trees.kept; age++) await this.#requireTree(age)
     await this.#commit()
+    const isAbsent = repo.absentVolumes.length > 0
     // An old copy is as good as a new one where nothing came to it meanwhile.
-    if (repo.absentVolumes.length === 0 && how === 'old') return
-    if (repo.absentVolumes.length !== 1) throw new Error(`${repo.absentVolumes.length} volumes are not there`)
-    if (how === 'old') {
-      await repo.restorePhysicalVolume(String(number))
-      return this.#requireSound()
-    }
-    if (how === 'away') {
+    if (repo.absentVolumes.length !== 1 && (isAbsent || how !== 'old'))
+      throw new Error(`${repo.absentVolumes.length} volumes are not there`)
+    if (how === 'old' && isAbsent) await repo.restorePhysicalVolume(String(number))
+    else if (how === 'away') {
       renameSync(aside, path)
       await this.#reopen()
-      return this.#requireSound()
+    } else if (how !== 'old') {
+      await this.#doWithout(number)
+      rmSync(path, { force: true })
     }
-    await repo.extendVolumeGroup(join(this.options.folder, `pv-${this.#made++}.varve`))
-    if (this.#chance.below(2) === 0) await this.#maybe(() => repo.convertLogicalVolume('default'))
-    for (const { number: other } of await this.#volumes())
+    await this.#requireSound()
+    return `lost ${how}`
+  }
+
+  /** For good. */
+  async #doWithout(number: number): Promise<void> {
+    const repo = this.#open
+    await repo.extendVolumeGroup(join(this.options.folder, `pv-${this.#trees.next()}.varve`))
+    if (this.#chance.below(2) === 0) await this.#repair()
+    for (const { number: other } of (await repo.volumeGroup()).physicalVolumes)
       await repo.changePhysicalVolume(String(other), { allocatable: true })
     // It may be one of those that were named.
     await repo.convertLogicalVolume('default', { physicalVolumes: [] })
     await repo.reduceVolumeGroup(String(number), { missing: true })
-    await this.#maybe(() => repo.convertLogicalVolume('default'))
-    await this.#requireSound()
-    if (existsSync(path)) rmSync(path)
+    await this.#repair()
   }
 
-  async #rot(): Promise<void> {
-    if (!(await this.#isMirrored())) return
+  async #rot(): Promise<string | undefined> {
+    if (!(await this.#isMirrored())) return undefined
     const { catalog } = this.#open.parts.group
     const copies = catalog.all<{ eid: number; pv: number }>('SELECT eid, pv FROM copy ORDER BY eid, pv')
     const { eid, pv } = this.#chance.pick(copies)
-    this.#note(`extent ${eid} on ${pv}`)
-    change(this.#open.parts.group.volume(pv)?.location ?? '', flip(eid))
+    const how = this.#chance.pick(ROTS)
+    this.log.push(`rot of extent ${eid} on ${pv}: ${how}`)
+    const volume = this.#open.parts.group.volume(pv)
+    if (!volume) throw new Error(`volume ${pv} is not there`)
+    if (how === 'flipped') change(volume.location, flip(eid))
+    if (how === 'gone') await volume.remove([eid])
+    if (how === 'other') {
+      const other = copies.find((copy) => copy.pv === pv && copy.eid !== eid)
+      const extent = other && (await volume.read(other.eid))
+      if (!extent) return undefined
+      const hashes = await volume.chunksOf(extent.eid)
+      const staged = await volume.stage([{ ...extent, eid, hashes }], 0, { replaces: true })
+      catalog.write(() => staged.complete())
+    }
     if (this.#chance.below(2) === 0) await this.#reopen()
-    await this.#requireTree(this.#chance.below(this.#commits.length))
-    const { problems } = await this.#open.verify({ heal: true })
-    if (problems.length > 0) throw new Error(JSON.stringify(problems.slice(0, 3)))
+    await this.#requireTree(this.#chance.below(this.#trees.kept))
+    if (this.#chance.below(3) === 0) {
+      const { problems } = await this.#open.scrub({ restart: true })
+      if (problems.length > 0) throw new Error(JSON.stringify(problems.slice(0, 3)))
+    } else await this.#requireSound(true)
+    return `rot ${how}`
   }
 }
