@@ -348,6 +348,8 @@ class GroupRun {
       catalog.write(() => staged.complete())
     }
     if (this.#chance.below(2) === 0) await this.#reopen()
+    // No sound copy may go for it.
+    if (this.#chance.below(2) === 0) await this.#work(this.#chance.pick(['convert', 'move', 'balance']))
     await this.#requireTree(this.#chance.below(this.#trees.kept))
     if (this.#chance.below(3) === 0) {
       const { problems } = await this.#open.scrub({ restart: true })
