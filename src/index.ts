@@ -86,6 +86,7 @@ export type { WhichFile, WhichOptions, WhichResult, WhichRoot } from './upkeep/w
 export type { FreeVolume } from './volume/freeVolume.js'
 export type { ExtentMapEntry, PhysicalVolumeInfo, VolumeChange, VolumeGroupInfo } from './volume/groupInfo.js'
 export type { ImportableGroup } from './volume/importGroup.js'
+export type { ReduceOptions, ReduceReport } from './volume/layoutChanges.js'
 export type { RemovableVolume } from './volume/removeVolume.js'
 export {
   checkPhysicalVolumes,

@@ -27,6 +27,14 @@ import {
   type VolumeGroupInfo,
   withVolume,
 } from './volume/groupInfo.js'
+import {
+  lossOf,
+  type ReduceOptions,
+  type ReduceReport,
+  requireAbsent,
+  requireElsewhereToo,
+  requireEmpty,
+} from './volume/layoutChanges.js'
 import { takeUpkeep } from './volume/lease.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume } from './volume/placement.js'
 import { requireCapacity } from './volume/volumePlace.js'
@@ -100,6 +108,9 @@ export abstract class VolumeVerbs extends RefVerbs {
    * @param name number, UUID or path
    * @param options.missing its file is lost: what was there is forgotten, where it lies on other volumes as well; `convertLogicalVolume`
    * brings further copies of it then
+   * @param options.force with `missing`, in a store that was opened `partial`: what lay there alone is given up for good, and all that
+   * cannot be read without it. `verify` says what that hits; gc drops nothing from then on as long as anything needs it
+   * @returns what was given up, or would be
    * @throws {VarveError} `PV_NOT_FOUND`; `PV_IN_USE` while extents lie there, or, of one that is missing, lie nowhere else;
    * `INVALID_ARGUMENT` for the one in the catalog's file, where a logical volume keeps more copies than volumes would be left, and for
    * one that is said to be missing and is not; `STORE_LOCKED` while gc is at work
@@ -109,18 +120,33 @@ export abstract class VolumeVerbs extends RefVerbs {
    * await repo.reduceVolumeGroup(String(number))
    * ```
    */
-  async reduceVolumeGroup(name: string, options: { readonly missing?: boolean | undefined } = {}): Promise<void> {
+  async reduceVolumeGroup(name: string, options: ReduceOptions = {}): Promise<ReduceReport> {
     const { group, store } = this.session
     await group.refresh()
     const { number } = findVolume(group, name)
+    const { missing = false, force = false, dryRun = false } = options
+    if (force && !missing) {
+      throw new VarveError('INVALID_ARGUMENT', 'only what lay on a volume that is missing can be given up', {
+        pv: String(number),
+        hint: `Move what it holds to others: \`varve pv move ${number}\`.`,
+      })
+    }
+    const report = { dryRun, ...(force ? lossOf(group.catalog, number) : { lostExtents: 0, lostBytes: 0 }) }
+    if (dryRun) {
+      if (missing) requireAbsent(group.absent, number)
+      if (missing && !force) requireElsewhereToo(group.catalog, number, [...group.absent.keys()])
+      if (!missing) requireEmpty(group.catalog, number)
+      return report
+    }
     await group.sweep()
     // Nobody moves extents there meanwhile.
     const lease = takeUpkeep(group.catalog, store.clock)
     try {
-      await group.reduce(number, options.missing)
+      await group.reduce(number, force ? 'given-up' : missing ? 'lost' : 'empty')
     } finally {
       group.catalog.write((tx) => lease.release(tx))
     }
+    return report
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { VolumeGroupInfo } from '../../src/index.js'
+import type { ReduceOptions, VolumeGroupInfo } from '../../src/index.js'
 import { EXIT } from '../errors.js'
 import { volumeJson } from '../shapes.js'
 import { counted, plainLine, plainText, sizeText } from '../text.js'
@@ -101,11 +101,15 @@ const reduce: Verb = {
     command
       .argument('<pv>', 'number, uuid or path')
       .option('--missing', 'its file is lost: do without what was there, where other volumes have it too')
+      .option('--force', 'with --missing: give up for good what lay there alone')
+      .option('-n, --dry-run', 'only say what would be given up')
   },
   about: `
 Only a volume on which nothing lies can go: "varve pv change PV --allocatable n" and "varve pv move PV" empty it. Its file
 stays where it is, and is needed no more: "varve pv remove FILE" deletes it. Volume 0 lies in the file of the catalog and cannot go. Of one
-that is lost for good all copies are forgotten with "--missing"; then "varve lv convert LV --repair" makes others.`,
+that is lost for good all copies are forgotten with "--missing"; then "varve lv convert LV --repair" makes others. What lay
+there alone is given up with "--force": files that need it cannot be read any more, and "varve verify" names them. Should the file
+come back later, it is no help any more.`,
   examples: [
     {
       command: 'varve pv change 2 --allocatable n && varve pv move 2 && varve vg reduce 2',
@@ -115,21 +119,35 @@ that is lost for good all copies are forgotten with "--missing"; then "varve lv 
       command: 'varve vg reduce 1 --missing && varve vg extend /disk4/new.pv && varve lv convert default --repair',
       does: 'a new disk in the place of one that died',
     },
+    { command: 'varve vg reduce 1 --missing --force -n', does: 'how much lay there alone?' },
   ],
-  json: '{ number: number, uuid, path: string }',
+  json: '{ number: number, uuid, path: string, dryRun: boolean, lostExtents, lostBytes: number }',
   statuses: {
     [EXIT.notFound]: 'no such volume, or no store here',
     [EXIT.conflict]: 'extents lie there, or gc is at work',
+    [EXIT.damage]: true,
   },
   completes: ['pv'],
 
   async run(context, command) {
     const [wanted = ''] = command.args
-    const repository = await context.open()
+    const { missing, force, dryRun } = command.opts<ReduceOptions>()
+    // With what lies there alone it does not open otherwise.
+    const repository = await context.open({ partial: missing === true && force === true })
     const { number, uuid, path } = await findVolume(context, repository, wanted)
-    await repository.reduceVolumeGroup(uuid, { missing: command.opts<{ readonly missing?: boolean }>().missing })
-    if (context.json) await context.out.json({ number, uuid, path })
-    else await context.say(`volume ${number} is no part of the group any more: ${plainLine(path)}`)
+    const report = await repository.reduceVolumeGroup(uuid, { missing, force, dryRun })
+    if (context.json) {
+      await context.out.json({ number, uuid, path, ...report })
+      return EXIT.ok
+    }
+    const { lostExtents, lostBytes } = report
+    if (lostExtents > 0 || dryRun) {
+      const lost = `${counted(lostExtents, 'extent')}, ${sizeText(lostBytes)} stored`
+      await context.out.line(
+        `${dryRun ? 'would give up' : 'gave up'} ${lost}${dryRun ? '' : '; "varve verify --quick" names what is hit'}`,
+      )
+    }
+    if (!dryRun) await context.say(`volume ${number} is no part of the group any more: ${plainLine(path)}`)
     return EXIT.ok
   },
 }

@@ -4,6 +4,8 @@ import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } fro
 import type { Catalog } from './catalog.js'
 import { countAlone } from './degraded.js'
 import { isItsOwn } from './placement.js'
+import { type RetiredExtents, retireExtents } from './retire.js'
+import type { HomeVolume } from './sqliteVolume.js'
 
 /** Never one that another volume had: what is known of volumes that went stays in the catalog. */
 export function nextVolumeNumber(catalog: Catalog, { physicalVolumes }: VolumeGroupLayout): number {
@@ -67,21 +69,73 @@ export function requireAbsent(absent: ReadonlyMap<number, VarveError>, number: n
   })
 }
 
-/**
- * Inside the transaction that takes it out.
- * @param lost it and all others that are missing
- * @throws {VarveError} `PV_IN_USE` when something lies there and on no volume that is not missing
- */
+export interface ReduceOptions {
+  /** Its file is lost: do without what was there. */
+  readonly missing?: boolean | undefined
+  /** With what lay there alone as well. */
+  readonly force?: boolean | undefined
+  /** Only say what would be given up. */
+  readonly dryRun?: boolean | undefined
+}
+
+export interface ReduceReport {
+  readonly dryRun: boolean
+  /** Extents that were given up, or would be: they lay there alone, or cannot be read without such as did. */
+  readonly lostExtents: number
+  /** Frames of these. */
+  readonly lostBytes: number
+}
+
+export function lossOf(catalog: Catalog, number: number): Pick<ReduceReport, 'lostExtents' | 'lostBytes'> {
+  return catalog.snapshot(() => {
+    const eids = lostWith(catalog, number)
+    const lostBytes = eids.reduce((sum, eid) => sum + (catalog.extent(eid)?.storedBytes ?? 0), 0)
+    return { lostExtents: eids.length, lostBytes }
+  })
+}
+
+/** What a group gives up with a volume that is lost: extents that lie there alone, and all that decodes through them, ascending. */
+function lostWith(catalog: Catalog, number: number): number[] {
+  const alone = catalog.all<{ eid: number }>(
+    `SELECT eid FROM copy GROUP BY eid HAVING count(*) = 1 AND max(pv) = ? ORDER BY eid`,
+    number,
+  )
+  const lost = new Set(alone.map(({ eid }) => eid))
+  // What is added while it is gone through is gone through as well.
+  for (const eid of lost) for (const other of catalog.dependants(eid)) lost.add(other)
+  return [...lost].sort((a, b) => a - b)
+}
+
+/** Inside the transaction that takes it out. @param lost it and all others that are missing @throws as `requireElsewhereToo` */
 export function forgetCopies(catalog: Catalog, number: number, lost: readonly number[]): void {
+  requireElsewhereToo(catalog, number, lost)
+  forgetAll(catalog, number)
+}
+
+/** @throws {VarveError} `PV_IN_USE` when something lies there and on no volume that is not missing */
+export function requireElsewhereToo(catalog: Catalog, number: number, lost: readonly number[]): void {
   const alone = countAlone(catalog, lost)
-  if (alone > 0) {
-    throw new VarveError('PV_IN_USE', `${alone} extents lie on volumes that are missing and nowhere else`, {
-      pv: String(number),
-      expected: 0,
-      actual: alone,
-      hint: 'Put its file back: without it, what these extents hold is lost.',
-    })
-  }
+  if (alone === 0) return
+  throw new VarveError('PV_IN_USE', `${alone} extents lie on volumes that are missing and nowhere else`, {
+    pv: String(number),
+    expected: 0,
+    actual: alone,
+    hint: `Put its file back. If it is gone for good, \`varve vg reduce ${number} --missing --force\` gives up what lay there alone; with -n it says how much that is.`,
+  })
+}
+
+/**
+ * Inside the transaction that takes it out: what lies there alone is forgotten, and what lies on others as well is theirs.
+ * @returns what the others still hold of what cannot be read any more, to be dropped once the transaction is durable
+ */
+export function giveUp(catalog: Catalog, home: HomeVolume, number: number): RetiredExtents {
+  const retired = new Map(retireExtents(catalog, home, lostWith(catalog, number)))
+  retired.delete(number)
+  forgetAll(catalog, number)
+  return retired
+}
+
+function forgetAll(catalog: Catalog, number: number): void {
   catalog.run('DELETE FROM copy WHERE pv = ?', number)
   const use = catalog.volumeUse(number)
   if (use) catalog.writeVolumeUse({ ...use, storedBytes: 0 })

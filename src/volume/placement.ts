@@ -88,7 +88,10 @@ export class Placement {
       throw new VarveError('VG_FULL', `no room for ${storedBytes} bytes in logical volume ${this.policy.name}`, {
         expected: copies,
         actual: roomy.length,
-        hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
+        hint:
+          this.candidates.length < copies
+            ? 'It asks for more copies than there are volumes it may use: `varve vg extend FILE` adds one, `varve lv convert` asks for fewer.'
+            : 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
       })
     }
     const near = copies > 1 ? roomy.filter(({ number }) => beside.includes(number)) : []

@@ -27,7 +27,7 @@ import {
   refuseUsedFile,
 } from './groupFiles.js'
 import type { OpenGroupOptions } from './groupOptions.js'
-import { forgetCopies, layoutWithout, nextVolumeNumber, requireAbsent, requireEmpty } from './layoutChanges.js'
+import { forgetCopies, giveUp, layoutWithout, nextVolumeNumber, requireAbsent, requireEmpty } from './layoutChanges.js'
 import { isProcessAlive } from './lease.js'
 import { lookupVisible } from './lookup.js'
 import { rememberCatalogPath } from './movedGroup.js'
@@ -278,22 +278,27 @@ export class VolumeGroup {
   }
 
   /**
-   * Takes a volume out on which nothing lies, or one that is lost and of which all lies elsewhere. Its file stays, and says that it
-   * belongs to no group any more. Nobody may move extents meanwhile; whoever brought something there and has not published it yet is
+   * Takes a volume out on which nothing lies, or one that is `lost` and of which all lies elsewhere; `given-up`: or does not. Its file
+   * stays, and says that it belongs to no group any more. Nobody may move extents meanwhile; whoever brought something there and has not published it yet is
    * told so when it does.
    * @throws {VarveError} `PV_NOT_FOUND`; `PV_IN_USE`; `INVALID_ARGUMENT` for the catalog's own, where a logical volume needs it, and for
    *   one that is said to be lost and is there
    */
-  async reduce(number: number, isLost = false): Promise<void> {
+  async reduce(number: number, state: 'empty' | 'lost' | 'given-up' = 'empty'): Promise<void> {
     await this.refresh()
+    const isLost = state !== 'empty'
     // It may be back.
     if (isLost) await this.openMembers(this.currentLayout)
     const next = layoutWithout(this.currentLayout, number, isLost)
     if (isLost) requireAbsent(this.absent, number)
     const lost = [...this.absent.keys()]
-    this.switchLayout(next, () =>
-      isLost ? forgetCopies(this.catalog, number, lost) : requireEmpty(this.catalog, number),
-    )
+    let retired: RetiredExtents = new Map()
+    this.switchLayout(next, () => {
+      if (state === 'empty') requireEmpty(this.catalog, number)
+      else if (state === 'lost') forgetCopies(this.catalog, number, lost)
+      else retired = giveUp(this.catalog, this.home, number)
+    })
+    for (const [pv, eids] of retired) await this.members.get(pv)?.remove(eids)
     const member = this.members.get(number)
     this.members.delete(number)
     this.absent.delete(number)

@@ -105,7 +105,7 @@ describe('wrong use', () => {
     [['vg', 'rename'], 'missing required argument', undefined],
     [['lv', 'convert', 'default', '--type', 'round'], 'Allowed choices are linear, striped, mirrored', undefined],
     [['vg', 'extend', 'f', '--size', 'big'], "argument 'big' is invalid", undefined],
-    [['pv', 'change', '0'], 'required option', undefined],
+    [['pv', 'change', '0'], 'change what?', '--allocatable'],
     [['pv', 'resize', '0', 'big'], "value 'big' is invalid", undefined],
     [['pv', 'change', '0', '--allocatable', 'perhaps'], "argument 'perhaps' is invalid", undefined],
     [['config', 'colour'], "unknown command 'colour'", 'unset'],

@@ -384,3 +384,53 @@ describe('taking a volume out of the group', () => {
     expect((await other.verify()).problems).toEqual([])
   })
 })
+
+describe('a volume that is given up', () => {
+  test('takes with it what lay there alone and what is decoded through that, and nothing else', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await repo.convertLogicalVolume('default', { type: 'striped', objectCopies: 3 })
+    // Compressed against what lies on other volumes.
+    for (let number = 0; number < 4; number++) {
+      const changed = Buffer.concat([content(0).subarray(0, 100_000 + number), content(90 + number)])
+      await commitFiles(repo, { [`g${number}`]: changed, h: content(number) }, `more ${number}`)
+    }
+    const log = (await repo.log().next()).value
+    await repo.close()
+    rmSync(join(folder, 'one.varve'))
+    await expect(openRepository(path)).rejects.toMatchObject({ code: 'PV_MISSING' })
+    const partial = await openRepository(path, { partial: true })
+    await expect(partial.reduceVolumeGroup('1', { force: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    const there = { missing: true, force: true, dryRun: true }
+    await expect(partial.reduceVolumeGroup('2', there)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    const { group } = partial.parts
+    const alone = group.catalog.all(
+      'SELECT eid FROM copy WHERE pv = 1 AND NOT EXISTS (SELECT 1 FROM copy AS other WHERE other.eid = copy.eid AND other.pv <> 1)',
+    )
+    const planned = await partial.reduceVolumeGroup('1', { missing: true, force: true, dryRun: true })
+    expect(planned.lostExtents).toBeGreaterThanOrEqual(alone.length)
+    expect(group.layout.physicalVolumes).toHaveLength(3)
+    const before = copiesOf(partial).length
+    expect(await partial.reduceVolumeGroup('1', { missing: true, force: true })).toEqual({ ...planned, dryRun: false })
+    expect(copiesOf(partial)).toHaveLength(before - planned.lostExtents)
+    for (const pvs of copiesOf(partial)) expect(pvs).not.toContain(1)
+    await partial.close()
+
+    const again = await openRepository(path)
+    expect((await again.log().next()).value).toEqual(log)
+    const { problems } = await again.verify()
+    expect(new Set(problems.map(({ code }) => code))).toEqual(new Set(['MISSING_CHUNK']))
+    // What was lost can be brought back by committing it anew, once not more copies are asked for than there are volumes.
+    await expect(commitFiles(again, { f: 'f' })).rejects.toMatchObject({
+      code: 'VG_FULL',
+      hint: expect.stringContaining('lv convert'),
+    })
+    await again.convertLogicalVolume('default', { objectCopies: 2 })
+    const files = Object.fromEntries(Array.from({ length: COMMITS }, (_, number) => [`f${number}`, content(number)]))
+    await commitFiles(again, files, 'brought back', 'rescue')
+    for (let number = 0; number < COMMITS; number++) {
+      // In the commits that had lost it.
+      const read = await (await again.at(`main~${4 + COMMITS - 1 - number}`)).read('f')
+      expect(read.equals(content(number))).toBe(true)
+    }
+  })
+})

@@ -8,6 +8,7 @@ import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { KIND } from '../../src/format/kinds.js'
 import { makeProfile } from '../../src/format/profile.js'
 import { extentMap, findVolume, groupInfo, withVolume } from '../../src/volume/groupInfo.js'
+import { CATALOG_FORMAT } from '../../src/volume/schema.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
 import { createGroup, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
 import { tempFolder } from '../support/tempFolder.js'
@@ -211,9 +212,10 @@ describe('what does not belong is recognised', () => {
     foreign.close()
     await expect(open(join(folder, 'foreign.db'))).rejects.toMatchObject({ code: 'NOT_A_STORE' })
     const newer = new Database(path)
-    newer.pragma('user_version = 4')
+    newer.pragma(`user_version = ${CATALOG_FORMAT + 1}`)
     newer.close()
-    await expect(open(path)).rejects.toMatchObject({ code: 'FORMAT_NEWER', details: { expected: 3, actual: 4 } })
+    const versions = { expected: CATALOG_FORMAT, actual: CATALOG_FORMAT + 1 }
+    await expect(open(path)).rejects.toMatchObject({ code: 'FORMAT_NEWER', details: versions })
   })
 })
 

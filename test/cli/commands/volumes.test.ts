@@ -176,6 +176,26 @@ test('a volume that is full is said to be', async () => {
   expect(await bench.json('branch')).toEqual([])
 })
 
+test('a missing volume is given up when that is asked for, with what lay there alone', async () => {
+  await bench.ok('vg', 'extend', 'two.pv')
+  await bench.ok('pv', 'change', '0', '--allocatable', 'n')
+  await bench.ok('lv', 'convert', 'default', '--object-mirrors', '0', 'all')
+  bench.write('tree/f', randomBytes(300_000))
+  await bench.commit('tree', 'x')
+  renameSync(bench.path('two.pv'), bench.path('away'))
+  const refused = await bench.fails(5, 'PV_MISSING', 'vg', 'reduce', '1', '--missing')
+  expect(refused.message).toContain('two.pv')
+  expect(await bench.ok('vg', 'reduce', '1', '--missing', '--force', '-n')).toMatch(
+    /^would give up \d+ extents?, .* stored\n$/,
+  )
+  expect(await bench.json<unknown[]>('pv')).toHaveLength(2)
+  expect(await bench.ok('vg', 'reduce', '1', '--missing', '--force')).toMatch(
+    /^gave up \d+ extents?, .* stored; "varve verify --quick" names what is hit\nvolume 1 is no part of the group any more/,
+  )
+  expect(await bench.json('verify', '--quick').catch(() => undefined)).toBe(undefined)
+  await bench.fails(2, 'INVALID_ARGUMENT', 'vg', 'reduce', '0', '--force')
+})
+
 test('a missing volume: the store does not open, but shows what it lacks', async () => {
   await bench.ok('vg', 'extend', 'two.pv')
   await bench.putOnLast()
