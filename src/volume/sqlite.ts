@@ -10,6 +10,7 @@ import type BetterSqlite3 from 'better-sqlite3'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
 import { openDatabase } from './driver.js'
 import { statOf } from './files.js'
+import { waitForLock } from './writeLock.js'
 
 /**
  * better-sqlite3 12 aborts the process on Node 24 when one of its objects is garbage collected. There they are kept: a
@@ -254,11 +255,11 @@ export class SqlDatabase {
   write<T>(body: () => T, durability: Durability = 'full'): T {
     if (this.handle.inTransaction) return body()
     return this.guard(() => {
-      if (durability === 'full') return this.inTransaction('immediate', body)
+      if (durability === 'full') return this.whenFree(body)
       this.set('synchronous', 'NORMAL')
       this.isUnsynced = true
       try {
-        return this.inTransaction('immediate', body)
+        return this.whenFree(body)
       } finally {
         this.set('synchronous', 'FULL')
       }
@@ -277,6 +278,32 @@ export class SqlDatabase {
   snapshot<T>(body: () => T): T {
     if (this.handle.inTransaction) return body()
     return this.guard(() => this.inTransaction('deferred', body))
+  }
+
+  /** Only the write lock is waited for in short steps. What a commit waits for, readers of a file without a log, SQLite does. */
+  private whenFree<T>(body: () => T): T {
+    return waitForLock(() => {
+      let isBegun = false
+      try {
+        this.setPatience(0)
+        const value = this.inTransaction('immediate', () => {
+          isBegun = true
+          this.setPatience(this.lockTimeoutMs)
+          return body()
+        })
+        return { value }
+      } catch (error) {
+        if (isBegun || !sqliteCode(error)?.startsWith('SQLITE_BUSY')) throw error
+        return { busy: error }
+      } finally {
+        if (!isBegun) this.setPatience(this.lockTimeoutMs)
+      }
+    }, this.lockTimeoutMs)
+  }
+
+  private setPatience(ms: number): void {
+    // A statement, which is kept: `exec` would be as slow as some transactions are.
+    this.statement(`PRAGMA busy_timeout = ${ms}`).get()
   }
 
   private inTransaction<T>(kind: 'immediate' | 'deferred', body: () => T): T {
