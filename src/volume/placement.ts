@@ -2,6 +2,7 @@
  * Which volumes an extent goes to. A logical volume is a named policy; nothing here moves what is stored already.
  */
 import { VarveError } from '../base/errors.js'
+import { KIB } from '../base/units.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import { EXTENT_CLASS, type ExtentClass } from './physicalVolume.js'
 
@@ -42,16 +43,24 @@ export function volumeFull(pv: number, capacityBytes: number, storedBytes: numbe
 }
 
 /**
+ * So much goes to one volume before it is the next one's turn. Each volume that a commit touches costs it several syncs: what is
+ * shorter than that is better off together.
+ */
+const TURN_BYTES = 64 * KIB
+
+/**
  * Chooses volumes for extents, one after the other, counting what it has given out.
  *
  * - linear: the first volume with room, in the layout's order.
- * - striped: each extent on the next volume in turn, of the first so many with room.
- * - mirrored: `copies` volumes in turn.
+ * - striped: each extent on the next volume in turn, of the first so many with room; a few short ones on one.
+ * - mirrored: `copies` volumes, by turns in the same way.
  *
  * Where more copies are asked for of objects, each lies on so many, chosen in the same way.
  */
 export class Placement {
   private turn: number
+  /** Since it is this turn. */
+  private turnBytes = 0
   private readonly candidates: readonly PhysicalVolumeLayout[]
 
   constructor(
@@ -97,7 +106,11 @@ export class Placement {
     const near = copies > 1 ? roomy.filter(({ number }) => beside.includes(number)) : []
     const chosen = near.length >= copies ? near.slice(0, copies) : this.choose(roomy, copies)
     for (const volume of chosen) this.usedBytes.set(volume.number, this.used(volume) + storedBytes)
-    this.turn++
+    this.turnBytes += storedBytes
+    if (this.turnBytes >= TURN_BYTES) {
+      this.turn++
+      this.turnBytes = 0
+    }
     return chosen.map((volume) => volume.number)
   }
 
