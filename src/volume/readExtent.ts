@@ -35,7 +35,7 @@ export async function readVisible(
   if (!record || copies.length === 0) return undefined
   const failures: unknown[] = []
   const damaged: number[] = []
-  for (const pv of copies) {
+  for (const pv of readingOrder(eid, copies)) {
     const volume = source.volume(pv)
     if (!volume) {
       const reason = source.absent.get(pv)
@@ -60,4 +60,9 @@ export async function readVisible(
   if (!catalog.isVisible(eid)) return undefined
   if (catalog.copies(eid).some((pv) => !copies.includes(pv))) return readVisible(source, eid, onDamaged)
   throw failures[0]
+}
+
+/** Each extent begins with another of its volumes: what is read one after the other comes from all of them. */
+export function readingOrder(eid: number, copies: readonly number[]): number[] {
+  return copies.map((_, index) => copies[(index + eid) % copies.length] as number)
 }

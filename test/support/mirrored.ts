@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type BetterSqlite3 from 'better-sqlite3'
 import { expect } from 'vitest'
 import type { CreateOptions, Repository } from '../../src/repository.js'
+import { readingOrder } from '../../src/volume/readExtent.js'
 import { createRepository } from './repositories.js'
 
 const Database = createRequire(import.meta.url)('better-sqlite3') as typeof BetterSqlite3
@@ -42,9 +43,9 @@ export function change(file: string, sql: string, leastRows = 1): void {
   expect(after.n - before.n, sql).toBeGreaterThanOrEqual(leastRows)
 }
 
-/** The file and UUID of a copy of an extent. @param which 0 or 1, of two */
+/** The file and UUID of a copy of an extent. @param which 0 or 1, of two: the one that is read first, and the other */
 export function copyOf({ parts }: Repository, eid: number, which = 0): { file: string; uuid: string } {
-  const volume = parts.group.volume(parts.group.catalog.copies(eid)[which] ?? -1)
+  const volume = parts.group.volume(readingOrder(eid, parts.group.catalog.copies(eid))[which] ?? -1)
   if (!volume) throw new Error(`extent ${eid} has no copy ${which}`)
   return { file: volume.location, uuid: volume.uuid }
 }

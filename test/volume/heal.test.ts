@@ -6,18 +6,22 @@ import { systemClock } from '../../src/base/clock.js'
 import type { Hash } from '../../src/base/hash.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { KIND } from '../../src/format/kinds.js'
+import type { OpenGroupOptions } from '../../src/volume/groupOptions.js'
 import { healCopy } from '../../src/volume/heal.js'
 import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
+import { readingOrder } from '../../src/volume/readExtent.js'
 import { VolumeGroup } from '../../src/volume/volumeGroup.js'
-import { createGroup, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
+import { createGroup, extentsOf, groupOptions, publishOnly, seededRandom, writerOf } from '../support/groups.js'
 import { hookedVolume } from '../support/hookedVolume.js'
 
 const Database = createRequire(import.meta.url)('better-sqlite3') as typeof BetterSqlite3
 const random = seededRandom('healing')
 
 /** Two copies of every extent over three volumes; the chunk, and the volumes that hold it. */
-async function mirrored(): Promise<{ group: VolumeGroup; path: string; id: Hash; bytes: Buffer; eid: number }> {
-  const { group, path } = await createGroup({ volumes: 3 })
+async function mirrored(
+  open: Partial<OpenGroupOptions> = {},
+): Promise<{ group: VolumeGroup; path: string; id: Hash; bytes: Buffer; eid: number }> {
+  const { group, path } = await createGroup({ volumes: 3, open })
   await group.changeLayout((layout) => ({
     ...layout,
     logicalVolumes: layout.logicalVolumes.map((volume) => ({ ...volume, type: 'mirrored' as const, copies: 2 })),
@@ -49,7 +53,7 @@ describe('a damaged copy', () => {
     for (const which of [0, 1]) {
       test(`${what} (copy ${which}): the other one is read, and takes its place`, async () => {
         const { group, path, id, bytes, eid } = await mirrored()
-        const copies = group.catalog.copies(eid)
+        const copies = readingOrder(eid, group.catalog.copies(eid))
         expect(copies).toHaveLength(2)
         const hit = copies[which] ?? -1
         change(group.volume(hit), sql, eid)
@@ -71,6 +75,26 @@ describe('a damaged copy', () => {
     }
   }
 
+  test('of copies that are sound, those of each volume are read by turns', async () => {
+    const reads: number[] = []
+    const wrapVolume = (volume: PhysicalVolume): PhysicalVolume =>
+      hookedVolume(volume, {
+        read: (target, eid) => {
+          reads.push(target.number)
+          return target.read(eid)
+        },
+      })
+    const { group } = await mirrored({ wrapVolume })
+    const eids = [4, 5, 6, 7]
+    const [extent] = extentsOf(group)
+    group.catalog.write(() => {
+      for (const eid of eids) if (extent) group.catalog.addExtent({ ...extent.record, eid }, [1, 2])
+    })
+    // Nothing is there: each is asked for on one volume, and then on the other.
+    for (const eid of eids) await group.readExtent(eid).catch(() => undefined)
+    expect(reads).toEqual([1, 2, 2, 1, 1, 2, 2, 1])
+  })
+
   test('both damaged: the error names extent and volume', async () => {
     const { group, id, eid } = await mirrored()
     for (const pv of group.catalog.copies(eid)) change(group.volume(pv), DAMAGE[0]?.[1] ?? '', eid)
@@ -80,7 +104,7 @@ describe('a damaged copy', () => {
 
   test('a store that is opened for reading only is read past the damage, and left as it is', async () => {
     const { group, path, id, bytes, eid } = await mirrored()
-    const hit = group.catalog.copies(eid)[0] ?? -1
+    const [hit = -1] = readingOrder(eid, group.catalog.copies(eid))
     change(group.volume(hit), DAMAGE[0]?.[1] ?? '', eid)
     await group.close()
     const reopened = await VolumeGroup.open(path, { ...groupOptions, readOnly: true })
@@ -104,7 +128,7 @@ describe('a damaged copy', () => {
 
   test('a volume that takes no repair does not keep the reader from what it asked for', async () => {
     const { group, path, id, bytes, eid } = await mirrored()
-    const hit = group.catalog.copies(eid)[0] ?? -1
+    const [hit = -1] = readingOrder(eid, group.catalog.copies(eid))
     change(group.volume(hit), DAMAGE[0]?.[1] ?? '', eid)
     await group.close()
     let tries = 0
