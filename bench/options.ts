@@ -26,6 +26,7 @@ npm run bench -- upkeep [OPTION…]    what the care of a store takes (\`upkeep 
 npm run bench -- pack [OPTION…]      how small and how quick a packed store is (\`pack --help\`)
 npm run bench -- cache [OPTION…]     how often its caches have what is asked for (\`cache --help\`)
 npm run bench -- move [OPTION…]      how quickly a volume is emptied (\`move --help\`)
+npm run bench -- volumes [OPTION…]   how quick stripes, mirrors and several writers are (\`volumes --help\`)
 
   --corpus DIR…   what to commit: a folder whose subfolders are versions (trees), or whose files are versions
                   (images), in the order of their names; may be given several times (default: small ones are made)

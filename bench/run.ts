@@ -23,6 +23,7 @@ import { PEERS, SUBJECT } from './tools/all.js'
 import { folderGit, folderVarve } from './tools/folderTool.js'
 import type { StoreTool } from './tools/tool.js'
 import { upkeep } from './upkeep.js'
+import { volumes } from './volumes.js'
 import { inWorkFolder } from './workFolder.js'
 
 function say(line: string): void {
@@ -114,6 +115,7 @@ async function main(): Promise<number> {
   if (first === 'cache') return cache(rest)
   if (first === 'growth') return growth(rest)
   if (first === 'move') return move(rest)
+  if (first === 'volumes') return volumes(rest)
   let options: BenchOptions
   try {
     options = readOptions(

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { makeProfile } from '../../src/format/profile.js'
 import { firstLayout } from '../../src/volume/firstLayout.js'
+import { EXTENT_CLASS } from '../../src/volume/physicalVolume.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement } from '../../src/volume/placement.js'
 import { seededRandom } from '../support/groups.js'
 
