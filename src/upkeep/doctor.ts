@@ -11,6 +11,8 @@ import { isAnyCondemned } from '../cas/condemned.js'
 import type { PrunedCommits } from '../refs/pruned.js'
 import { type DiskSpace, diskSpace } from '../volume/diskSpace.js'
 import { isProcessAlive, listLeases } from '../volume/lease.js'
+import { EXTENT_CLASS } from '../volume/physicalVolume.js'
+import { copiesFor, isItsOwn } from '../volume/placement.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { ErasureState } from './eraseState.js'
 import { failedGc, readLastGc } from './lastGc.js'
@@ -22,6 +24,7 @@ export type DoctorTopic =
   | 'damage'
   | 'erasure'
   | 'volume-missing'
+  | 'copies-lacking'
   | 'scrub-due'
   | 'gc-due'
   | 'lease'
@@ -80,6 +83,7 @@ export function examine(context: DoctorContext): DoctorReport {
   const findings: DoctorFinding[] = []
   const looks = [
     missingVolumes,
+    lackingCopies,
     unfinishedErasure,
     lastScrub,
     garbage,
@@ -195,6 +199,36 @@ function leases({ group, clock }: DoctorContext): DoctorFinding[] {
       ? 'If it hangs, end it.'
       : `If it is gone, run \`varve gc\` on ${host}: what a process left behind, its own machine clears away.`
     return [{ topic: 'lease', message, advice }]
+  })
+}
+
+/** Asked of SQLite alone: there may be millions of extents. */
+function lackingCopies({ group: { catalog, layout, absent } }: DoctorContext): DoctorFinding[] {
+  // Said already; it may come back.
+  if (absent.size > 0) return []
+  return layout.logicalVolumes.flatMap((policy): DoctorFinding[] => {
+    const own = layout.physicalVolumes.filter((volume) => isItsOwn(policy, volume))
+    const { n = 0 } =
+      catalog.get<{ n: number }>(
+        `SELECT count(*) AS n FROM extent WHERE CASE class WHEN ${EXTENT_CLASS.object} THEN ? ELSE ? END >
+           (SELECT count(*) FROM copy WHERE copy.eid = extent.eid AND pv IN (SELECT value FROM json_each(?)))`,
+        copiesFor(policy, EXTENT_CLASS.object),
+        copiesFor(policy, EXTENT_CLASS.data),
+        JSON.stringify(own.map(({ number }) => number)),
+      ) ?? {}
+    if (n === 0) return []
+    const extents = n === 1 ? '1 extent lies' : `${n} extents lie`
+    const copies = copiesFor(policy, EXTENT_CLASS.object)
+    return [
+      {
+        topic: 'copies-lacking',
+        message: `${extents} otherwise than logical volume ${policy.name} asks for: copies lack`,
+        advice:
+          own.filter(({ allocatable }) => allocatable).length < copies
+            ? `There are too few volumes for it: \`varve vg extend FILE\`, and then \`varve lv convert ${policy.name} --repair\`.`
+            : `Run \`varve lv convert ${policy.name} --repair\`.`,
+      },
+    ]
   })
 }
 

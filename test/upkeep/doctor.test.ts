@@ -10,6 +10,7 @@ import type { Repository } from '../../src/repository.js'
 import { type DoctorContext, type DoctorFinding, examine } from '../../src/upkeep/doctor.js'
 import { diskSpace } from '../../src/volume/diskSpace.js'
 import { WorkingFolder } from '../../src/workingFolder.js'
+import { pseudoRandom } from '../codec/inputs.js'
 import { seededRandom } from '../support/groups.js'
 import { change, copyOf, createMirrored, dataExtents, flip } from '../support/mirrored.js'
 import { commitFiles, createRepository, openRepository } from '../support/repositories.js'
@@ -211,6 +212,26 @@ test('a volume that is missing is told, and so is a catalog that cannot be read'
   expect(look(partial)).toMatchObject([{ topic: 'volume-missing', path: file }])
   change(path, "UPDATE upkeep SET value = value || ' ' WHERE name = 'scrub'")
   expect(topics(look(partial))).toEqual(['volume-missing', 'damage'])
+})
+
+test('copies that lack are told, until they are there', async () => {
+  const { repo, path } = await createMirrored()
+  const file = repo.parts.group.volume(2)?.location ?? ''
+  await commitFiles(repo, { a: pseudoRandom(300_000, 1) })
+  await repo.scrub()
+  await repo.close()
+  await rename(file, `${file}.away`)
+  const again = await openRepository(path)
+  await again.reduceVolumeGroup('2', { missing: true })
+  expect(look(again)).toMatchObject([
+    {
+      topic: 'copies-lacking',
+      message: expect.stringMatching(/^\d+ extents? l/),
+      advice: expect.stringContaining('--repair'),
+    },
+  ])
+  await again.convertLogicalVolume('default')
+  expect(topics(look(again))).toEqual([])
 })
 
 test('folders that are gone or were left in the middle of a switch are told', async () => {
