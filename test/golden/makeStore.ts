@@ -49,6 +49,8 @@ interface GoldenFormat {
   readonly isKeptUp: boolean
   /** Whether there is a long file, edited here and there, packed and edited again: extents with bases. */
   readonly hasBases?: boolean
+  /** Whether the group asks for stripes and more copies of objects, and its volumes have recovery copies. */
+  readonly asksForMore?: boolean
 }
 
 /** What was written at each format's time. */
@@ -57,6 +59,7 @@ export const GOLDEN_FORMATS: Readonly<Record<number, GoldenFormat>> = {
   1: { manyEntries: 70, isKeptUp: false },
   2: { manyEntries: 8, isKeptUp: true },
   3: { manyEntries: 8, isKeptUp: true, hasBases: true },
+  4: { manyEntries: 8, isKeptUp: true, hasBases: true, asksForMore: true },
 }
 
 export function goldenFolder(format: number): string {
@@ -95,7 +98,7 @@ function fixedRandomness(seed: string): Randomness {
 
 /** Makes both stores in `folder`, with what was in them at a format's time; they are as if made in the folder that the layouts name. */
 export async function makeStores(folder: string, format: number): Promise<void> {
-  const { manyEntries, isKeptUp, hasBases } = requireGoldenFormat(format)
+  const { manyEntries, isKeptUp, hasBases, asksForMore } = requireGoldenFormat(format)
   for (const [name, { files, options }] of Object.entries(GOLDEN_STORES)) {
     const [catalog, ...others] = files.map((fileName) => join(folder, fileName)) as [string, ...string[]]
     const clock = new FixedClock()
@@ -107,6 +110,7 @@ export async function makeStores(folder: string, format: number): Promise<void> 
     await writeHistory(repo, clock, join(folder, 'source'), manyEntries)
     if (hasBases) await editBook(repo, clock)
     if (isKeptUp) await keepUp(repo, (ms) => clock.tick(ms))
+    if (asksForMore && others.length > 0) await repo.convertLogicalVolume('default', { stripes: 2, objectCopies: 2 })
     await repo.close()
     await forgetPlace(catalog, environment)
     for (const path of [catalog, ...others]) dropRemains(path)
