@@ -2,7 +2,7 @@
  * kill -9 during a switch. Whatever the moment: what was not committed is still there, every file is as one of the two
  * branches has it, `status` says where the folder stands, and the switch can be gone on with or back on.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { WorkingFolder } from '../../../src/index.js'
 import type { Stage } from './actor.js'
@@ -45,7 +45,9 @@ export async function killSwitches({ stage, folder, kills, seed, pvs }: SwitchKi
     const rounds = chance.below(3)
     for (let round = 0; round < rounds; round++) await actor.hearAbout('ack')
     await actor.hearAbout('going')
-    await new Promise((resolve) => setTimeout(resolve, chance.below(250)))
+    // Every other one in the middle, however slow the machine is.
+    if (kill % 2 === 1) await isBegun(dir)
+    await pause(chance.below(kill % 2 === 1 ? 20 : 250))
     actor.kill()
     await actor.ended
     acknowledged += actor.said.filter((line) => line.startsWith('ack')).length
@@ -86,6 +88,15 @@ export async function killSwitches({ stage, folder, kills, seed, pvs }: SwitchKi
     }
   }
   return { kills, acknowledged, interrupted, problems }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** A switch has written its note, and not taken it away yet; or none came to that. */
+async function isBegun(dir: string): Promise<void> {
+  for (let looks = 0; looks < 5000 && !existsSync(join(dir, '.varve', 'switch')); looks++) await pause(1)
 }
 
 async function makeBranches(dir: string, pvs: number): Promise<Readonly<Record<string, Files>>> {
