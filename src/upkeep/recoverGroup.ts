@@ -15,6 +15,7 @@ import { Replacements } from '../refs/replacements.js'
 import { Worktrees } from '../refs/worktrees.js'
 import type { Catalog } from '../volume/catalog.js'
 import { statOf } from '../volume/files.js'
+import { requireLost } from '../volume/lostCatalog.js'
 import { type RecoveredCatalog, recoverCatalog } from '../volume/recoverCatalog.js'
 import { openSurvivors, type Survivors } from '../volume/survivors.js'
 import { VolumeGroup } from '../volume/volumeGroup.js'
@@ -74,7 +75,7 @@ const LOCK_TIMEOUT_MS = 10_000
  *
  * @param path of any volume that is left
  * @throws {VarveError} `PV_MISSING` (or why else it could not be opened) when not all volumes are found, unless `partial`; `STORE_EXISTS` where
- * the catalog would go; `INVALID_ARGUMENT` for a catalog; `STORE_NOT_FOUND`, `NOT_A_STORE`, `PV_FOREIGN`, `PV_DUPLICATE`, `FORMAT_NEWER`,
+ * the catalog would go, or when the catalog is where the volumes say, and can be read; `INVALID_ARGUMENT` for a catalog; `STORE_NOT_FOUND`, `NOT_A_STORE`, `PV_FOREIGN`, `PV_DUPLICATE`, `FORMAT_NEWER`,
  * `STORAGE_FULL`, `STORAGE_DENIED`
  * @throws {CorruptionError} `CORRUPT` for a volume whose file is damaged
  * @example
@@ -101,6 +102,7 @@ export async function recoverVolumeGroup(path: string, options: RecoverGroupOpti
     if (first && !options.partial && !options.dryRun) throw missingError(survivors)
     const target = resolve(options.to ?? survivors.catalogPath)
     requireFree(target)
+    requireLost(survivors, environment)
     const led = new LedRefs(options.clock ?? systemClock, options.who ?? 'varve')
     const steps = {
       check: checkCopy,
@@ -130,7 +132,7 @@ function requireFree(path: string): void {
   if (!stat || (stat.isFile() && stat.size === 0)) return
   throw new VarveError('STORE_EXISTS', `${path} is there: the catalog is not lost`, {
     path,
-    hint: 'If it is damaged, move it away first, and keep it until all is well; or name another file for the new catalog.',
+    hint: 'If it is damaged, move it away first, and keep it until all is well.',
   })
 }
 

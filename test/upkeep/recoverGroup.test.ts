@@ -1,5 +1,5 @@
 /** The catalog's file is lost: what comes back from the volumes that are left. */
-import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -268,11 +268,30 @@ describe('is refused', () => {
     await other.close()
     const foreign = join(otherFolder, 'one.varve')
     await expect(recoverVolumeGroup(one, { volumes: [foreign], to })).rejects.toMatchObject({ code: 'PV_FOREIGN' })
+    expect(existsSync(to)).toBe(false)
+    expect([path, one].map((file) => readFileSync(file))).toEqual(files)
+    remove(path)
     await expect(recoverVolumeGroup(one, { to: join(folder, 'no', 'folder') })).rejects.toMatchObject({
       code: 'STORAGE_DENIED',
     })
+  })
+
+  test('beside a catalog that is there: that would be refused from then on, and what it alone holds be lost', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await commitFiles(repo, { a: 'only there' }, 'last')
+    await repo.close()
+    const one = join(folder, 'one.varve')
+    const to = join(tempFolder(), 'new.varve')
+    await expect(recoverVolumeGroup(one, { to })).rejects.toMatchObject({ code: 'STORE_EXISTS', details: { path } })
     expect(existsSync(to)).toBe(false)
-    expect([path, one].map((file) => readFileSync(file))).toEqual(files)
+    const again = await openRepository(path)
+    expect((await again.commit('main')).message).toMatch('last')
+    expect((await again.verify()).problems).toEqual([])
+    await again.close()
+    // Nobody can say what it is.
+    writeFileSync(path, 'not a catalog')
+    await recoverVolumeGroup(one, { to })
+    expect(existsSync(to)).toBe(true)
   })
 })
 
