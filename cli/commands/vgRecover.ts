@@ -36,7 +36,8 @@ is newer than that is the better way: put it back.`,
 { dryRun: boolean, path, volumes: { number: number, path }[],
   missing: { number: number, path, message }[], extents, storedBytes, unusableExtents: number,
   asOfMs?: number, branches, tags: number,
-  moved: { name, kind: "branch" | "tag", from, to? }[], problems: ${PROBLEM_SHAPE} }`,
+  moved: { name, kind: "branch" | "tag", from, to? }[], found: { name, target }[],
+  problems: ${PROBLEM_SHAPE} }`,
   statuses: {
     [EXIT.notFound]: 'no such file',
     [EXIT.conflict]: 'the catalog is there',
@@ -64,21 +65,40 @@ is newer than that is the better way: put it back.`,
       context.clearProgress()
       await printProblems(context, problems)
       if (problems.length > 0)
-        await context.out.line(context.colors.red(`${counted(problems.length, 'problem')} found`))
+        await context.out.line(
+          context.colors.red(`${counted(problems.length, 'problem')} found`) +
+            '; from a folder that has such files, `varve commit --from DIR -b NAME` stores what lacks',
+        )
       else if (!dryRun) await context.say('all that history names is there')
     }
-    return problems.length > 0 || report.moved.length > 0 ? EXIT.damage : EXIT.ok
+    const isAsItWas = problems.length === 0 && report.moved.length === 0 && report.asOfMs !== undefined
+    return isAsItWas ? EXIT.ok : EXIT.damage
   },
 }
 
 async function tell(context: Context, report: RecoverGroupReport): Promise<void> {
-  const { dryRun, path, volumes, missing, extents, storedBytes, unusableExtents, branches, tags, asOfMs, moved } =
-    report
+  const {
+    dryRun,
+    path,
+    volumes,
+    missing,
+    extents,
+    storedBytes,
+    unusableExtents,
+    branches,
+    tags,
+    asOfMs,
+    moved,
+    found,
+  } = report
   const what = `${counted(extents, 'extent')}, ${sizeText(storedBytes)} stored, on ${counted(volumes.length, 'volume')}`
   await context.out.line(`${dryRun ? 'would make' : 'made'} the catalog ${plainLine(path)}: ${what}`)
   const refs = `${counted(branches, 'branch', 'branches')}, ${counted(tags, 'tag')}`
-  if (asOfMs === undefined) await context.warn('no volume has a copy of the refs: there are no branches and tags')
-  else
+  if (asOfMs === undefined) {
+    await context.warn('no volume has a copy of the refs: what branches and tags there were is not known')
+    for (const { name, target } of found)
+      await context.out.line(`branch ${name} was made at ${shortId(target)}, which no other commit builds on`)
+  } else
     await context.out.line(`${refs}, last moved ${agoText(asOfMs, context.nowMs)} (${new Date(asOfMs).toISOString()})`)
   for (const { message } of missing)
     await context.warn(`${plainText(message)}; ${dryRun ? 'it would be' : 'it is'} no part any more`)

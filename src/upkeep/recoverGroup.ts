@@ -19,6 +19,7 @@ import { requireLost } from '../volume/lostCatalog.js'
 import { type RecoveredCatalog, recoverCatalog } from '../volume/recoverCatalog.js'
 import { openSurvivors, type Survivors } from '../volume/survivors.js'
 import { VolumeGroup } from '../volume/volumeGroup.js'
+import { type FoundCommit, nameFoundCommits } from './foundCommits.js'
 import { expireReflog } from './reflogTerm.js'
 import { UpkeepState } from './upkeepState.js'
 
@@ -63,6 +64,8 @@ export interface RecoverGroupReport {
   readonly branches: number
   readonly tags: number
   readonly moved: readonly MovedRef[]
+  /** Branches that were made where no recovery copy is left, so that gc keeps all histories that were found. None in a dry run. */
+  readonly found: readonly FoundCommit[]
 }
 
 const LOCK_TIMEOUT_MS = 10_000
@@ -71,7 +74,8 @@ const LOCK_TIMEOUT_MS = 10_000
  * Makes the catalog of a volume group anew whose file is lost, from the volumes that are left: which extents there are and
  * where they lie; branches, tags, reflog, settings and working folders as of the last recovery copy that a volume has. The lost
  * file's own extents are gone, where no other volume has them: `Repository.verify` says what that hits. Durable when
- * resolved; interrupted anywhere, the same call again begins anew.
+ * resolved; interrupted anywhere, the same call again begins anew. Where no volume has a recovery copy, the last commits of all
+ * histories that are found become branches (`found`).
  *
  * @param path of any volume that is left
  * @throws {VarveError} `PV_MISSING` (or why else it could not be opened) when not all volumes are found, unless `partial`; `STORE_EXISTS` where
@@ -103,15 +107,24 @@ export async function recoverVolumeGroup(path: string, options: RecoverGroupOpti
     const target = resolve(options.to ?? survivors.catalogPath)
     requireFree(target)
     requireLost(survivors, environment)
-    const led = new LedRefs(options.clock ?? systemClock, options.who ?? 'varve')
+    const { clock = systemClock, who = 'varve' } = options
+    const led = new LedRefs(clock, who)
     const steps = {
       check: checkCopy,
       finish: (catalog: Catalog, has: (id: Hash) => boolean) => led.lead(catalog, has),
     }
     const recovered = recoverCatalog(options.dryRun ? ':memory:' : target, survivors, environment, steps)
     // The volumes are told where the catalog is, and know the lost one for old from then on.
-    if (!options.dryRun) await (await VolumeGroup.open(target, { ...environment, clock: systemClock })).close()
-    return reportOf(options.dryRun ?? false, target, survivors, recovered, led)
+    const found: FoundCommit[] = []
+    if (!options.dryRun) {
+      const group = await VolumeGroup.open(target, { ...environment, clock: systemClock })
+      try {
+        if (recovered.copyOf === undefined) found.push(...(await nameFoundCommits(group, clock, who)))
+      } finally {
+        await group.close()
+      }
+    }
+    return reportOf(options.dryRun ?? false, target, survivors, recovered, led, found)
   } finally {
     for (const { database } of survivors.volumes) database.close()
   }
@@ -219,6 +232,7 @@ function reportOf(
   { volumes, missing }: Survivors,
   { extents, storedBytes, damaged, withoutBases, copyOf }: RecoveredCatalog,
   { branches, tags, moved, asOfMs }: LedRefs,
+  found: readonly FoundCommit[],
 ): RecoverGroupReport {
   return {
     dryRun,
@@ -229,8 +243,9 @@ function reportOf(
     storedBytes,
     unusableExtents: damaged.length + withoutBases.length,
     asOfMs: copyOf === undefined ? undefined : asOfMs,
-    branches,
+    branches: branches + found.length,
     tags,
     moved,
+    found,
   }
 }

@@ -45,6 +45,11 @@ async function historyOf(repo: Repository): Promise<unknown> {
   }
 }
 
+async function logIds(repo: Repository, branches: readonly { readonly name: string }[]): Promise<string[]> {
+  const logs = await Promise.all(branches.map(({ name }) => collect(repo.log({ from: name }))))
+  return logs.flat().map(({ id }) => id)
+}
+
 describe('what the catalog alone knew', () => {
   test('comes back whole where other volumes have the contents, and the store goes on', async () => {
     const { repo, path, folder } = await threeVolumes()
@@ -128,6 +133,35 @@ describe('what the catalog alone knew', () => {
       'recover',
       'recover',
     ])
+  })
+
+  test('without a copy of the refs, histories that are found become branches: gc would drop them', async () => {
+    const folder = tempFolder()
+    const names = ['group.varve', 'group-1.varve', 'group-2.varve']
+    for (const name of names) copyFileSync(join(goldenFolder(1), name), join(folder, name))
+    const path = join(folder, 'group.varve')
+    const repo = await openRepository(path)
+    const tips = (await repo.branches()).map(({ target }) => target)
+    await beside(repo)
+    await repo.close()
+    remove(path)
+    for (const name of names.slice(1)) {
+      const database = SqlDatabase.open(join(folder, name), { lockTimeoutMs: 1000 })
+      database.run('DELETE FROM recovery_counter')
+      database.close()
+    }
+    const { found, asOfMs } = await recoverVolumeGroup(join(folder, 'group-1.varve'))
+    expect(asOfMs).toBeUndefined()
+    const again = await openRepository(path)
+    const branches = await again.branches()
+    expect(branches.map(({ name, target }) => ({ name, target }))).toEqual(found)
+    for (const tip of tips) expect(await logIds(again, branches)).toContain(tip)
+    const before = await again.verify()
+    await again.gc({ now: true })
+    const after = await again.verify()
+    expect(after.problems).toEqual([])
+    expect(after.checked.commits).toBe(before.checked.commits)
+    expect(after.checked.commits).toBeGreaterThan(1)
   })
 
   test('a working folder that stood at what is lost stands where its branch does', async () => {
