@@ -14,6 +14,8 @@ import { recoveryRows } from './recoveryRows.js'
 const FOLLOWERS = 2
 /** They are, that long after the last time, in milliseconds. */
 const FOLLOW_EVERY_MS = 10_000
+/** What is brought may not fit on what somebody else brought just before. */
+const ATTEMPTS = 3
 
 export class RecoveryCopies {
   private readonly known = new Map<number, RecoveryState | undefined>()
@@ -39,11 +41,17 @@ export class RecoveryCopies {
     }
   }
 
-  /** They are durable there. */
-  brought(pv: number, rows: RecoveryRows | undefined): void {
+  /** They are durable there, unless they did not fit any more: what the volume has is looked at anew. */
+  async brought(volume: PhysicalVolume, rows: RecoveryRows | undefined): Promise<void> {
     if (!rows) return
-    this.known.set(pv, rows.state)
+    this.known.delete(volume.number)
     this.followedMs = this.clock.nowMs()
+    try {
+      this.known.set(volume.number, await volume.recoveryState())
+    } catch (error) {
+      // Looked at the next time.
+      if (!isBehind(error)) throw error
+    }
   }
 
   /** Where extents go to the catalog's file alone, some volumes follow all the same, now and then. */
@@ -65,13 +73,19 @@ export class RecoveryCopies {
   async followAll(volumes: readonly PhysicalVolume[], isThorough = true): Promise<void> {
     for (const volume of volumes) {
       try {
-        const rows = await this.rowsFor(volume, isThorough)
-        if (!rows) continue
-        await volume.writeRecovery(rows, this.catalog.counter('publish_sequence'))
-        this.brought(volume.number, rows)
+        await this.followWith(volume, isThorough)
       } catch (error) {
         if (!isBehind(error)) throw error
       }
+    }
+  }
+
+  private async followWith(volume: PhysicalVolume, isThorough: boolean): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const rows = await this.rowsFor(volume, isThorough)
+      if (!rows) return
+      await volume.writeRecovery(rows, this.catalog.counter('publish_sequence'))
+      await this.brought(volume, rows)
     }
   }
 }

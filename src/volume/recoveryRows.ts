@@ -3,8 +3,9 @@
  * losing the catalog's file does not lose history. They follow the catalog, and may be some way behind it.
  *
  * A volume is sent what came since its copy was made: rows of the logs behind the last it has, refs that moved since, and tables
- * that change rarely as a whole when their sum is another. What is sent fits on any copy between the one it was made for and the one
- * it leads to, so two that send at once do no harm.
+ * that change rarely as a whole when their sum is another. What is sent of refs and logs fits on any copy between the one it was made
+ * for and the one it leads to; a table that is not sent is asked for its sum where the rest is written, for it may have been changed
+ * and changed back. So two that send at once do no harm.
  */
 import type { Catalog, CatalogTransaction } from './catalog.js'
 import type { RecoveryPart, RecoveryRows, RecoveryState } from './physicalVolume.js'
@@ -87,10 +88,11 @@ export function recoveryRows(
   })
 }
 
-/** In an open transaction of the volume. A copy that goes further already stays as it is. */
+/** In an open transaction of the volume. A copy that goes further already stays as it is, and so does one that this does not fit on. */
 export function writeRecoveryRows(database: SqlDatabase, { state, parts }: RecoveryRows): void {
   database.upgrade(PAYLOAD_FORMAT, NEWER_PAYLOAD_SCHEMAS)
-  if (goesFurther(countersOf(database, 'recovery_'), state.counters)) return
+  const there = countersOf(database, 'recovery_')
+  if (goesFurther(there, state.counters) || !fits(there, { state, parts })) return
   for (const { table, columns, clears, rows } of parts) {
     if (clears === 'all') database.run(`DELETE FROM recovery_${table}`)
     else
@@ -99,6 +101,14 @@ export function writeRecoveryRows(database: SqlDatabase, { state, parts }: Recov
     const insert = `INSERT OR REPLACE INTO recovery_${table} (${columns.join(', ')}) VALUES (${places})`
     for (const row of rows) database.run(insert, ...row)
   }
+}
+
+/** Tables that are not sent are those of the catalog: somebody else may have brought others since the copy was looked at. */
+function fits(there: RecoveryState['counters'], { state, parts }: RecoveryRows): boolean {
+  return [...SUMMED].every(
+    ([sum, table]) =>
+      there.get(sum) === state.counters.get(sum) || parts.some((each) => each.table === table && each.clears === 'all'),
+  )
 }
 
 /** Brings a copy into a catalog that has nothing of it, in an open transaction. */

@@ -221,7 +221,7 @@ export class VolumeGroup {
         const volume = this.requireVolume(pv)
         const recovery = await this.recovery.rowsFor(volume)
         const staging = await volume.stage(extents, sequence, { recovery })
-        this.recovery.brought(pv, recovery)
+        await this.recovery.brought(volume, recovery)
         return [pv, staging]
       }),
     )

@@ -395,6 +395,29 @@ describe('recovery copies', () => {
     )
   })
 
+  test('are whole after a setting was changed and changed back, each by somebody else', async () => {
+    const { repo, path, folder } = await threeVolumes()
+    await beside(repo)
+    await repo.config.set('author', WHO)
+    const follow = async (name: string): Promise<void> => {
+      for (const number of [1, 2, 3]) await commitFiles(repo, { [name]: pseudoRandom(50_000, number) }, name)
+    }
+    await follow('before')
+    const other = await openRepository(path)
+    await other.config.set('author', 'Another <another@example.org>')
+    await other.close()
+    // Killed: its end does not bring anything.
+    const killed = await openRepository(path)
+    await killed.config.set('author', WHO)
+    await follow('after')
+    await repo.close()
+    const { property } = rowsOf(path, '')
+    for (const file of ['one', 'two']) {
+      const copy = rowsOf(join(folder, `${file}.varve`), 'recovery_')
+      expect(copy.property).toEqual(property)
+    }
+  })
+
   async function run(
     repo: Repository,
     step: { readonly what: string; readonly name?: string; readonly to?: string },
