@@ -8,6 +8,7 @@ import { PROBLEM_SHAPE, printProblems } from '../verifyText.js'
 interface RecoverFlags {
   readonly to?: string
   readonly partial?: boolean
+  readonly exported?: boolean
   readonly dryRun?: boolean
 }
 
@@ -17,6 +18,7 @@ export const recover: Verb = {
       .argument('<file...>', 'a volume that is left; more where the first does not lead to them')
       .option('--to <file>', 'where the new catalog goes (default: where the lost one was)')
       .option('--partial', 'do without volumes that are not found: they are no part of the group any more')
+      .option('--exported', 'the store was exported ("varve vg export"), and its catalog is lost all the same')
       .option('-n, --dry-run', 'only say what would come back')
   },
   about: `
@@ -47,12 +49,13 @@ is newer than that is the better way: put it back.`,
   completes: ['file'],
 
   async run(context, command) {
-    const { to, partial = false, dryRun = false } = command.opts<RecoverFlags>()
+    const { to, partial = false, exported = false, dryRun = false } = command.opts<RecoverFlags>()
     const [first = '', ...volumes] = command.args.map((file) => context.resolvePath(file))
     const { recoverVolumeGroup, Repository } = await context.library()
     const report = await recoverVolumeGroup(first, {
       volumes,
       partial,
+      exported,
       dryRun,
       to: to === undefined ? undefined : context.resolvePath(to),
     })

@@ -2,7 +2,7 @@
  * A volume group whose catalog is lost: a new catalog from the volumes that are left (volume/recoverCatalog.ts), and refs, reflog and
  * working folders led to what is still there. All in one transaction; what of contents is gone, `verify` finds.
  */
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Clock, systemClock } from '../base/clock.js'
 import { VarveError } from '../base/errors.js'
 import { type Hash, hashFromBytes } from '../base/hash.js'
@@ -30,6 +30,8 @@ export interface RecoverGroupOptions {
   readonly to?: string | undefined
   /** Do without volumes that are not found: they are no part of the group any more. Default `false`: then it is refused. */
   readonly partial?: boolean | undefined
+  /** The group was exported, and its catalog is lost all the same. Default `false`: then it is refused, for it may only have been moved. */
+  readonly exported?: boolean | undefined
   /** Only say what would come back. */
   readonly dryRun?: boolean | undefined
   /** Whom the reflog names. */
@@ -79,7 +81,7 @@ const LOCK_TIMEOUT_MS = 10_000
  *
  * @param path of any volume that is left
  * @throws {VarveError} `PV_MISSING` (or why else it could not be opened) when not all volumes are found, unless `partial`; `STORE_EXISTS` where
- * the catalog would go, or when the catalog is where the volumes say, and can be read; `INVALID_ARGUMENT` for a catalog; `STORE_NOT_FOUND`, `NOT_A_STORE`, `PV_FOREIGN`, `PV_DUPLICATE`, `FORMAT_NEWER`,
+ * the catalog would go, or when the catalog is where the volumes say, and can be read; `INVALID_ARGUMENT` for a catalog; `VG_EXPORTED`, `PATH_NOT_FOUND` for the folder of the new catalog, `STORE_NOT_FOUND`, `NOT_A_STORE`, `PV_FOREIGN`, `PV_DUPLICATE`, `FORMAT_NEWER`,
  * `STORAGE_FULL`, `STORAGE_DENIED`
  * @throws {CorruptionError} `CORRUPT` for a volume whose file is damaged
  * @example
@@ -105,6 +107,7 @@ export async function recoverVolumeGroup(path: string, options: RecoverGroupOpti
     const [first] = survivors.missing
     if (first && !options.partial && !options.dryRun) throw missingError(survivors)
     const target = resolve(options.to ?? survivors.catalogPath)
+    if (survivors.layout.exported && !options.exported) throw exportedError(survivors)
     requireFree(target)
     requireLost(survivors, environment)
     const { clock = systemClock, who = 'varve' } = options
@@ -140,7 +143,24 @@ function missingError({ missing }: Survivors): VarveError {
   })
 }
 
+function exportedError({ layout }: Survivors): VarveError {
+  return new VarveError(
+    'VG_EXPORTED',
+    `the volume group ${layout.name} is exported: its catalog may only have been moved`,
+    {
+      vg: layout.vg,
+      hint: 'Bring all its files here, and take it up: `varve vg import DIR`. If its catalog is lost all the same: --exported.',
+    },
+  )
+}
+
 function requireFree(path: string): void {
+  if (!statOf(dirname(path))?.isDirectory()) {
+    throw new VarveError('PATH_NOT_FOUND', `there is no folder ${dirname(path)} for the new catalog`, {
+      path,
+      hint: 'Make the folder, or name another place for the catalog: --to FILE.',
+    })
+  }
   const stat = statOf(path)
   if (!stat || (stat.isFile() && stat.size === 0)) return
   throw new VarveError('STORE_EXISTS', `${path} is there: the catalog is not lost`, {

@@ -306,7 +306,7 @@ describe('is refused', () => {
     expect([path, one].map((file) => readFileSync(file))).toEqual(files)
     remove(path)
     await expect(recoverVolumeGroup(one, { to: join(folder, 'no', 'folder') })).rejects.toMatchObject({
-      code: 'STORAGE_DENIED',
+      code: 'PATH_NOT_FOUND',
     })
   })
 
@@ -327,6 +327,21 @@ describe('is refused', () => {
     await recoverVolumeGroup(one, { to })
     expect(existsSync(to)).toBe(true)
   })
+})
+
+test('a group that was exported is one that was moved, until it is said that its catalog is lost', async () => {
+  const { repo, path, folder } = await threeVolumes()
+  await beside(repo)
+  await repo.exportVolumeGroup()
+  remove(path)
+  const one = join(folder, 'one.varve')
+  await expect(recoverVolumeGroup(one)).rejects.toMatchObject({
+    code: 'VG_EXPORTED',
+    hint: expect.stringContaining('vg import'),
+  })
+  expect(existsSync(path)).toBe(false)
+  await recoverVolumeGroup(one, { exported: true })
+  await expectSound(await openRepository(path))
 })
 
 describe('recovery copies', () => {
