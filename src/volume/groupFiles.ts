@@ -172,7 +172,7 @@ export async function openMember(
         hint: `Put the newest copy of this file back, or bring it up to date from other copies: \`varve pv restore ${volume.number}\`.`,
       })
     }
-    const ahead = (await member.layout()).sequence > known.layoutSequence()
+    const ahead = (await member.layoutSequence()) > known.layoutSequence()
     // An extent number that the catalog has not given out yet: it forgot the publish that did.
     const forgotten = state.highestEid >= known.nextEid()
     if (state.publishSequence > known.publishSequence() || ahead || forgotten) {

@@ -30,6 +30,12 @@ interface HeaderRow {
   row_check: number
 }
 
+interface LayoutRow {
+  sequence: number
+  layout: Buffer
+  row_check: number
+}
+
 interface PayloadRow {
   class: number
   codec: number
@@ -154,14 +160,21 @@ export class PayloadTables {
   }
 
   layout(): VolumeGroupLayout {
-    const row = this.database.get<{ sequence: number; layout: Buffer; row_check: number }>(
-      'SELECT sequence, layout, row_check FROM pv_layout WHERE id = 1',
-    )
+    return decodeLayout(this.layoutRow().layout)
+  }
+
+  /** As `layoutSequence`, of a layout that matches its check. */
+  soundLayoutSequence(): number {
+    return this.layoutRow().sequence
+  }
+
+  private layoutRow(): LayoutRow {
+    const row = this.database.get<LayoutRow>('SELECT sequence, layout, row_check FROM pv_layout WHERE id = 1')
     if (!row) throw this.damaged('the layout of the volume group is missing')
     if (!rowMatches(row.row_check, row.sequence, row.layout)) {
       throw this.damaged('the layout of the volume group does not match its check')
     }
-    return decodeLayout(row.layout)
+    return row
   }
 
   layoutSequence(): number {

@@ -133,6 +133,8 @@ export interface PhysicalVolume {
   remove(eids: readonly number[], chunks?: readonly ChunkKey[]): Promise<void>
   state(): Promise<VolumeState>
   layout(): Promise<VolumeGroupLayout>
+  /** That of its layout, whose check is verified, without decoding it: of many volumes, that takes long. @throws CORRUPT */
+  layoutSequence(): Promise<number>
   /** Durable when resolved. */
   writeLayout(layout: VolumeGroupLayout): Promise<void>
   /** How far its recovery copy goes; `undefined` without one. */

@@ -97,6 +97,10 @@ abstract class TableVolume implements PhysicalVolume {
     return this.tables.layout()
   }
 
+  async layoutSequence(): Promise<number> {
+    return this.tables.soundLayoutSequence()
+  }
+
   async writeLayout(layout: VolumeGroupLayout): Promise<void> {
     this.database.write(() => this.tables.writeLayout(layout))
   }

@@ -336,7 +336,7 @@ export class VolumeGroup {
   /** Copies the layout to volumes that have an older one (after a change, or after a crash in the middle of one). */
   private async copyLayout(layout: VolumeGroupLayout): Promise<void> {
     for (const member of this.members.values()) {
-      if (member.number === 0 || (await member.layout()).sequence >= layout.sequence) continue
+      if (member.number === 0 || (await member.layoutSequence()) >= layout.sequence) continue
       try {
         await member.writeLayout(layout)
       } catch (error) {

@@ -153,6 +153,10 @@ export class MemoryVolume implements PhysicalVolume {
     return this.#open().layout
   }
 
+  async layoutSequence(): Promise<number> {
+    return this.#open().layout.sequence
+  }
+
   async writeLayout(layout: VolumeGroupLayout): Promise<void> {
     const contents = this.#open()
     if (layout.sequence > contents.layout.sequence) contents.layout = structuredClone(layout)

@@ -116,10 +116,10 @@ test('a moved group is opened by two at once, and both find the new place', asyn
   })
   const wrapVolume = (volume: PhysicalVolume): PhysicalVolume =>
     hookedVolume(volume, {
-      async layout(target) {
+      async layoutSequence(target) {
         if (target.number === 2 && ++arrived === 2) go()
         if (target.number === 2) await bothThere
-        return target.layout()
+        return target.layoutSequence()
       },
     })
   const opened = await Promise.all([openGroup(path, { wrapVolume }), openGroup(path, { wrapVolume })])
