@@ -80,7 +80,10 @@ export class BasedCompression {
   async choose(items: readonly Item[]): Promise<ChosenBases> {
     const chosen = new Map<Hash, readonly BasePlace[]>()
     if (!this.#takesBases || !items.some(({ bases }) => bases)) return chosen
-    const known = await this.store.find(items.map(({ id }) => id))
+    const known = await this.store.find(
+      items.map(({ id }) => id),
+      false,
+    )
     for (const isChunk of [true, false]) {
       const beside = items.filter(({ kind }) => (kind === KIND.chunk) === isChunk)
       const wanting = beside.filter(({ id, bases }) => bases && !known.has(id))

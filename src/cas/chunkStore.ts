@@ -173,10 +173,13 @@ export class ChunkStore implements ObjectReader {
     this.expected.expect(ids, await this.find(ids))
   }
 
-  /** The ids among `ids` that the store has, each with one visible place. */
-  async find(ids: readonly Hash[]): Promise<Map<Hash, ChunkLocation>> {
+  /**
+   * The ids among `ids` that the store has, each with one visible place.
+   * @param isThorough false for whoever stores what is not found
+   */
+  async find(ids: readonly Hash[], isThorough = true): Promise<Map<Hash, ChunkLocation>> {
     const found = new Map<Hash, ChunkLocation>()
-    for (const location of await this.group.lookup(ids)) {
+    for (const location of await this.group.lookup(ids, isThorough)) {
       if (!found.has(location.hash)) found.set(location.hash, location)
     }
     return found

@@ -230,7 +230,10 @@ export class StoreWriter implements ObjectWriter {
     }
     this.hitsEpoch ??= group.catalog.counter('gc_epoch')
     const items = this.pending
-    const found = await this.store.find(items.map(({ id }) => id))
+    const found = await this.store.find(
+      items.map(({ id }) => id),
+      false,
+    )
     // Only now: a lookup that fails is done again by the next try.
     this.pending = []
     this.pendingBytes = 0

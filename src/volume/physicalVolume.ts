@@ -45,6 +45,13 @@ export interface ChunkLocation {
 /** A row of a chunk table is found by these. */
 export type ChunkKey = Pick<ChunkLocation, 'hash' | 'eid'>
 
+/** What hashes begin with (`prefixOf`), in any order. */
+export interface HashPrefixes {
+  readonly prefixes: Uint32Array
+  /** `VolumeState.transactions` as it was then: all that these brought is among them. */
+  readonly transactions: number
+}
+
 /** How far a recovery copy goes. */
 export interface RecoveryState {
   /** The catalog's, as they were then. */
@@ -118,6 +125,8 @@ export interface PhysicalVolume {
   list(first: number, end: number): Promise<number[]>
   /** Hashes in the chunk table from `first` to `last`, ascending, each once; at most `limit`. */
   hashesBetween(first: Hash, last: Hash, limit: number): Promise<Hash[]>
+  /** Of all hashes in the chunk table; `undefined` where it has more than `limit` rows. */
+  hashPrefixes(limit: number): Promise<HashPrefixes | undefined>
   /** The hashes that the chunk table says are in an extent. Scans the table: for reports on damage. */
   chunksOf(eid: number): Promise<Hash[]>
   /** Rows of the chunk table, by hash and then extent, from behind `after`; at most `limit`, fewer only at the end. */

@@ -6,11 +6,13 @@ import { VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { theChecksum } from '../codec/checksum.js'
 import type { VolumeGroupLayout } from '../format/layout.js'
+import { hashPrefixes } from './hashPrefixes.js'
 import type { PackedRows } from './packedRows.js'
 import { PayloadTables } from './payloadTables.js'
 import type {
   ChunkKey,
   ChunkLocation,
+  HashPrefixes,
   NewExtent,
   PhysicalVolume,
   RecoveryRows,
@@ -67,6 +69,13 @@ abstract class TableVolume implements PhysicalVolume {
 
   async hashesBetween(first: Hash, last: Hash, limit: number): Promise<Hash[]> {
     return this.tables.hashesBetween(first, last, limit)
+  }
+
+  async hashPrefixes(limit: number): Promise<HashPrefixes | undefined> {
+    return this.database.snapshot(() => {
+      const prefixes = hashPrefixes(this.database, limit)
+      return prefixes && { prefixes, transactions: this.tables.state().transactions }
+    })
   }
 
   async chunksOf(eid: number): Promise<Hash[]> {

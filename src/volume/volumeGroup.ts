@@ -43,6 +43,7 @@ import { CATALOG_APPLICATION_ID } from './schema.js'
 import { SqlDatabase } from './sqlite.js'
 import { HomeVolume, requireFormat } from './sqliteVolume.js'
 import { sweepDeadWriters } from './sweep.js'
+import { VolumeFilters } from './volumeFilters.js'
 
 export class VolumeGroup {
   private readonly members = new Map<number, PhysicalVolume>()
@@ -51,6 +52,7 @@ export class VolumeGroup {
   private currentLayout: VolumeGroupLayout
   private refreshing: Promise<boolean> | undefined
   private readonly recovery: RecoveryCopies
+  private readonly filters: VolumeFilters
 
   private constructor(
     readonly catalog: Catalog,
@@ -63,6 +65,7 @@ export class VolumeGroup {
   ) {
     this.currentLayout = layout
     this.recovery = new RecoveryCopies(catalog, options.clock)
+    this.filters = new VolumeFilters(catalog)
     this.members.set(0, options.wrapVolume?.(home) ?? home)
   }
 
@@ -180,14 +183,12 @@ export class VolumeGroup {
 
   /**
    * Where visible copies of these chunks lie. A hash may come back several times (duplicates, copies) or not at all.
+   * @param isThorough false for whoever stores what is not found: see `lookupVisible`
    */
-  lookup(hashes: readonly Hash[]): Promise<ChunkLocation[]> {
-    return lookupVisible(
-      this.catalog,
-      () => this.members.values(),
-      hashes,
-      () => this.refresh(),
-    )
+  lookup(hashes: readonly Hash[], isThorough = true): Promise<ChunkLocation[]> {
+    const { catalog, filters } = this
+    const places = { catalog, filters, volumes: () => this.volumes, refresh: () => this.refresh() }
+    return lookupVisible(places, hashes, isThorough)
   }
 
   /** See `readVisible`. */
@@ -222,7 +223,7 @@ export class VolumeGroup {
         const recovery = await this.recovery.rowsFor(volume)
         const staging = await volume.stage(extents, sequence, { recovery })
         await this.recovery.brought(volume, recovery)
-        return [pv, staging]
+        return [pv, this.filters.noting(pv, staging, extents)]
       }),
     )
     // Settled, all of them: no volume is still writing when this fails.

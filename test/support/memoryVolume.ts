@@ -8,10 +8,12 @@ import type { Checksum } from '../../src/codec/checksum.js'
 import { rowCheck } from '../../src/format/check.js'
 import type { VolumeGroupLayout } from '../../src/format/layout.js'
 import { encodeBases, encodeSlots } from '../../src/format/slots.js'
+import { prefixOf } from '../../src/volume/hashIndex.js'
 import { PackedRows } from '../../src/volume/packedRows.js'
 import type {
   ChunkKey,
   ChunkLocation,
+  HashPrefixes,
   NewExtent,
   PhysicalVolume,
   RecoveryRows,
@@ -90,6 +92,12 @@ export class MemoryVolume implements PhysicalVolume {
   async hashesBetween(first: Hash, last: Hash, limit: number): Promise<Hash[]> {
     const within = [...this.#open().chunks.keys()].filter((hash) => hash >= first && hash <= last)
     return within.sort().slice(0, limit)
+  }
+
+  async hashPrefixes(limit: number): Promise<HashPrefixes | undefined> {
+    const { chunks, transactions } = this.#open()
+    if (this.#rows().length > limit) return undefined
+    return { prefixes: Uint32Array.from(chunks.keys(), prefixOf), transactions }
   }
 
   async chunksOf(eid: number): Promise<Hash[]> {

@@ -6,6 +6,7 @@ import { type Checksum, createChecksum } from '../../src/codec/checksum.js'
 import { KIND } from '../../src/format/kinds.js'
 import type { VolumeGroupLayout } from '../../src/format/layout.js'
 import { DEFAULT_PROFILE } from '../../src/format/profile.js'
+import { prefixOf } from '../../src/volume/hashIndex.js'
 import { PackedRows } from '../../src/volume/packedRows.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents } from '../../src/volume/physicalVolume.js'
 
@@ -288,6 +289,18 @@ export function describePhysicalVolume(name: string, make: MakeVolume): void {
       expect(await volume.hashesBetween(sorted[1] as Hash, highest, 2)).toEqual(sorted.slice(1, 3))
       expect(await volume.hashesBetween(sorted[3] as Hash, sorted[3] as Hash, 100)).toEqual([sorted[3]])
       expect(await volume.hashesBetween(highest, lowest, 100)).toEqual([])
+    })
+
+    test('what all hashes begin with, and how many transactions that covers; nothing where there are too many', async () => {
+      const fixture = await make()
+      const { volume } = fixture
+      expect(await volume.hashPrefixes(0)).toEqual({ prefixes: new Uint32Array(), transactions: 0 })
+      await hold(fixture, [extent(1, [a, b]), extent(2, [b, c])])
+      const { transactions } = await volume.state()
+      const found = await volume.hashPrefixes(4)
+      expect(found?.transactions).toBe(transactions)
+      expect(new Set(found?.prefixes)).toEqual(new Set([a, b, c].map(prefixOf)))
+      expect(await volume.hashPrefixes(3)).toBeUndefined()
     })
 
     test('the chunks of one extent', async () => {
