@@ -15,6 +15,9 @@ import { type OpenDatabaseOptions, SqlDatabase } from './sqlite.js'
 import { requireFormat, SqliteVolume } from './sqliteVolume.js'
 
 const STORE_FOLDER = '.varve'
+/** Memory for pages of all volumes but the catalog's together, and of one at most. */
+const CACHES_KIB = 65_536
+const CACHE_KIB = 16_000
 
 /**
  * A path as the layout records it; `/` separates. What lies below the folder that is likely to be moved as a whole (the
@@ -159,7 +162,8 @@ export async function openMember(
       hint: 'Put the file back. `varve vg` and `varve pv list` work without it.',
     })
   }
-  const member = SqliteVolume.open(path, options)
+  const cacheKib = Math.min(CACHE_KIB, Math.floor(CACHES_KIB / layout.physicalVolumes.length))
+  const member = SqliteVolume.open(path, { ...options, cacheKib })
   try {
     const state = await member.state()
     requireIdentity(path, layout, volume, state)

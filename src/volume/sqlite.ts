@@ -37,6 +37,8 @@ export interface OpenDatabaseOptions {
   /** How long a busy lock is waited for, in milliseconds, before STORE_LOCKED. */
   readonly lockTimeoutMs: number
   readonly readOnly?: boolean
+  /** Memory for pages, in KiB. Default: SQLite's, 16 MB. */
+  readonly cacheKib?: number
 }
 
 export interface CreateDatabaseOptions extends OpenDatabaseOptions {
@@ -119,6 +121,7 @@ export class SqlDatabase {
         // The first read shows whether this is a database at all, and settles the journal mode.
         database.pragma('schema_version')
         database.setDurability()
+        if (options.cacheKib !== undefined) database.set('cache_size', 0 - options.cacheKib)
       })
     } catch (error) {
       database.close()
