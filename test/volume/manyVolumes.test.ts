@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import { CorruptionError } from '../../src/base/errors.js'
 import type { Hash } from '../../src/base/hash.js'
+import { KIB } from '../../src/base/units.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { firstVolumes } from '../../src/firstVolumes.js'
 import { KIND } from '../../src/format/kinds.js'
@@ -22,6 +23,9 @@ import { hookedVolume, type VolumeHooks } from '../support/hookedVolume.js'
 import { tempFolder } from '../support/tempFolder.js'
 
 const random = seededRandom('many volumes')
+/** Small extents, so that few bytes reach many volumes. */
+const SMALL = { peSize: 64 * KIB, chunker: { minBytes: 1 * KIB, averageBytes: 4 * KIB, maxBytes: 16 * KIB } }
+const CHUNK_BYTES = 16_000
 let absentHashes = 0
 const absent = (count: number): Hash[] =>
   Array.from({ length: count }, () => createHash('sha256').update(`absent ${absentHashes++}`).digest('hex') as Hash)
@@ -31,7 +35,7 @@ async function createStriped(volumes: number): Promise<string> {
   const path = join(folder, 'store.varve')
   const files = Array.from({ length: volumes - 1 }, (_, at) => join(folder, `pv${at + 1}.varve`))
   const others = firstVolumes(path, { volumes: files, type: 'striped' }, groupOptions)
-  await (await VolumeGroup.create(path, makeProfile({}), groupOptions, others)).close()
+  await (await VolumeGroup.create(path, makeProfile(SMALL), groupOptions, others)).close()
   return path
 }
 
@@ -41,11 +45,11 @@ async function open(path: string, options: Partial<OpenGroupOptions> = {}): Prom
   return group
 }
 
-/** An extent each. */
+/** Four in an extent. */
 async function fill(group: VolumeGroup, chunks: number): Promise<Hash[]> {
   const writer = writerOf(await ChunkStore.open(group, systemClock))
   const ids: Hash[] = []
-  for (let index = 0; index < chunks; index++) ids.push(await writer.put(KIND.chunk, random.bytes(65_000)))
+  for (let index = 0; index < chunks; index++) ids.push(await writer.put(KIND.chunk, random.bytes(CHUNK_BYTES)))
   await publishOnly(writer)
   return ids
 }
@@ -89,7 +93,7 @@ describe('60 volumes', () => {
     const path = await createStriped(60)
     const questions = new Questions()
     const group = await open(path, { wrapVolume: questions.wrapVolume })
-    const ids = await fill(group, 120 * 16)
+    const ids = await fill(group, 500)
     await warmUp(group)
     questions.take()
     expect(await found(group, absent(1000), false)).toEqual([])
@@ -144,7 +148,7 @@ describe('filters that are wrong', () => {
     expect((await found(group, ids, false)).length).toBeLessThan(ids.length)
     expect((await found(group, ids, true)).sort()).toEqual([...ids].sort())
     const store = await ChunkStore.open(group, systemClock)
-    for (const id of ids) expect((await store.get(KIND.chunk, id)).length).toBe(65_000)
+    for (const id of ids) expect((await store.get(KIND.chunk, id)).length).toBe(CHUNK_BYTES)
   })
 
   test('a table that cannot be read as a whole is asked, and so are all where the catalog’s counts are damaged', async () => {
@@ -226,7 +230,7 @@ test('whatever two processes commit, move, heal, collect and fail at, the filter
   timeout: 180_000,
 }, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 20 }), async (steps) => {
       const path = await createStriped(7)
       const groups = [await open(path), await open(path)] as const
       const visible = new Map<number, readonly Hash[]>()
@@ -259,6 +263,6 @@ test('whatever two processes commit, move, heal, collect and fail at, the filter
       }
       for (const group of groups) await group.close()
     }),
-    { numRuns: 12, seed: 7 },
+    { numRuns: 10, seed: 7 },
   )
 })
