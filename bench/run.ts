@@ -10,6 +10,7 @@ import { runFolder } from './folder.js'
 import { growth } from './growth.js'
 import { describeHost } from './host.js'
 import { runLibrary } from './library.js'
+import { manyVolumes } from './manyVolumes.js'
 import { Meter } from './measure.js'
 import { move } from './move.js'
 import { type BenchOptions, readOptions, USAGE } from './options.js'
@@ -114,6 +115,7 @@ async function main(): Promise<number> {
   if (first === 'pack') return pack(rest)
   if (first === 'cache') return cache(rest)
   if (first === 'growth') return growth(rest)
+  if (first === 'many-volumes') return manyVolumes(rest)
   if (first === 'move') return move(rest)
   if (first === 'volumes') return volumes(rest)
   let options: BenchOptions

@@ -212,6 +212,27 @@ async function readExtent(group: VolumeGroup, eid: number, pv: number): Promise<
   return { ...((await volume.read(eid)) as NewExtent), hashes }
 }
 
+test('what another process publishes between the lookup and the publish of this one is found by the next lookup', async () => {
+  const path = await createStriped(6)
+  const other = await open(path)
+  let before: (() => Promise<Hash[]>) | undefined = () => fill(other, 40)
+  let others: Hash[] = []
+  const group = await open(path, {
+    wrapVolume: hooked({
+      stage: async (target, ...parameters) => {
+        const run = target.number === 1 ? before : undefined
+        if (run) before = undefined
+        if (run) others = await run()
+        return target.stage(...parameters)
+      },
+    }),
+  })
+  await warmUp(group)
+  const ids = await fill(group, 40)
+  expect(others).toHaveLength(40)
+  expect((await found(group, [...ids, ...others], false)).sort()).toEqual([...ids, ...others].sort())
+})
+
 const step = fc.oneof(
   fc.record({ kind: fc.constant('commit' as const), who: fc.nat(1), chunks: fc.integer({ min: 1, max: 40 }) }),
   fc.record({
