@@ -30,6 +30,7 @@ describe('without a store', () => {
       'reduce',
       'balance',
       'rename',
+      'recover',
       'export',
       'import',
     ])
