@@ -44,7 +44,7 @@ async function openAt(place: FolderPlace, options: OpenOptions): Promise<Reposit
       folder: place.path,
       hint:
         place.store === ownStoreOf(place.path)
-          ? 'Put it back from a copy. Without one its history is lost: `varve init` begins another, with the files as they are' +
+          ? 'Put it back from a copy. If it had other volumes, `varve vg recover FILE` makes it anew from these. Else its history is lost: `varve init` begins another, with the files as they are' +
             (isGone ? '.' : ', once what is there was moved away.')
           : 'Mount the disk it is on; or, if it was moved, say in the folder where it is: `varve worktree repair --store STORE`.',
       cause: error,

@@ -86,7 +86,7 @@ itself that it was taken out, or with "--force". One that a group names is never
       return EXIT.ok
     }
     for (const { path, group } of removed) {
-      const whose = group === undefined ? 'it belonged to no group' : `group ${plainLine(group)} does without it`
+      const whose = group === undefined ? 'no group needs it' : `group ${plainLine(group)} does without it`
       await context.out.line(`${dryRun ? 'would delete' : 'deleted'} ${plainLine(path)}: ${whose}`)
     }
     return EXIT.ok

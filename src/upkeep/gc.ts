@@ -289,6 +289,7 @@ class Collection {
     const { store, pruned } = this.#context
     // First: a set must not outlive what is in it.
     store.group.catalog.write((tx) => dropBitmaps(tx, (id) => !walked.hasId(id) || pruned.has(id)))
+    // Nor must a recovery copy name what goes.
     await store.group.bringRecoveryCopies()
     const going = this.#going(census)
     for (const { record } of going.damaged) {

@@ -142,6 +142,17 @@ export function changedPolicy(
 function typeOf(volume: LogicalVolumeLayout, { type, copies, stripes }: PolicyChange): LogicalVolumeLayout['type'] {
   if (type !== undefined) return type
   if (copies !== undefined && copies !== 1) return 'mirrored'
+  if (stripes != null && volume.type === 'mirrored' && copies === undefined) {
+    // Copies go when they are told to, not with something else.
+    throw new VarveError(
+      'INVALID_ARGUMENT',
+      `logical volume ${volume.name} is mirrored, and what is mirrored has no stripes`,
+      {
+        actual: stripes,
+        hint: `To end mirroring, say so as well: \`varve lv convert ${volume.name} -m 0 -i ${stripes}\`.`,
+      },
+    )
+  }
   if (stripes != null) return 'striped'
   return copies === undefined ? volume.type : typeFor(copies, volume.type)
 }

@@ -39,30 +39,39 @@ export async function createCatalog(
   let layout = first
   const members: NewMember[] = []
   try {
-    const database = SqlDatabase.create(
-      catalogPath,
-      {
-        lockTimeoutMs: environment.lockTimeoutMs,
-        applicationId: CATALOG_APPLICATION_ID,
-        userVersion: CATALOG_FORMAT,
-        pageBytes: PAGE_BYTES,
-        journal: 'wal',
-        schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
-      },
-      (made) => {
-        // While nobody else can begin one here.
-        layout = others?.make(first, (member) => members.push(member)) ?? first
-        new PayloadTables(made).initialise({ uuid, vg: layout.vg, number: 0 }, createdMs, layout)
-        const catalog = new Catalog(made)
-        catalog.initialise()
-        for (const { number } of layout.physicalVolumes)
-          if (number !== 0) catalog.writeVolumeUse({ pv: number, transactions: 0, storedBytes: 0 })
-      },
-    )
+    const database = createCatalogFile(catalogPath, environment.lockTimeoutMs, (made) => {
+      // While nobody else can begin one here.
+      layout = others?.make(first, (member) => members.push(member)) ?? first
+      new PayloadTables(made).initialise({ uuid, vg: layout.vg, number: 0 }, createdMs, layout)
+      const catalog = new Catalog(made)
+      catalog.initialise()
+      for (const { number } of layout.physicalVolumes)
+        if (number !== 0) catalog.writeVolumeUse({ pv: number, transactions: 0, storedBytes: 0 })
+    })
     for (const { volume } of members) await volume.close()
     return { database, layout }
   } catch (error) {
     for (const member of members) await member.takeBack()
     throw error
   }
+}
+
+/** The file with both schemas, and what `initialise` writes in the same transaction. @throws {VarveError} `STORE_EXISTS` */
+export function createCatalogFile(
+  path: string,
+  lockTimeoutMs: number,
+  initialise: (made: SqlDatabase) => void,
+): SqlDatabase {
+  return SqlDatabase.create(
+    path,
+    {
+      lockTimeoutMs,
+      applicationId: CATALOG_APPLICATION_ID,
+      userVersion: CATALOG_FORMAT,
+      pageBytes: PAGE_BYTES,
+      journal: 'wal',
+      schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
+    },
+    initialise,
+  )
 }

@@ -127,7 +127,7 @@ export function catalogOf(identity: FileIdentity): string {
     throw new VarveError('CATALOG_MISSING', `the catalog of ${identity.path} is not at ${recorded}`, {
       path: identity.path,
       expected: recorded,
-      hint: 'Put the catalog file back, or open the group through it where it lies now.',
+      hint: `Put the catalog file back, or open the group through it where it lies now. If it is lost: \`varve vg recover ${identity.path}\`.`,
     })
   }
   const inPlace = own && locateVolume(catalog, own, identity.layout)

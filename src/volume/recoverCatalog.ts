@@ -11,13 +11,13 @@ import { rowMatches } from '../format/check.js'
 import type { VolumeGroupLayout } from '../format/layout.js'
 import { decodeBases, decodeSlots } from '../format/slots.js'
 import { Catalog, type ExtentRecord } from './catalog.js'
+import { createCatalogFile } from './createCatalog.js'
 import { recordedPath } from './groupFiles.js'
 import { layoutWithout } from './layoutChanges.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ExtentClass } from './physicalVolume.js'
 import { clearRecovered, goesFurther, readRecoveryRows, recoveryState } from './recoveryRows.js'
-import { CATALOG_APPLICATION_ID, CATALOG_FORMAT, CATALOG_SCHEMA, PAGE_BYTES, PAYLOAD_SCHEMA } from './schema.js'
-import { SqlDatabase } from './sqlite.js'
+import type { SqlDatabase } from './sqlite.js'
 import type { Survivor, Survivors } from './survivors.js'
 
 export interface RecoveredCatalog {
@@ -55,25 +55,14 @@ export function recoverCatalog(
   const layout = recoveredLayout(path, survivors, environment.random)
   const home = layout.physicalVolumes.find(({ number }) => number === 0)
   let recovered: RecoveredCatalog | undefined
-  const database = SqlDatabase.create(
-    path,
-    {
-      lockTimeoutMs: environment.lockTimeoutMs,
-      applicationId: CATALOG_APPLICATION_ID,
-      userVersion: CATALOG_FORMAT,
-      pageBytes: PAGE_BYTES,
-      journal: 'wal',
-      schema: PAYLOAD_SCHEMA + CATALOG_SCHEMA,
-    },
-    (made) => {
-      new PayloadTables(made).initialise({ uuid: home?.uuid ?? '', vg: layout.vg, number: 0 }, layout.createdMs, layout)
-      const catalog = new Catalog(made)
-      catalog.initialise()
-      const copyOf = takeRecoveryCopy(made, catalog, survivors.volumes, steps)
-      recovered = { ...new Recovery(catalog, survivors.volumes).run(), copyOf }
-      steps.finish(catalog, (id) => isThere(catalog, survivors.volumes, id))
-    },
-  )
+  const database = createCatalogFile(path, environment.lockTimeoutMs, (made) => {
+    new PayloadTables(made).initialise({ uuid: home?.uuid ?? '', vg: layout.vg, number: 0 }, layout.createdMs, layout)
+    const catalog = new Catalog(made)
+    catalog.initialise()
+    const copyOf = takeRecoveryCopy(made, catalog, survivors.volumes, steps)
+    recovered = { ...new Recovery(catalog, survivors.volumes).run(), copyOf }
+    steps.finish(catalog, (id) => isThere(catalog, survivors.volumes, id))
+  })
   database.close()
   if (!recovered) throw new Error('the schema was made without its first rows')
   return recovered

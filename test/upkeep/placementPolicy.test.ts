@@ -97,6 +97,13 @@ describe('stripes', () => {
     })
     await repo.convertLogicalVolume('default', { stripes: null })
     expect((await theOne(repo)).stripes).toBe(null)
+    await repo.convertLogicalVolume('default', { copies: 2 })
+    // Copies do not go with something else.
+    await expect(repo.convertLogicalVolume('default', { stripes: 2 })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    })
+    for (const pvs of placesByClass(repo).data) expect(pvs).toHaveLength(2)
+    expect(await repo.convertLogicalVolume('default', { copies: 1, stripes: 2 })).toMatchObject({ type: 'striped' })
     await expect(repo.convertLogicalVolume('default', { type: 'linear', stripes: 2 })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
     })

@@ -100,7 +100,7 @@ describe('pv remove', () => {
   test('deletes what belongs to no group, and what its group does without', async () => {
     await bench.ok('pv', 'create', 'a.pv', 'b.pv')
     expect(await bench.ok('pv', 'remove', '-n', 'a.pv', 'b.pv')).toBe(
-      ['a.pv', 'b.pv'].map((name) => `would delete ${bench.path(name)}: it belonged to no group\n`).join(''),
+      ['a.pv', 'b.pv'].map((name) => `would delete ${bench.path(name)}: no group needs it\n`).join(''),
     )
     expect(existsSync(bench.path('a.pv'))).toBe(true)
     expect(await bench.json('pv', 'remove', 'a.pv')).toEqual({
