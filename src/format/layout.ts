@@ -39,6 +39,8 @@ export interface PhysicalVolumeLayout {
 export interface LogicalVolumeLayout {
   readonly name: string
   readonly uuid: string
+  /** Small number, never reused; absent: 0, the one that every group has. From format 5 of the catalog on. */
+  readonly number?: number
   readonly type: 'linear' | 'striped' | 'mirrored'
   /** PV numbers it may use, in order; empty = all. */
   readonly physicalVolumes: readonly number[]
@@ -48,17 +50,23 @@ export interface LogicalVolumeLayout {
   readonly objectCopies?: number
   /** Of a striped one: over so many volumes; absent: over all. From format 4 of the catalog on. */
   readonly stripes?: number
-  /** Promised bytes; `null` = no promise. */
+  /** What its extents may take, one copy of each; `null` = as much as there is. */
   readonly virtualBytes: number | null
+  /** No other may use up what it was promised. From format 5 of the catalog on. */
+  readonly reserved?: true
+  /** New extents go to volumes with the first tag, what is not used any more to those with the second. From format 5 of the catalog on. */
+  readonly tiers?: { readonly fast: string; readonly slow: string }
   /** It uses volumes with one of these alone; empty: all. From format 4 of the catalog on. */
   readonly tags: readonly string[]
 }
 
-/** Whether programs that know catalogs up to format 3 alone would refuse or misread it. */
-export function needsNewerCatalog({ logicalVolumes }: VolumeGroupLayout): boolean {
-  return logicalVolumes.some(
-    ({ objectCopies, stripes, tags }) => objectCopies !== undefined || stripes !== undefined || tags.length > 0,
-  )
+/** The first format of the catalog whose programs read it, and do as it says. */
+export function formatNeededFor({ logicalVolumes }: Pick<VolumeGroupLayout, 'logicalVolumes'>): number {
+  const needs = logicalVolumes.map(({ number = 0, objectCopies, stripes, tags, virtualBytes, reserved, tiers }) => {
+    if (number !== 0 || virtualBytes !== null || reserved || tiers) return 5
+    return objectCopies !== undefined || stripes !== undefined || tags.length > 0 ? 4 : 1
+  })
+  return Math.max(...needs)
 }
 
 const TAG_PATTERN = /^[A-Za-z0-9_+.-]+$/
@@ -89,10 +97,13 @@ export function encodeLayout(layout: VolumeGroupLayout): Buffer {
       ...rest,
       ...(catalogPath === undefined ? undefined : { catalogPath }),
     })),
-    logicalVolumes: layout.logicalVolumes.map(({ objectCopies, stripes, ...rest }) => ({
+    logicalVolumes: layout.logicalVolumes.map(({ number, objectCopies, stripes, reserved, tiers, ...rest }) => ({
       ...rest,
+      ...(number === undefined ? undefined : { number }),
       ...(objectCopies === undefined ? undefined : { objectCopies }),
       ...(stripes === undefined ? undefined : { stripes }),
+      ...(reserved === undefined ? undefined : { reserved }),
+      ...(tiers === undefined ? undefined : { tiers: { fast: tiers.fast, slow: tiers.slow } }),
     })),
     ...(layout.exported ? { exported: true } : undefined),
   })
@@ -151,16 +162,27 @@ function decodeLogicalVolume(value: JsonValue): LogicalVolumeLayout {
   const volume: LogicalVolumeLayout = {
     name: fields.text('name', NOT_EMPTY_PATTERN),
     uuid: fields.text('uuid', UUID_PATTERN),
+    // There is one way to say each: 0 is not written down.
+    ...(fields.has('number') ? { number: fields.count('number', 1) } : undefined),
     type: fields.oneOf('type', LOGICAL_VOLUME_TYPES),
     physicalVolumes: fields.counts('physicalVolumes'),
     copies: fields.count('copies', 1),
     ...(fields.has('objectCopies') ? { objectCopies: fields.count('objectCopies', 1) } : undefined),
     ...(fields.has('stripes') ? { stripes: fields.count('stripes', 1) } : undefined),
     virtualBytes: fields.countOrNull('virtualBytes'),
+    ...(fields.has('reserved') ? { reserved: decodeMark(fields, 'reserved') } : undefined),
+    ...(fields.has('tiers') ? { tiers: decodeTiers(fields.value('tiers')) } : undefined),
     tags: fields.texts('tags', NOT_EMPTY_PATTERN),
   }
   fields.done()
   return volume
+}
+
+function decodeTiers(value: JsonValue | undefined): { fast: string; slow: string } {
+  const fields = new JsonFields(value, `the tiers of a logical volume of ${WHAT}`)
+  const tiers = { fast: fields.text('fast', TAG_PATTERN), slow: fields.text('slow', TAG_PATTERN) }
+  fields.done()
+  return tiers
 }
 
 /** What concerns several fields; single ones are checked as they are read. */
@@ -175,9 +197,18 @@ function layoutProblem({ physicalVolumes, logicalVolumes }: VolumeGroupLayout): 
     uuids.add(uuid)
   }
   const names = new Set<string>()
-  for (const { name, physicalVolumes: used, copies, objectCopies, type, stripes } of logicalVolumes) {
+  const numbersOfLogical = new Set<number>()
+  for (const volume of logicalVolumes) {
+    const { name, number = 0, physicalVolumes: used, copies, objectCopies, type, stripes, tiers } = volume
     if (names.has(name)) return problem(`has two logical volumes of the name ${JSON.stringify(name)}`)
     names.add(name)
+    if (numbersOfLogical.has(number)) return problem(`has two logical volumes of number ${number}`)
+    numbersOfLogical.add(number)
+    if (volume.reserved && volume.virtualBytes === null) {
+      return problem(`has a logical volume ${JSON.stringify(name)} for which an unknown size is kept free`)
+    }
+    if (tiers && tiers.fast === tiers.slow)
+      return problem(`has one tier twice in the logical volume ${JSON.stringify(name)}`)
     if (copies < 1 || (copies > 1 && type !== 'mirrored')) {
       return problem(`has ${copies} copies in the ${type} logical volume ${JSON.stringify(name)}`)
     }

@@ -8,8 +8,10 @@ import { CorruptionError } from '../base/errors.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import { decodeBases, type ExtentBase, encodeBases } from '../format/slots.js'
 import { addBaseRows, dependantsOf, removeBaseRows, requireBaseRows } from './baseRows.js'
+import { requireTotals } from './catalogTotals.js'
+import { addUses, removeUses, requireUses, USED_BY_DEFAULT } from './extentUses.js'
 import type { ExtentClass } from './physicalVolume.js'
-import { BASES_FORMAT, CATALOG_FORMAT, NEWER_SCHEMAS, UPKEEP_FORMAT } from './schema.js'
+import { BASES_FORMAT, NEWER_SCHEMAS, UPKEEP_FORMAT, USES_FORMAT } from './schema.js'
 import type { Durability, SqlDatabase, SqlValue } from './sqlite.js'
 
 /** What refs and leases use inside a transaction. The body that holds it must be synchronous. */
@@ -301,7 +303,8 @@ export class Catalog implements CatalogTransaction {
       throw this.damaged('extent', 'that is missing')
   }
 
-  addExtent(record: ExtentRecord, pvs: readonly number[]): void {
+  /** @param usedBy numbers of logical volumes, where there are several */
+  addExtent(record: ExtentRecord, pvs: readonly number[], usedBy = USED_BY_DEFAULT): void {
     const bases = record.bases.length > 0 ? encodeBases(record.bases) : null
     this.run(
       `INSERT INTO extent (${EXTENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -318,6 +321,7 @@ export class Catalog implements CatalogTransaction {
       this.run('INSERT INTO copy (eid, pv, row_check) VALUES (?, ?, ?)', record.eid, pv, rowCheck(record.eid, pv))
     }
     addBaseRows(this, record)
+    addUses(this, record.eid, usedBy)
   }
 
   /** @param storedBytes of the extent */
@@ -346,6 +350,8 @@ export class Catalog implements CatalogTransaction {
     const record = this.extent(eid)
     if (!record) return []
     removeBaseRows(this, record)
+    removeUses(this, record)
+    if (this.format >= USES_FORMAT) this.run('DELETE FROM heat WHERE eid = ?', eid)
     const pvs = this.copies(eid)
     this.run('DELETE FROM extent WHERE eid = ?', eid)
     this.run('DELETE FROM copy WHERE eid = ?', eid)
@@ -373,9 +379,10 @@ export class Catalog implements CatalogTransaction {
   }
 
   /** @throws {VarveError} `STORE_LOCKED` where it is of an older format, and somebody else has it open */
-  requireNewest(): void {
-    if (this.database.userVersion >= CATALOG_FORMAT) return
-    if (!this.database.upgradeAlone(CATALOG_FORMAT, NEWER_SCHEMAS)) this.requireAlone()
+  requireAtLeast(format: number): void {
+    if (this.database.userVersion >= format) return
+    // Who had it open may be gone by then.
+    while (!this.database.upgradeAlone(format, NEWER_SCHEMAS)) this.requireAlone()
   }
 
   /** @throws {VarveError} `STORE_LOCKED` while anybody else has it open, to read or to write */
@@ -383,6 +390,10 @@ export class Catalog implements CatalogTransaction {
     // Only who is alone can change the kind of journal.
     this.database.seal()
     this.database.setJournal('wal')
+  }
+
+  get format(): number {
+    return this.database.userVersion
   }
 
   /** Whether it has the tables of format 2. */
@@ -439,7 +450,11 @@ export class Catalog implements CatalogTransaction {
    * @throws {CorruptionError} `CORRUPT_CATALOG` naming the first that does not
    */
   checkTotals(pvs: readonly number[]): void {
-    this.snapshot(() => this.compareTotals(pvs))
+    this.snapshot(() => {
+      this.requireBases()
+      requireUses(this, (visit) => this.visitExtents(({ record }) => visit(record)))
+      requireTotals(this, COUNTER_NAMES, pvs)
+    })
   }
 
   /**
@@ -463,24 +478,6 @@ export class Catalog implements CatalogTransaction {
         visit(this.checkedExtent(row))
       }
       if (rows.length < PAGE_ROWS) return
-    }
-  }
-
-  private compareTotals(pvs: readonly number[]): void {
-    this.requireBases()
-    const stored = new Map<number, number>()
-    let highest = 0
-    this.visitExtents(({ record, pvs: holders }) => {
-      highest = record.eid
-      for (const pv of holders) {
-        if (!pvs.includes(pv)) throw this.damaged('copy', `${record.eid}, ${pv}`)
-        stored.set(pv, (stored.get(pv) ?? 0) + record.storedBytes)
-      }
-    })
-    for (const name of COUNTER_NAMES) this.counter(name)
-    if (this.counter('next_eid') <= highest) throw this.damaged('counter', 'next_eid')
-    for (const pv of pvs) {
-      if (this.volumeUse(pv)?.storedBytes !== (stored.get(pv) ?? 0)) throw this.damaged('pv_state', String(pv))
     }
   }
 

@@ -4,9 +4,23 @@
 import { VarveError } from '../base/errors.js'
 import { KIB } from '../base/units.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
+import { DEFAULT_LV, type UsedBy } from './extentUses.js'
 import { EXTENT_CLASS, type ExtentClass } from './physicalVolume.js'
 
 export const DEFAULT_LOGICAL_VOLUME = 'default'
+
+/** What is decided for what several logical volumes use: each of them has what it asks for. */
+export type Policies = readonly LogicalVolumeLayout[]
+
+export function numberOf({ number = DEFAULT_LV }: Pick<LogicalVolumeLayout, 'number'>): number {
+  return number
+}
+
+/** Of these numbers those that are known; where none is, the one that every group has. */
+export function policiesOf({ logicalVolumes }: Pick<VolumeGroupLayout, 'logicalVolumes'>, usedBy: UsedBy): Policies {
+  const known = logicalVolumes.filter((volume) => usedBy.includes(numberOf(volume)))
+  return known.length > 0 ? known : logicalVolumes.filter((volume) => numberOf(volume) === DEFAULT_LV)
+}
 
 export function logicalVolume(layout: VolumeGroupLayout, name: string): LogicalVolumeLayout {
   const found = layout.logicalVolumes.find((volume) => volume.name === name)
@@ -61,26 +75,35 @@ export class Placement {
   private turn: number
   /** Since it is this turn. */
   private turnBytes = 0
-  private readonly candidates: readonly PhysicalVolumeLayout[]
+  /** By policy: the volumes that it may use. What asks for most copies chooses first, and others are content with what is chosen. */
+  private readonly choices: readonly {
+    readonly policy: LogicalVolumeLayout
+    readonly own: readonly PhysicalVolumeLayout[]
+  }[]
 
   constructor(
     layout: VolumeGroupLayout,
-    private readonly policy: LogicalVolumeLayout,
+    policies: Policies,
     /** Stored bytes per volume number; kept up to date by `place`. */
     private readonly usedBytes: Map<number, number>,
     firstTurn: number,
     /** Whether a volume is there to be written to. */
     isThere: (pv: number) => boolean = () => true,
   ) {
-    this.candidates = layout.physicalVolumes.filter(
-      (volume) => volume.allocatable && isThere(volume.number) && isItsOwn(policy, volume),
-    )
+    this.choices = [...policies]
+      .sort((a, b) => b.copies - a.copies)
+      .map((policy) => ({
+        policy,
+        own: layout.physicalVolumes.filter(
+          (volume) => volume.allocatable && isThere(volume.number) && isItsOwn(policy, volume),
+        ),
+      }))
     this.turn = firstTurn
   }
 
-  /** Volumes on which each extent of a class is to lie. */
+  /** Volumes on which each extent of a class is to lie at least. */
   copies(extentClass: ExtentClass): number {
-    return copiesFor(this.policy, extentClass)
+    return Math.max(...this.choices.map(({ policy }) => copiesFor(policy, extentClass)))
   }
 
   /**
@@ -89,22 +112,11 @@ export class Placement {
    * @throws {VarveError} `VG_FULL`
    */
   place(extentClass: ExtentClass, storedBytes: number, beside: readonly number[] = []): number[] {
-    const roomy = this.candidates.filter(
-      (volume) => volume.capacityBytes === null || this.used(volume) + storedBytes <= volume.capacityBytes,
-    )
-    const copies = this.copies(extentClass)
-    if (roomy.length < copies) {
-      throw new VarveError('VG_FULL', `no room for ${storedBytes} bytes in logical volume ${this.policy.name}`, {
-        expected: copies,
-        actual: roomy.length,
-        hint:
-          this.candidates.length < copies
-            ? 'It asks for more copies than there are volumes it may use: `varve vg extend FILE` adds one, `varve lv convert` asks for fewer.'
-            : 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
-      })
+    const chosen: PhysicalVolumeLayout[] = []
+    for (const { policy, own } of this.choices) {
+      const copies = copiesFor(policy, extentClass) - chosen.filter((volume) => own.includes(volume)).length
+      if (copies > 0) chosen.push(...this.chooseFor(policy, own, chosen, copies, storedBytes, beside))
     }
-    const near = copies > 1 ? roomy.filter(({ number }) => beside.includes(number)) : []
-    const chosen = near.length >= copies ? near.slice(0, copies) : this.choose(roomy, copies)
     for (const volume of chosen) this.usedBytes.set(volume.number, this.used(volume) + storedBytes)
     this.turnBytes += storedBytes
     if (this.turnBytes >= TURN_BYTES) {
@@ -114,10 +126,40 @@ export class Placement {
     return chosen.map((volume) => volume.number)
   }
 
-  private choose(roomy: readonly PhysicalVolumeLayout[], copies: number): PhysicalVolumeLayout[] {
-    const { type, stripes = roomy.length } = this.policy
+  private chooseFor(
+    policy: LogicalVolumeLayout,
+    own: readonly PhysicalVolumeLayout[],
+    chosen: readonly PhysicalVolumeLayout[],
+    copies: number,
+    storedBytes: number,
+    beside: readonly number[],
+  ): readonly PhysicalVolumeLayout[] {
+    const roomy = own.filter(
+      (volume) =>
+        !chosen.includes(volume) &&
+        (volume.capacityBytes === null || this.used(volume) + storedBytes <= volume.capacityBytes),
+    )
+    if (roomy.length < copies) {
+      throw new VarveError('VG_FULL', `no room for ${storedBytes} bytes in logical volume ${policy.name}`, {
+        expected: copies,
+        actual: roomy.length,
+        hint:
+          own.length < copies
+            ? 'It asks for more copies than there are volumes it may use: `varve vg extend FILE` adds one, `varve lv convert` asks for fewer.'
+            : 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
+      })
+    }
+    const near = copies > 1 ? roomy.filter(({ number }) => beside.includes(number)) : []
+    return near.length >= copies ? near.slice(0, copies) : this.choose(policy, roomy, copies)
+  }
+
+  private choose(
+    { type, stripes }: LogicalVolumeLayout,
+    roomy: readonly PhysicalVolumeLayout[],
+    copies: number,
+  ): PhysicalVolumeLayout[] {
     if (type === 'linear') return roomy.slice(0, copies)
-    const wide = roomy.slice(0, Math.max(stripes, copies))
+    const wide = roomy.slice(0, Math.max(stripes ?? roomy.length, copies))
     const rotated = wide.map((_, index) => wide[(index + this.turn) % wide.length] as PhysicalVolumeLayout)
     return rotated.slice(0, copies)
   }
@@ -125,4 +167,17 @@ export class Placement {
   private used(volume: PhysicalVolumeLayout): number {
     return this.usedBytes.get(volume.number) ?? 0
   }
+}
+
+/** Whether copies on these volumes are all that these policies ask for. */
+export function arePlaced(
+  layout: Pick<VolumeGroupLayout, 'physicalVolumes'>,
+  policies: Policies,
+  extentClass: ExtentClass,
+  pvs: readonly number[],
+): boolean {
+  const volumes = layout.physicalVolumes.filter(({ number }) => pvs.includes(number))
+  return policies.every(
+    (policy) => volumes.filter((volume) => isItsOwn(policy, volume)).length >= copiesFor(policy, extentClass),
+  )
 }

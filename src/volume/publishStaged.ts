@@ -1,6 +1,7 @@
 /** Extents that volumes have brought to the disk become visible: rows of the catalog, in the transaction that publishes them. */
 import type { VolumeGroupLayout } from '../format/layout.js'
 import type { Catalog } from './catalog.js'
+import type { UsedBy } from './extentUses.js'
 import type { NewExtent, StagedExtents } from './physicalVolume.js'
 import { volumeFull } from './placement.js'
 
@@ -8,6 +9,8 @@ import { volumeFull } from './placement.js'
 export interface PlacedExtent {
   readonly extent: NewExtent
   readonly pvs: readonly number[]
+  /** Logical volumes that use it. Default: the one that every group has. */
+  readonly usedBy?: UsedBy | undefined
 }
 
 /** What a volume has made of what was brought to it. */
@@ -42,10 +45,10 @@ export function publishStaged(
     if (capacityBytes !== null && storedBytes > capacityBytes) throw volumeFull(pv, capacityBytes, storedBytes)
     catalog.writeVolumeUse({ pv, transactions: Math.max(before.transactions, transactions), storedBytes })
   }
-  for (const { extent, pvs } of placed) {
+  for (const { extent, pvs, usedBy } of placed) {
     const { eid, class: kind, rawBytes, checksum, bases } = extent
     const record = { eid, class: kind, rawBytes, storedBytes: extent.frame.length, chunks: extent.slots.length }
-    catalog.addExtent({ ...record, checksum, bases }, pvs)
+    catalog.addExtent({ ...record, checksum, bases }, pvs, usedBy)
   }
   catalog.advance('publish_sequence', 1)
 }

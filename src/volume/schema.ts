@@ -13,7 +13,9 @@ export const PAYLOAD_APPLICATION_ID = 0x76617250
 /** Of payload-only files. Those of the first are used as they are, and upgraded by the first recovery copy. */
 export const PAYLOAD_FORMAT = 2
 /** Of catalogs. Older ones are used as they are, and upgraded by what needs the tables of the newer (`NEWER_SCHEMAS`). */
-export const CATALOG_FORMAT = 4
+export const CATALOG_FORMAT = 5
+/** The first in which the catalog knows which logical volumes use an extent. */
+export const USES_FORMAT = 5
 /** The first in which extents have bases. */
 export const BASES_FORMAT = 3
 /** The first with tables for upkeep. */
@@ -173,12 +175,34 @@ CREATE TABLE base (
 ) WITHOUT ROWID, STRICT;
 `
 
+/** What format 5 has and format 4 has not. */
+const USES_SCHEMA = `
+CREATE TABLE lv_use (
+  eid INTEGER NOT NULL,
+  lv INTEGER NOT NULL,
+  row_check INTEGER NOT NULL,
+  PRIMARY KEY (eid, lv)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE lv_state (
+  lv INTEGER PRIMARY KEY,
+  extents INTEGER NOT NULL,
+  stored_bytes INTEGER NOT NULL,
+  row_check INTEGER NOT NULL
+) STRICT;
+CREATE TABLE heat (
+  eid INTEGER PRIMARY KEY,
+  reads INTEGER NOT NULL,
+  read_ms INTEGER NOT NULL
+) STRICT;
+`
+
 /** By format: what it has and the one before has not. */
 export const NEWER_SCHEMAS: ReadonlyMap<number, string> = new Map([
   [2, UPKEEP_SCHEMA],
   [3, BASE_SCHEMA],
   // The layout may ask for more (`needsNewerCatalog`); tables are the same.
   [4, ''],
+  [5, USES_SCHEMA],
 ])
 
 export const CATALOG_SCHEMA = `
@@ -229,4 +253,4 @@ CREATE TABLE bitmap (
   bytes BLOB NOT NULL,
   row_check INTEGER NOT NULL
 ) WITHOUT ROWID, STRICT;
-${REF}${REFLOG}${OPERATION}${WORKTREE}${PROPERTY}${UPKEEP_SCHEMA}${BASE_SCHEMA}`
+${REF}${REFLOG}${OPERATION}${WORKTREE}${PROPERTY}${UPKEEP_SCHEMA}${BASE_SCHEMA}${USES_SCHEMA}`

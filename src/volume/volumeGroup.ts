@@ -9,12 +9,13 @@ import { resolve } from 'node:path'
 import { isVarveError, VarveError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import { newUuid } from '../base/random.js'
-import { needsNewerCatalog, type PhysicalVolumeLayout, type VolumeGroupLayout } from '../format/layout.js'
+import { formatNeededFor, type PhysicalVolumeLayout, type VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import { Catalog } from './catalog.js'
 import { createCatalog, type FirstVolumes } from './createCatalog.js'
 import { holdsSomething, requireElsewhere } from './degraded.js'
 import { refuseExported } from './exported.js'
+import { USED_BY_DEFAULT } from './extentUses.js'
 import { realPath } from './files.js'
 import { freeVolumeAt } from './freeVolume.js'
 import {
@@ -33,7 +34,7 @@ import { lookupVisible } from './lookup.js'
 import { rememberCatalogPath } from './movedGroup.js'
 import { bringMember } from './newMember.js'
 import type { ChunkLocation, NewExtent, PhysicalVolume, StoredExtent } from './physicalVolume.js'
-import { DEFAULT_LOGICAL_VOLUME, logicalVolume, Placement } from './placement.js'
+import { Placement, policiesOf } from './placement.js'
 import { extentsByVolume, type PlacedExtent, publishStaged, type StagedOn } from './publishStaged.js'
 import { readVisible } from './readExtent.js'
 import { RecoveryCopies } from './recoveryCopies.js'
@@ -196,8 +197,8 @@ export class VolumeGroup {
     return readVisible(this, eid, onDamaged)
   }
 
-  /** A placement policy with the use of each volume as it is now. */
-  placement(): Placement {
+  /** Where what these logical volumes use is to go, with the use of each volume as it is now. */
+  placement(usedBy = USED_BY_DEFAULT): Placement {
     const used = new Map(
       this.currentLayout.physicalVolumes.map(({ number }) => [
         number,
@@ -206,8 +207,8 @@ export class VolumeGroup {
     )
     // Each publish begins one volume further, so that many small commits are spread as well.
     const turn = this.catalog.counter('publish_sequence')
-    const policy = logicalVolume(this.currentLayout, DEFAULT_LOGICAL_VOLUME)
-    return new Placement(this.currentLayout, policy, used, turn, (pv) => this.members.has(pv))
+    const policies = policiesOf(this.currentLayout, usedBy)
+    return new Placement(this.currentLayout, policies, used, turn, (pv) => this.members.has(pv))
   }
 
   /**
@@ -312,7 +313,7 @@ export class VolumeGroup {
   async changeLayout(edit: (layout: VolumeGroupLayout) => VolumeGroupLayout): Promise<void> {
     await this.refresh()
     const next = { ...edit(this.currentLayout), sequence: this.currentLayout.sequence + 1 }
-    if (needsNewerCatalog(next)) this.catalog.requireNewest()
+    this.catalog.requireAtLeast(formatNeededFor(next))
     this.switchLayout(next, () => undefined)
     await this.copyLayout(next)
   }

@@ -17,7 +17,7 @@ function placementOf(type: 'linear' | 'striped' | 'mirrored', turn = 0): Placeme
     physicalVolumes: [0, 1, 2].map((number) => ({ ...home, number })),
     logicalVolumes: first.logicalVolumes.map((volume) => ({ ...volume, type, copies: type === 'mirrored' ? 2 : 1 })),
   }
-  return new Placement(layout, logicalVolume(layout, DEFAULT_LOGICAL_VOLUME), new Map(), turn)
+  return new Placement(layout, [logicalVolume(layout, DEFAULT_LOGICAL_VOLUME)], new Map(), turn)
 }
 
 test('long extents go to one volume after the other', () => {
