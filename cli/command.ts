@@ -14,6 +14,7 @@ export type Completes =
   | 'tag'
   | 'ref'
   | 'pv'
+  | 'lv'
   | 'config'
   | 'verb'
   | 'file'

@@ -229,6 +229,8 @@ async function storeCandidates(
         word: String(number),
         description: path,
       }))
+    case 'lv':
+      return (await repository.logicalVolumes()).map(({ name, type }) => ({ word: name, description: type }))
     case 'branch':
       return describeRefs(await repository.branches())
     case 'tag':

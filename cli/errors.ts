@@ -79,6 +79,8 @@ const STATUS_BY_CODE: Readonly<Record<ErrorCode, number>> = {
   CATALOG_STALE: EXIT.damage,
   CATALOG_MISSING: EXIT.damage,
   VG_FULL: EXIT.storage,
+  LV_FULL: EXIT.storage,
+  LV_IN_USE: EXIT.conflict,
   VG_EXPORTED: EXIT.conflict,
   CORRUPT: EXIT.damage,
   CORRUPT_CHUNK: EXIT.damage,

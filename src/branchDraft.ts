@@ -49,7 +49,7 @@ export class BranchDraft extends Draft {
   static async open(session: Session, branch: string, treeOf: TreeOf, signal?: AbortSignal): Promise<BranchDraft> {
     const tip = await branchTip(session, branch)
     // A write finds the same directories several times, and most often those that the commit before wrote.
-    const writer = rememberingNodes(openWriter(session, signal), session.store)
+    const writer = rememberingNodes(openWriter(session, [branch], signal), session.store)
     return new BranchDraft(session, writer, branch, tip && { id: tip.id, tree: tip.commit }, treeOf)
   }
 

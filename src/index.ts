@@ -48,6 +48,7 @@ export {
 } from './history/textDiff.js'
 export { type WordRun, wordDiff } from './history/wordDiff.js'
 export type { ReplaceOptions } from './redactVerbs.js'
+export type { BranchVolume } from './refs/branchVolumes.js'
 export type { AttributeName, PropertyInfo, PropertyName } from './refs/properties.js'
 export type { OperationInfo, RefInfo, ReflogEntry } from './refs/refs.js'
 export { type CreateOptions, type LogOptions, type OpenOptions, Repository } from './repository.js'
@@ -64,6 +65,7 @@ export type { Fate, Keeper } from './upkeep/fate.js'
 export type { HealedCopy, VerifyCounts, VerifyProblem } from './upkeep/findings.js'
 export type { FoundCommit } from './upkeep/foundCommits.js'
 export type { GcChange, GcOptions, GcReport } from './upkeep/gcReport.js'
+export type { CreateLogicalVolumeOptions, SizeChange } from './upkeep/logicalVolumeChanges.js'
 export type { ConvertOptions, ConvertReport, LogicalVolumeInfo, PolicyChange } from './upkeep/logicalVolumes.js'
 export type { MoveCopiesOptions, MoveCopiesReport } from './upkeep/moveCopies.js'
 export type { PackOptions, PackReport } from './upkeep/pack.js'
@@ -89,6 +91,7 @@ export type { ExtentMapEntry, PhysicalVolumeInfo, VolumeChange, VolumeGroupInfo 
 export type { ImportableGroup } from './volume/importGroup.js'
 export type { ReduceOptions, ReduceReport } from './volume/layoutChanges.js'
 export type { RemovableVolume } from './volume/removeVolume.js'
+export type { GroupSpace } from './volume/space.js'
 export {
   checkPhysicalVolumes,
   createPhysicalVolumes,

@@ -15,6 +15,7 @@ import type { Reach } from './cas/makeReachable.js'
 import { PendingObjects } from './cas/pendingObjects.js'
 import type { StoreWriter } from './cas/storeWriter.js'
 import { PendingRefs } from './refs/pendingRefs.js'
+import { shortRef } from './refs/refName.js'
 import type { RefStep, Refs } from './refs/refs.js'
 import type { CatalogTransaction } from './volume/catalog.js'
 
@@ -41,7 +42,8 @@ export interface PendingWrite {
 
 export interface PendingContext {
   readonly refs: Refs
-  openWriter(): StoreWriter
+  /** @param branches that it writes for */
+  openWriter(branches: readonly string[]): StoreWriter
   /** All below these commits, but their parents. */
   below(commits: readonly Hash[]): AsyncIterable<Hash>
 }
@@ -136,7 +138,7 @@ export class PendingWrites {
   private async write(): Promise<void> {
     if (this.writes.length === 0) return
     const { context, writes } = this
-    const writer = context.openWriter()
+    const writer = context.openWriter(namesOf(writes))
     const commits = writes.flatMap(({ commit }) => commit ?? [])
     const reaches = writes.flatMap(({ adopted }) => adopted ?? [])
     async function* adopted(): AsyncGenerator<Hash> {
@@ -192,4 +194,9 @@ export class PendingWrites {
     this.turn = done.catch(() => undefined)
     return done
   }
+}
+
+/** Of all branches and tags that move. */
+function namesOf(writes: readonly PendingWrite[]): string[] {
+  return [...new Set(writes.flatMap(({ step }) => step.updates.map(({ name }) => shortRef(name))))]
 }

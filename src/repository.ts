@@ -24,6 +24,7 @@ import type { PathLike } from './history/paths.js'
 import { Snapshot } from './history/snapshot.js'
 import { PendingWrites } from './pendingWrites.js'
 import { RedactVerbs } from './redactVerbs.js'
+import { BranchVolumes } from './refs/branchVolumes.js'
 import { PROPERTIES, Properties } from './refs/properties.js'
 import { PrunedCommits } from './refs/pruned.js'
 import { splitRef } from './refs/refName.js'
@@ -151,10 +152,11 @@ export class Repository extends RedactVerbs {
       const refs = new Refs(group.catalog, clock)
       const pending: PendingWrites = new PendingWrites({
         refs,
-        openWriter: () => openWriter(session),
+        openWriter: (branches) => openWriter(session, branches),
         below: (commits) => idsBelow(session, commits),
       })
       store.pending = pending.objects
+      const properties = new Properties(group.catalog)
       const session: Session = {
         group,
         store,
@@ -164,7 +166,8 @@ export class Repository extends RedactVerbs {
         pruned: new PrunedCommits(group.catalog),
         replacements,
         random: options.random ?? systemRandomness,
-        properties: new Properties(group.catalog),
+        properties,
+        branchVolumes: new BranchVolumes(properties),
         clock,
         fileSystem: options.fileSystem ?? nodeFileSystem,
       }

@@ -12,6 +12,7 @@ import type { Commit, Signature } from './format/commit.js'
 import { type CommitInfo, describeCommit, readCommit, writeCommit } from './history/commits.js'
 import { type ReachRoot, reachable } from './history/reach.js'
 import type { PendingWrites } from './pendingWrites.js'
+import type { BranchVolumes } from './refs/branchVolumes.js'
 import type { Properties } from './refs/properties.js'
 import type { PrunedCommits } from './refs/pruned.js'
 import { branchRef } from './refs/refName.js'
@@ -32,6 +33,7 @@ export interface Session {
   readonly pruned: PrunedCommits
   readonly replacements: Replacements
   readonly properties: Properties
+  readonly branchVolumes: BranchVolumes
   readonly clock: Clock
   readonly fileSystem: FileSystem
   readonly random: Randomness
@@ -43,12 +45,15 @@ export function requireWritable({ group }: Session): void {
   throw new VarveError('STORAGE_READ_ONLY', 'this store was opened for reading only', { path: group.catalog.path })
 }
 
-export function openWriter(session: Session, signal?: AbortSignal): StoreWriter {
+/** @param branches that it writes for: by them it is known where what is written goes */
+export function openWriter(session: Session, branches: readonly string[], signal?: AbortSignal): StoreWriter {
   requireWritable(session)
+  const { branchVolumes, group } = session
   return new StoreWriter(session.store, {
     // Looked up when there is something to compress.
     compression: () => parseCompression(session.properties.get('compression').value),
     signal,
+    usedBy: () => branchVolumes.usedBy(group.layout, branches),
   })
 }
 
@@ -124,7 +129,7 @@ export async function publishCommit(session: Session, writer: StoreWriter, make:
   const updates =
     make.branch === undefined ? [] : [{ name: branchRef(make.branch), expected: make.parent ?? null, target: id }]
   if (make.batched) {
-    const step = { updates, log, timeMs: session.clock.nowMs() }
+    const step = { updates, log, timeMs: session.clock.nowMs(), isOwn: adopted === undefined }
     if (await session.pending.add({ writer, step, commit: id, adopted })) {
       await writer.handOver()
       return describeCommit(id, commit)
@@ -133,7 +138,7 @@ export async function publishCommit(session: Session, writer: StoreWriter, make:
   await session.pending.alone(() =>
     writer.publish({
       apply: (tx) => {
-        if (updates.length > 0) session.refs.apply(tx, updates, log)
+        if (updates.length > 0) session.refs.apply(tx, updates, log, adopted === undefined)
         also?.(tx, id)
       },
       reach: () => idsBelow(session, [id]),

@@ -63,7 +63,7 @@ export async function commitFrom(session: Session, dir: string, options: CommitF
   const branch = options.branch ?? session.properties.get('default-branch').value
   const author = signatureNow(session, options.author)
   const before = await branchTip(session, branch)
-  const writer = openWriter(session, options.signal)
+  const writer = openWriter(session, [branch], options.signal)
   try {
     const stored = await storeTree(writer, session.fileSystem, resolve(dir), {
       ignore: options.ignore,

@@ -93,9 +93,9 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    */
   async doctor(): Promise<DoctorReport> {
     const { session } = this
-    const { group, pruned, clock } = session
+    const { group, pruned, clock, branchVolumes } = session
     group.requireOpen()
-    return examine({ group, pruned, clock, folders: () => foldersHealth(session) })
+    return examine({ group, pruned, clock, branchVolumes, folders: () => foldersHealth(session) })
   }
 
   private verifySubject(): VerifySubject {

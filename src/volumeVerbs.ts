@@ -1,17 +1,10 @@
 /** Properties and the volume group: the part of a repository that says how and where things are stored. */
 import { VarveError } from './base/errors.js'
 import { requireTag } from './format/layout.js'
+import { LogicalVolumeVerbs } from './logicalVolumeVerbs.js'
 import { type PropertyInfo, type PropertyName, requirePropertyName } from './refs/properties.js'
-import { RefVerbs } from './refVerbs.js'
 import { requireWritable } from './session.js'
 import { planBalance } from './upkeep/copyPlans.js'
-import {
-  type ConvertOptions,
-  type ConvertReport,
-  convertLogicalVolume,
-  type LogicalVolumeInfo,
-  logicalVolumeInfos,
-} from './upkeep/logicalVolumes.js'
 import { type MoveCopiesOptions, type MoveCopiesReport, moveCopies } from './upkeep/moveCopies.js'
 import { type PlaceCopiesOptions, type PlaceCopiesReport, placeCopies } from './upkeep/placeCopies.js'
 import { type RestoreVolumeReport, restoreVolume } from './upkeep/restoreVolume.js'
@@ -36,10 +29,9 @@ import {
   requireEmpty,
 } from './volume/layoutChanges.js'
 import { takeUpkeep } from './volume/lease.js'
-import { DEFAULT_LOGICAL_VOLUME, logicalVolume } from './volume/placement.js'
 import { requireCapacity } from './volume/volumePlace.js'
 
-export abstract class VolumeVerbs extends RefVerbs {
+export abstract class VolumeVerbs extends LogicalVolumeVerbs {
   /** The store's properties. Names: `author`, `attributes`, `compression`, `default-branch`, `ignore`. */
   readonly config = {
     /** @throws {VarveError} `INVALID_ARGUMENT` for a name that is not known */
@@ -150,49 +142,6 @@ export abstract class VolumeVerbs extends RefVerbs {
   }
 
   /**
-   * The logical volumes: what each asks for, and what lacks of it.
-   * @example
-   * ```ts
-   * for (const volume of await repo.logicalVolumes()) console.log(volume.name, volume.type, volume.lackingCopies)
-   * ```
-   */
-  async logicalVolumes(): Promise<LogicalVolumeInfo[]> {
-    const { group } = this.session
-    await group.refresh()
-    return logicalVolumeInfos(group)
-  }
-
-  /**
-   * Changes what a logical volume asks for, and brings what is stored to where it wants it, while others read and commit: first all
-   * copies come, each durable before the catalog names it, then those go that are too many. Between `linear` and `striped`, what is
-   * stored stays where it is. Interrupted or killed, the same call again does the rest; without a change, it brings what lacks.
-   *
-   * @param name of the logical volume: `default`
-   * @param options.copies volumes on which each extent is to lie; `objectCopies`: each of trees, manifests and commits
-   * @param options.physicalVolumes numbers, UUIDs or paths of the volumes it may use, and `tags` that they have. Default: as it was, all of
-   * them at first
-   * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT`; `VG_FULL` when it does not fit, before anything is changed; `PV_MISSING`,
-   * `STORE_LOCKED` while gc is at work, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `LEASE_LOST`, `CANCELLED`
-   * @example
-   * ```ts
-   * await repo.extendVolumeGroup(`${dir}/other-disk.varve`)
-   * const { added, lackingCopies } = await repo.convertLogicalVolume('default', { copies: 2 })
-   * console.log(added, lackingCopies)
-   * ```
-   */
-  async convertLogicalVolume(
-    name: string,
-    options: Omit<ConvertOptions, 'physicalVolumes'> & {
-      readonly physicalVolumes?: readonly string[] | undefined
-    } = {},
-  ): Promise<ConvertReport> {
-    const { group, store } = this.session
-    group.requireOpen()
-    const physicalVolumes = options.physicalVolumes?.map((other) => findVolume(group, other).number)
-    return convertLogicalVolume(store, name, { ...options, physicalVolumes })
-  }
-
-  /**
    * Moves extents from the volumes that hold most to those that hold least, until all that take new extents hold about as much, while
    * others read and commit. Interrupted or killed, the next run does the rest.
    *
@@ -207,7 +156,7 @@ export abstract class VolumeVerbs extends RefVerbs {
   async balanceVolumeGroup(options: PlaceCopiesOptions = {}): Promise<PlaceCopiesReport> {
     const { group, store } = this.session
     group.requireOpen()
-    const plan = () => planBalance(group, logicalVolume(group.layout, DEFAULT_LOGICAL_VOLUME))
+    const plan = () => planBalance(group)
     return placeCopies(store, plan, options)
   }
 

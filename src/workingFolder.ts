@@ -347,7 +347,7 @@ export class WorkingFolder extends FolderTidy {
         const { files, ignored, warnings } = same
         return { branch, files, bytes: base.tree.size, ignored, skipped: [], warnings, ...nothingNew }
       }
-      const writer = openWriter(session, options.signal)
+      const writer = openWriter(session, this.head.branch === undefined ? [] : [this.head.branch], options.signal)
       try {
         const learn = this.newCache()
         const found = await this.whileThere(() =>

@@ -1,25 +1,20 @@
 import { Option } from 'commander'
-import type { ConvertReport, LogicalVolumeInfo, PolicyChange, Repository } from '../../src/index.js'
+import type { ConvertReport, LogicalVolumeInfo, PolicyChange } from '../../src/index.js'
 import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { printColumns } from '../output.js'
 import { counted, countText, plainLine, plainText, sizeText } from '../text.js'
 import { parseCount, parseCountFromNone, parseRate } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
-import { findVolume, tellTally } from '../volumeText.js'
-
-/** The one that there is so far. */
-const DEFAULT = 'default'
+import { tellTally } from '../volumeText.js'
+import { create, extend, LOGICAL_VOLUME_JSON, remove, set, volumesWanted } from './lvChange.js'
 
 const list: Verb = {
   examples: [
     { command: 'varve lv', does: 'all logical volumes, and what copies lack' },
     { command: 'varve lv list --json', does: 'for a program' },
   ],
-  json: `
-{ name, uuid, type: string, copies, objectCopies: number, stripes: number | null,   // null is all
-  physicalVolumes: number[], tags: string[],                                        // [] is all
-  extents, storedBytes, lackingCopies: number }[]`,
+  json: `${LOGICAL_VOLUME_JSON}[]`,
   statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
 
   async run(context) {
@@ -33,22 +28,32 @@ const list: Verb = {
 
 async function printLogicalVolumes(context: Context, volumes: readonly LogicalVolumeInfo[]): Promise<void> {
   const { bold, red } = context.colors
-  const heads = ['lv', 'type', 'copies', 'extents', 'stored', 'lacking', 'pvs'].map(bold)
+  const heads = ['lv', 'type', 'copies', 'extents', 'used', 'size', 'stored', 'lacking', 'pvs', 'branches'].map(bold)
   const rows = volumes.map((volume) => [
     plainLine(volume.name),
     volume.stripes === null ? volume.type : `${volume.type} ${volume.stripes}`,
     volume.objectCopies === volume.copies ? String(volume.copies) : `${volume.copies}, objects ${volume.objectCopies}`,
     countText(volume.extents),
+    sizeText(volume.usedBytes),
+    volume.virtualBytes === null ? '-' : `${sizeText(volume.virtualBytes)}${volume.reserved ? ' kept free' : ''}`,
     sizeText(volume.storedBytes),
     volume.lackingCopies === 0 ? '-' : red(countText(volume.lackingCopies)),
     usesText(volume),
+    branchesText(volume, volumes.length),
   ])
-  await printColumns(context.out, ['left', 'left', 'right', 'right', 'right', 'right', 'left'], [heads, ...rows])
+  const sides = ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'left', 'left'] as const
+  await printColumns(context.out, sides, [heads, ...rows])
 }
 
 function usesText({ physicalVolumes, tags }: LogicalVolumeInfo): string {
   const words = [...physicalVolumes.map(String), ...tags.map((tag) => `@${tag}`)]
   return words.length === 0 ? 'all' : words.join(' ')
+}
+
+function branchesText({ name, branches }: LogicalVolumeInfo, count: number): string {
+  const words = branches.map(plainLine)
+  if (name === 'default') words.push(count === 1 ? 'all' : 'all others')
+  return words.length === 0 ? '-' : words.join(' ')
 }
 
 interface ConvertFlags {
@@ -64,7 +69,7 @@ interface ConvertFlags {
 const convert: Verb = {
   define(command) {
     command
-      .argument('<lv>', 'its name: default')
+      .argument('<lv>', 'its name; there is always one: default')
       .argument('[pv...]', 'the volumes it may use from now on: named, by tag (@TAG), or all (default: as it was)')
       .addOption(
         new Option(
@@ -108,7 +113,7 @@ is damaged in all copies stays as it is, and is told of.`,
     [EXIT.damage]: true,
     [EXIT.storage]: 'no room on the volumes; nothing was changed',
   },
-  completes: [[DEFAULT], 'pv'],
+  completes: ['lv', 'pv'],
   completesOption: { type: ['linear', 'striped', 'mirrored'] },
 
   async run(context, command) {
@@ -135,22 +140,6 @@ is damaged in all copies stays as it is, and is told of.`,
   },
 }
 
-/** Nothing: as it was. What is named takes the place of what was, tags and all. */
-async function volumesWanted(
-  context: Context,
-  repository: Repository,
-  wanted: readonly string[],
-): Promise<{ readonly physicalVolumes?: readonly string[]; readonly tags?: readonly string[] }> {
-  if (wanted.length === 0) return {}
-  const tags = wanted.filter((word) => word.startsWith('@')).map((word) => word.slice(1))
-  const physicalVolumes: string[] = []
-  const isAll = wanted.length === 1 && wanted[0] === 'all'
-  for (const word of isAll ? [] : wanted) {
-    if (!word.startsWith('@')) physicalVolumes.push((await findVolume(context, repository, word)).uuid)
-  }
-  return { physicalVolumes, tags }
-}
-
 async function tellConverted(context: Context, name: string, report: ConvertReport): Promise<void> {
   const { dryRun, added, dropped, type, copies, objectCopies, lackingCopies, notes } = report
   context.clearProgress()
@@ -166,10 +155,15 @@ async function tellConverted(context: Context, name: string, report: ConvertRepo
 
 export const verb: VerbGroup = {
   about: `
-A logical volume says where extents go and how many copies there are of each. A store has one so far: default.`.trim(),
+A logical volume says where extents go, how many copies there are of each, and how much they may take. Every store has one, default; others
+are for the branches that "lv set" keeps in them.`.trim(),
   default: 'list',
   subverbs: {
     list: { summary: 'List logical volumes', verb: list },
+    create: { summary: 'Create one for some branches', verb: create },
+    set: { summary: 'Keep branches in one', verb: set },
+    extend: { summary: 'Change how much one may hold', verb: extend },
     convert: { summary: 'Change placement and copies, and move what is stored', verb: convert },
+    remove: { summary: 'Remove one that no branch is kept in', verb: remove },
   },
 }

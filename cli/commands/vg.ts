@@ -17,6 +17,7 @@ const show: Verb = {
   json: `
 { uuid, name: string, sequence: number, type: "linear" | "striped" | "mirrored", chunkBytes, extentBytes: number,
   exported: boolean,     // until varve vg import
+  space: { capacityBytes: number | null, storedBytes, promisedBytes, reservedBytes: number },   // null: as the disks allow
   volumes: Volume[] }`,
   statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
 
@@ -34,15 +35,32 @@ const show: Verb = {
       `volume group ${name} (${group.uuid}), ${typeOf(group)}, layout ${group.sequence}${exported}`,
     )
     await context.out.line(`${hash} ids, chunks of ${sizeText(chunker.averageBytes)}, extents of ${sizeText(peSize)}`)
+    for (const line of promiseLines(group.space)) await context.out.line(line)
     await context.out.line(`${counted(group.physicalVolumes.length, 'physical volume')}:`)
     await printVolumes(context, group.physicalVolumes)
     return EXIT.ok
   },
 }
 
-/** How new extents are placed: that of the one logical volume there is so far. */
+/** What is promised to logical volumes, and whether there is as much; nothing where nothing is. */
+function promiseLines({
+  capacityBytes,
+  storedBytes,
+  promisedBytes,
+  reservedBytes,
+}: VolumeGroupInfo['space']): string[] {
+  if (promisedBytes === 0) return []
+  const kept = reservedBytes > 0 ? `, ${sizeText(reservedBytes)} of what is left kept free` : ''
+  const promised = `${sizeText(promisedBytes)} promised to logical volumes, with all copies`
+  if (capacityBytes === null) return [`${promised}, ${sizeText(storedBytes)} stored${kept}`]
+  const times = promisedBytes / capacityBytes
+  const over = times > 1 ? `: overcommitted ${times.toFixed(2)} times` : ''
+  return [`${promised}, of ${sizeText(capacityBytes)}${over}; ${sizeText(storedBytes)} stored${kept}`]
+}
+
+/** How new extents are placed: that of the logical volume that all branches are kept in of which nothing else is said. */
 function typeOf(group: VolumeGroupInfo): string {
-  return group.logicalVolumes[0]?.type ?? 'linear'
+  return group.logicalVolumes.find(({ name }) => name === 'default')?.type ?? 'linear'
 }
 
 function groupJson(group: VolumeGroupInfo, chunkBytes: number) {
@@ -54,6 +72,7 @@ function groupJson(group: VolumeGroupInfo, chunkBytes: number) {
     chunkBytes,
     extentBytes: group.extentBytes,
     exported: group.exported,
+    space: group.space,
     volumes: group.physicalVolumes.map(volumeJson),
   }
 }

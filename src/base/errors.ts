@@ -45,6 +45,8 @@ export const ERROR_CODES = [
   'CATALOG_STALE',
   'CATALOG_MISSING',
   'VG_FULL',
+  'LV_FULL',
+  'LV_IN_USE',
   'VG_EXPORTED',
   // Damage
   'CORRUPT',

@@ -23,8 +23,6 @@ export interface BaseSource {
   readonly bounds: BaseBounds
   decoded(eid: number): Promise<DecodedExtent | undefined>
   slotLengths(eid: number): Promise<readonly number[] | undefined>
-  /** Volumes on which it lies. */
-  copiesOf(eid: number): number
 }
 
 /** A slot that is a part of a dictionary. */
@@ -52,13 +50,13 @@ const LONGER_BYTES = 16 * KIB
 
 /**
  * For each of some chunks that go into one extent, the bases it brings.
- * @param copies volumes on which a base must lie at least
+ * @param isSafe whether an extent is as safe as what is compressed against it is to be
  * @param decodedBytes raw bytes that may have to be decoded for the extent, itself included
  */
 export async function chooseBases(
   source: BaseSource,
   wanting: readonly Wanting[],
-  copies: number,
+  isSafe: (eid: number) => boolean,
   decodedBytes = DECODED_BYTES_MAX,
 ): Promise<readonly (readonly BasePlace[])[]> {
   const ids: (readonly Hash[])[] = []
@@ -66,7 +64,7 @@ export async function chooseBases(
   const all = ids.flat()
   if (all.length === 0) return []
   const rawBytes = wanting.reduce((sum, { length }) => sum + length, 0)
-  const choice = new Choice(source, rawBytes, copies, decodedBytes)
+  const choice = new Choice(source, rawBytes, isSafe, decodedBytes)
   const found = await source.findBases(all)
   const chosen: ChosenSlot[][] = []
   for (const each of ids) {
@@ -129,19 +127,19 @@ export function depthMax(rawBytes: number): number {
 
 class Choice {
   readonly #source: BaseSource
-  readonly #copies: number
+  readonly #asksIfSafe: (eid: number) => boolean
   readonly #taken = new Set<string>()
   readonly #through = new Set<number>()
   readonly #lengths = new Map<number, readonly number[]>()
-  /** Whether extents that were asked for lie on as many volumes as they should. */
+  /** Of extents that were asked for. */
   readonly #isSafe = new Map<number, boolean>()
   readonly #depthMax: number
   #leftBytes: number
   #leftDecoded: number
 
-  constructor(source: BaseSource, rawBytes: number, copies: number, decodedBytes: number) {
+  constructor(source: BaseSource, rawBytes: number, isSafe: (eid: number) => boolean, decodedBytes: number) {
     this.#source = source
-    this.#copies = copies
+    this.#asksIfSafe = isSafe
     this.#depthMax = depthMax(rawBytes)
     this.#leftBytes = rawBytes * (1 + LONGER_PART) + LONGER_BYTES
     this.#leftDecoded = decodedBytes - rawBytes
@@ -196,9 +194,7 @@ class Choice {
 
   /** What is compressed against it must not be lost where it would not be without it. */
   #isSafeEnough(eid: number): boolean {
-    // Whatever is visible lies on one.
-    if (this.#copies <= 1) return true
-    const known = this.#isSafe.get(eid) ?? this.#source.copiesOf(eid) >= this.#copies
+    const known = this.#isSafe.get(eid) ?? this.#asksIfSafe(eid)
     this.#isSafe.set(eid, known)
     return known
   }

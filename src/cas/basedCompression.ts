@@ -10,12 +10,13 @@ import type { Compression, Frame } from '../codec/compressor.js'
 import type { Dictionary } from '../codec/dictionary.js'
 import { KIND } from '../format/kinds.js'
 import type { ExtentBase } from '../format/slots.js'
-import type { ExtentClass } from '../volume/physicalVolume.js'
+import { EXTENT_CLASS, type ExtentClass } from '../volume/physicalVolume.js'
 import { asBases, type BasePlace, chooseBases, depthMax } from './baseChoice.js'
 import { BaseGain } from './baseGain.js'
 import type { ChunkStore } from './chunkStore.js'
 import { compressLater, compressNow, type FullExtent } from './extentBuilder.js'
 import type { Item } from './objects.js'
+import type { WriterUses } from './writerUses.js'
 
 export interface BasedCompressionOptions {
   /** Asked for when the first extent is compressed. */
@@ -45,6 +46,7 @@ export class BasedCompression {
   constructor(
     private readonly store: ChunkStore,
     private readonly options: BasedCompressionOptions,
+    private readonly uses: WriterUses,
   ) {}
 
   /** Not worth it for a while, where bases saved nothing lately: what is gathered then needs none. */
@@ -52,8 +54,8 @@ export class BasedCompression {
     return this.#gain.isWorthTrying(extentClass)
   }
 
-  /** In the thread pool. @param copies volumes on which a base must lie at least */
-  async later(full: FullExtent, copies: number): Promise<BasedFrame> {
+  /** In the thread pool. */
+  async later(full: FullExtent): Promise<BasedFrame> {
     const { compression } = this
     const alone = async () => ({ frame: await compressLater(full, compression), bases: [] })
     if (!this.#takesBases) return alone()
@@ -62,7 +64,7 @@ export class BasedCompression {
       return alone()
     }
     // One after the other: what they are decoded through is much, and neighbours share it.
-    const choosing = this.#choosing.then(() => chooseBases(this.store, full.items, copies))
+    const choosing = this.#choosing.then(() => chooseBases(this.store, full.items, this.#isSafe(full.class)))
     this.#choosing = choosing.catch(() => undefined)
     const places = (await choosing).flat()
     if (places.length === 0 || !this.store.group.catalog.takesBases()) return alone()
@@ -90,7 +92,8 @@ export class BasedCompression {
       const lengths = wanting.map(({ bytes: { length }, bases }) => ({ length, bases }))
       // All may come into one extent, and be decoded with it: also what is known now, and gone by then.
       const decodedBytes = DECODED_BYTES_MAX - (lengthOf(beside) - lengthOf(wanting))
-      for (const [index, places] of (await chooseBases(this.store, lengths, 1, decodedBytes)).entries()) {
+      const isSafe = this.#isSafe(isChunk ? EXTENT_CLASS.data : EXTENT_CLASS.object)
+      for (const [index, places] of (await chooseBases(this.store, lengths, isSafe, decodedBytes)).entries()) {
         const item = wanting[index]
         if (item && places.length > 0) chosen.set(item.id, places)
       }
@@ -118,6 +121,10 @@ export class BasedCompression {
     const { compression } = this.options
     this.#compression ??= typeof compression === 'function' ? compression() : compression
     return this.#compression
+  }
+
+  #isSafe(extentClass: ExtentClass): (eid: number) => boolean {
+    return (eid) => this.uses.isSafeBase(eid, extentClass)
   }
 
   get #takesBases(): boolean {

@@ -416,11 +416,6 @@ export class ChunkStore implements ObjectReader {
     return this.extents.get(eid)
   }
 
-  /** Volumes on which an extent lies. */
-  copiesOf(eid: number): number {
-    return this.group.catalog.copies(eid).length
-  }
-
   /** How long the chunks in an extent are, in order. It is not decoded for that. */
   async slotLengths(eid: number): Promise<readonly number[] | undefined> {
     const held = this.extents.has(eid) ? await this.decoded(eid) : await this.group.readExtent(eid)

@@ -20,6 +20,7 @@ import { KIND, type Kind } from '../format/kinds.js'
 import type { VolumeGroupLayout } from '../format/layout.js'
 import type { StoreProfile } from '../format/profile.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
+import type { UsedBy } from '../volume/extentUses.js'
 import { Lease } from '../volume/lease.js'
 import { EXTENT_CLASS, type NewExtent } from '../volume/physicalVolume.js'
 import type { Placement } from '../volume/placement.js'
@@ -27,12 +28,14 @@ import type { PlacedExtent } from '../volume/publishStaged.js'
 import { writeRefs } from '../volume/writeRefs.js'
 import { BasedCompression, type BasedCompressionOptions, type ChosenBases } from './basedCompression.js'
 import type { ChunkStore } from './chunkStore.js'
-import { condemnedAt, isAnyCondemned, revive } from './condemned.js'
+import { isAnyCondemned, revive } from './condemned.js'
 import { ExtentBuilder, type FullExtent, finishExtent, type Numbers } from './extentBuilder.js'
+import { KnownHits } from './knownHits.js'
 import { makeReachable, type Reach } from './makeReachable.js'
 import type { BaseCandidates, Item, ObjectWriter } from './objects.js'
 import { Slabs } from './slabs.js'
 import { WriteCounts, type WriteStats } from './writeCounts.js'
+import { WriterUses } from './writerUses.js'
 
 /** Up to this much is written in one transaction without a lease, where the group is one file. */
 const INLINE_BYTES = MIB
@@ -59,6 +62,8 @@ export interface Move<T> {
 
 export interface WriterOptions extends BasedCompressionOptions {
   readonly signal?: AbortSignal | undefined
+  /** Numbers of the logical volumes that are written for, as they are now. Default: the one that every group has. */
+  readonly usedBy?: (() => UsedBy) | undefined
 }
 
 export class StoreWriter implements ObjectWriter {
@@ -67,9 +72,6 @@ export class StoreWriter implements ObjectWriter {
   private batchBytes = 0
   private pending: Item[] = []
   private pendingBytes = 0
-  /** Known chunks of this batch, with the extent that was seen to hold them. */
-  private hits = new Map<Hash, number>()
-  private hitsEpoch: number | undefined
   private lease: Lease | undefined
   private placement: Placement | undefined
   /** The layout by which it places. */
@@ -79,6 +81,8 @@ export class StoreWriter implements ObjectWriter {
   private readonly data: ExtentBuilder
   private readonly object: ExtentBuilder
   private readonly compressor: BasedCompression
+  private readonly uses: WriterUses
+  private readonly hits: KnownHits
   private compressing: Promise<void>[] = []
   private placed: PlacedExtent[] = []
   /** Staged on volumes, not yet named by the catalog: a publish that failed may be tried again. */
@@ -100,7 +104,9 @@ export class StoreWriter implements ObjectWriter {
     const { peSize } = store.profile
     this.data = new ExtentBuilder(EXTENT_CLASS.data, peSize, this.spareExtents)
     this.object = new ExtentBuilder(EXTENT_CLASS.object, peSize, this.spareExtents)
-    this.compressor = new BasedCompression(store, options)
+    this.uses = new WriterUses(store.group, store.bounds, options.usedBy)
+    this.hits = new KnownHits(this.uses)
+    this.compressor = new BasedCompression(store, options, this.uses)
   }
 
   get profile(): StoreProfile {
@@ -228,19 +234,16 @@ export class StoreWriter implements ObjectWriter {
       await group.refresh()
       this.lease = Lease.take(group.catalog, 'writer', this.store.clock)
     }
-    this.hitsEpoch ??= group.catalog.counter('gc_epoch')
+    this.hits.begin(() => group.catalog.counter('gc_epoch'))
     const items = this.pending
-    const found = await this.store.find(
-      items.map(({ id }) => id),
-      false,
-    )
+    const found = await this.uses.find(items.map(({ id }) => id))
     // Only now: a lookup that fails is done again by the next try.
     this.pending = []
     this.pendingBytes = 0
     for (const item of items) {
       const location = found.get(item.id)
       if (location) {
-        this.hits.set(item.id, location.eid)
+        this.hits.add(item.id, location.eid)
         this.counts.known(item.kind, item.bytes.length)
       } else {
         this.counts.new(item)
@@ -275,12 +278,12 @@ export class StoreWriter implements ObjectWriter {
     const { group } = this.store
     if (this.placedBy !== group.layout) this.placement = undefined
     this.placedBy = group.layout
-    this.placement ??= group.placement()
-    const { frame, bases } = await this.compressor.later(full, this.placement.copies(full.class))
+    this.placement ??= group.placement(this.uses.usedBy)
+    const { frame, bases } = await this.compressor.later(full)
     const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum(), bases)
     const [first] = extent.bases
     const pvs = this.placement.place(extent.class, extent.frame.length, first && group.catalog.copies(first.eid))
-    this.placed.push({ extent: ownFrame(extent, full.raw), pvs })
+    this.placed.push({ extent: ownFrame(extent, full.raw), pvs, usedBy: this.uses.usedBy })
     this.counts.stored(extent.frame.length)
     if (full.raw.buffer.byteLength === this.store.profile.peSize) {
       this.spareExtents.push(Buffer.from(full.raw.buffer))
@@ -305,9 +308,10 @@ export class StoreWriter implements ObjectWriter {
         lease.require(tx)
         if (tx.counter('gc_epoch') !== epoch) return { again: [] }
         if (group.hasOldLayout || this.hasLost()) return { again: [] }
-        const absent = this.recheckHits(tx)
+        const absent = this.hits.recheck(tx)
         if (absent.length > 0) return { again: absent }
         for (const stage of this.stages) stage.publish()
+        this.uses.requireSpace()
         // A walk over the new root needs its objects visible: they are, without a ref, under the lease that keeps them.
         return { value: move && !walks ? this.finish(tx, lease, move) : undefined }
       }
@@ -336,6 +340,7 @@ export class StoreWriter implements ObjectWriter {
 
   private finish<T>(tx: CatalogTransaction, lease: Lease, move: Move<T>): T {
     lease.require(tx)
+    this.uses.requireSame()
     const value = move.apply(tx)
     lease.release(tx)
     return value
@@ -371,25 +376,6 @@ export class StoreWriter implements ObjectWriter {
     for (const { extent } of lost) for (const id of extent.hashes) await this.storeAgain(id)
   }
 
-  /** Inside the publishing transaction. @returns hits whose extent is gone; revives condemned ones. */
-  private recheckHits(tx: CatalogTransaction): Hash[] {
-    const isCondemned = (id: Hash): boolean => condemnedAt(tx, id) !== undefined
-    if (isAnyCondemned(tx)) revive(tx, [...this.hits.keys()].filter(isCondemned))
-    const epoch = tx.counter('gc_epoch')
-    if (epoch === this.hitsEpoch) return []
-    const gone = new Map<number, boolean>()
-    const absent = [...this.hits]
-      .filter(([, eid]) => {
-        const known = gone.get(eid) ?? tx.get('SELECT 1 FROM extent WHERE eid = ?', eid) === undefined
-        gone.set(eid, known)
-        return known
-      })
-      .map(([id]) => id)
-    // What is left was there at this epoch, as this transaction saw it.
-    this.hitsEpoch = epoch
-    return absent
-  }
-
   private async closeExtents(): Promise<void> {
     for (const builder of [this.data, this.object]) {
       const full = builder.take()
@@ -409,15 +395,16 @@ export class StoreWriter implements ObjectWriter {
   }
 
   /** Elsewhere, where a volume was taken out of the group meanwhile. */
-  private placedAnew({ extent, pvs }: PlacedExtent): PlacedExtent {
+  private placedAnew(placed: PlacedExtent): PlacedExtent {
+    const { extent, pvs } = placed
     const { group } = this.store
-    if (pvs.every((pv) => group.volume(pv))) return { extent, pvs }
-    return { extent, pvs: group.placement().place(extent.class, extent.frame.length) }
+    if (pvs.every((pv) => group.volume(pv))) return placed
+    const { usedBy } = this.uses
+    return { extent, pvs: group.placement(usedBy).place(extent.class, extent.frame.length), usedBy }
   }
 
   private endBatch(last: boolean): void {
     this.hits.clear()
-    this.hitsEpoch = undefined
     if (last) return
     for (const { kind, id, bytes } of this.batch.values()) {
       if (kind !== KIND.chunk) this.store.objects.set(kind, id, Buffer.from(bytes))
@@ -462,7 +449,9 @@ export class StoreWriter implements ObjectWriter {
       const object = new ExtentBuilder(EXTENT_CLASS.object, this.profile.peSize, [])
       const anyCondemned = isAnyCondemned(tx)
       for (const item of this.pending) {
-        if (group.home.lookupNow(item.id).length > 0) {
+        const known = group.home.lookupNow(item.id).find(({ eid }) => this.uses.serves(eid))
+        if (known) {
+          this.uses.use([known.eid])
           if (anyCondemned) revive(tx, [item.id])
           this.counts.known(item.kind, item.bytes.length)
           continue
@@ -475,9 +464,16 @@ export class StoreWriter implements ObjectWriter {
       finish(object.take())
       tx.advance('next_chunk_id', nextChunkId - firstChunkId)
       // There is one volume only, but it may be full, or closed to new extents.
-      const placement = group.placement()
+      const { usedBy } = this.uses
+      const placement = group.placement(usedBy)
       for (const { extent } of written) placement.place(extent.class, extent.frame.length)
-      if (written.length > 0) group.publishNow(written.map(({ extent }) => extent))
+      if (written.length > 0)
+        group.publishNow(
+          written.map(({ extent }) => extent),
+          usedBy,
+        )
+      this.uses.requireSpace()
+      this.uses.requireSame()
       return { value: apply(tx) }
     }
     try {

@@ -1,5 +1,6 @@
 /**
- * Properties: named settings with a known meaning. So far they belong to the whole store (dataset '').
+ * Properties: named settings with a known meaning. They belong to the whole store (dataset ''); which
+ * logical volume is used, to branches and what is below them (branchVolumes.ts).
  * Values are text; each property says what it accepts.
  */
 import { VarveError } from '../base/errors.js'
@@ -150,6 +151,7 @@ function oneLine(name: string, value: string): string {
 }
 
 interface PropertyRow {
+  dataset: string
   name: string
   value: string
   source: string
@@ -163,7 +165,7 @@ export class Properties {
 
   get(name: PropertyName): PropertyInfo {
     const definition: Definition = PROPERTIES[name]
-    const row = this.rows().find((candidate) => candidate.name === name)
+    const row = this.rows().find((candidate) => candidate.dataset === STORE && candidate.name === name)
     return {
       name,
       value: row?.value ?? definition.default,
@@ -176,14 +178,18 @@ export class Properties {
   private rows(): PropertyRow[] {
     const rows = this.catalog.allOf('properties_check', 'property', () =>
       this.catalog.all<PropertyRow>(
-        'SELECT name, value, source, row_check FROM property WHERE dataset = ? ORDER BY name',
-        STORE,
+        'SELECT dataset, name, value, source, row_check FROM property ORDER BY dataset, name',
       ),
     )
-    for (const { name, value, source, row_check } of rows) {
-      if (!rowMatches(row_check, STORE, name, value, source)) throw this.catalog.damaged('property', name)
+    for (const { dataset, name, value, source, row_check } of rows) {
+      if (!rowMatches(row_check, dataset, name, value, source)) throw this.catalog.damaged('property', name)
     }
     return rows
+  }
+
+  /** What is said under one name of parts of the store; not of the whole of it. */
+  below(name: string): Pick<PropertyRow, 'dataset' | 'value'>[] {
+    return this.rows().filter((row) => row.dataset !== STORE && row.name === name)
   }
 
   list(): PropertyInfo[] {
@@ -191,27 +197,43 @@ export class Properties {
   }
 
   set(tx: CatalogTransaction, name: PropertyName, value: string): void {
-    const accepted = PROPERTIES[name].accept(value)
-    this.unset(tx, name)
-    const check = rowCheck(STORE, name, accepted, 'local')
+    this.write(tx, STORE, name, PROPERTIES[name].accept(value))
+  }
+
+  unset(tx: CatalogTransaction, name: PropertyName): void {
+    this.remove(tx, STORE, name)
+  }
+
+  /** @param dataset the part of the store it is said of */
+  setBelow(tx: CatalogTransaction, dataset: string, name: string, value: string): void {
+    this.write(tx, dataset, name, value)
+  }
+
+  unsetBelow(tx: CatalogTransaction, dataset: string, name: string): void {
+    this.remove(tx, dataset, name)
+  }
+
+  private write(tx: CatalogTransaction, dataset: string, name: string, value: string): void {
+    this.remove(tx, dataset, name)
+    const check = rowCheck(dataset, name, value, 'local')
     tx.run(
       "INSERT INTO property (dataset, name, value, source, row_check) VALUES (?, ?, ?, 'local', ?)",
-      STORE,
+      dataset,
       name,
-      accepted,
+      value,
       check,
     )
     tx.mix('properties_check', check)
   }
 
-  unset(tx: CatalogTransaction, name: PropertyName): void {
+  private remove(tx: CatalogTransaction, dataset: string, name: string): void {
     const row = tx.get<{ row_check: number }>(
       'SELECT row_check FROM property WHERE dataset = ? AND name = ?',
-      STORE,
+      dataset,
       name,
     )
     if (!row) return
-    tx.run('DELETE FROM property WHERE dataset = ? AND name = ?', STORE, name)
+    tx.run('DELETE FROM property WHERE dataset = ? AND name = ?', dataset, name)
     tx.mix('properties_check', row.row_check)
   }
 }

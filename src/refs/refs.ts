@@ -10,6 +10,7 @@ import { VarveError } from '../base/errors.js'
 import { HASH_BYTES, type Hash, hashFromBytes, hashToBytes, shortHash } from '../base/hash.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
+import { noteAdopting } from './branchVolumes.js'
 import { LogWriter, type OperationInfo, type OperationLog, type RefChange, Reflog, type ReflogEntry } from './reflog.js'
 import { type RefKind, requireFullRef, shortRef, splitRef } from './refName.js'
 
@@ -61,6 +62,8 @@ export interface RefStep {
   readonly updates: readonly RefUpdate[]
   readonly log: OperationLog
   readonly timeMs: number
+  /** What they are led to was written for them, on what they pointed at before. */
+  readonly isOwn?: boolean | undefined
 }
 
 /** What one update does. */
@@ -104,8 +107,8 @@ export class Refs {
    * @throws {VarveError} `REF_CONFLICT` when a ref is not where an update expects it, `REF_EXISTS` when a tag would move
    * without force, `REF_NOT_FOUND` when one that is not there would be deleted, `INVALID_REF_NAME`
    */
-  apply(tx: CatalogTransaction, updates: readonly RefUpdate[], log: OperationLog): void {
-    this.applySteps(tx, [{ updates, log, timeMs: this.clock.nowMs() }])
+  apply(tx: CatalogTransaction, updates: readonly RefUpdate[], log: OperationLog, isOwn = false): void {
+    this.applySteps(tx, [{ updates, log, timeMs: this.clock.nowMs(), isOwn }])
   }
 
   /**
@@ -127,6 +130,7 @@ export class Refs {
         return change
       })
       this.record(tx, log, step, changes, changes)
+      if (!step.isOwn) noteAdopting(this.catalog, tx, changes)
     }
     for (const name of moved) {
       const row = rows.get(name)
@@ -160,6 +164,7 @@ export class Refs {
       ],
       [{ name: to, before: target, after: target }],
     )
+    noteAdopting(this.catalog, tx, [{ name: to, after: target }])
   }
 
   /** Moves of refs, newest first. @param name full; all refs without it */

@@ -14,13 +14,17 @@ import { type BaseBounds, decodedBytes } from '../cas/bases.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { ExtentBuilder, type FullExtent, finishExtent, highestOf } from '../cas/extentBuilder.js'
 import type { DecodedExtent } from '../cas/extentCache.js'
+import { WriterUses } from '../cas/writerUses.js'
 import { theChecksum } from '../codec/checksum.js'
 import { type Compression, decodeFrameAsync, encodeFrameAsync, type Frame } from '../codec/compressor.js'
 import type { Kind } from '../format/kinds.js'
 import type { ExtentBase } from '../format/slots.js'
+import type { UsedBy } from '../volume/extentUses.js'
 import type { Lease } from '../volume/lease.js'
 import type { ExtentClass, NewExtent, StoredExtent } from '../volume/physicalVolume.js'
+import type { Placement } from '../volume/placement.js'
 import type { PlacedExtent } from '../volume/publishStaged.js'
+import type { VolumeGroup } from '../volume/volumeGroup.js'
 
 export interface ChunkNumber {
   chunkId: number
@@ -34,6 +38,8 @@ export interface CopiedChunk {
   readonly number: ChunkNumber
   /** What it may be compressed against. */
   readonly bases: readonly Hash[]
+  /** Logical volumes that use it. */
+  readonly usedBy: UsedBy
 }
 
 export interface CopyMeans {
@@ -65,12 +71,14 @@ export interface MovedExtent {
   /** By id, in the order of its slots. */
   readonly numbers: ReadonlyMap<Hash, ChunkNumber>
   readonly dictionary: readonly DictionarySlot[]
+  readonly usedBy: UsedBy
   /** What is in it, for where it must be compressed anew after all. */
   chunks(): Promise<readonly CopiedChunk[]>
 }
 
 interface Numbered {
   readonly full: FullExtent
+  readonly usedBy: UsedBy
   readonly eid: number
   readonly places: readonly BasePlace[]
 }
@@ -90,6 +98,8 @@ export class ChunkCopies implements BaseSource {
   /** Of extents that were moved: the new number of each, and of this batch the old one of each. */
   readonly #movedTo = new Map<number, number>()
   readonly #movedFrom = new Map<number, MovedExtent>()
+  /** Of extents of this batch. */
+  readonly #usedBy = new Map<number, UsedBy>()
 
   constructor(store: ChunkStore, means: CopyMeans) {
     this.#store = store
@@ -102,11 +112,11 @@ export class ChunkCopies implements BaseSource {
    * @throws {VarveError} `VG_FULL`, `LEASE_LOST`
    */
   async place(coming: Iterable<CopiedChunk | MovedExtent>): Promise<PlacedExtent[]> {
-    const placement = this.#store.group.placement()
+    const placements = new Placements(this.#store.group)
     const gathering = new Gathering((extentClass) => this.#builder(extentClass))
     const numbered: (Numbered | Renumbered)[] = []
-    const number = async (full: FullExtent | undefined): Promise<void> => {
-      if (full) numbered.push(await this.#number(full, placement.copies(full.class)))
+    const number = async (gathered: Gathered | undefined): Promise<void> => {
+      if (gathered) numbered.push(await this.#number(gathered))
     }
     for (const each of movedLast(coming)) {
       if ('id' in each) {
@@ -115,21 +125,25 @@ export class ChunkCopies implements BaseSource {
       }
       // It can be compressed against nothing that has no number yet.
       if (each.dictionary.some(({ id }) => gathering.has(id))) {
-        for (const full of gathering.takeAll()) await number(full)
+        for (const gathered of gathering.takeAll()) await number(gathered)
       }
-      const moved = await this.#move(each, placement.copies(each.extent.class))
+      const moved = await this.#move(each)
       if (moved) numbered.push(moved)
       else for (const chunk of await each.chunks()) await number(gathering.add(chunk))
     }
-    for (const full of gathering.takeAll()) await number(full)
+    for (const gathered of gathering.takeAll()) await number(gathered)
     const placed: PlacedExtent[] = []
     const frames = ahead(numbered, COMPRESSING, async (each) => ('full' in each ? this.#compressed(each) : undefined))
     for (const [index, each] of numbered.entries()) {
       const frame = await frames(index)
       const extent = 'full' in each ? await finished(each, frame as Frame, gathering) : renumbered(each)
+      // What does not shrink lies as it is, and is decoded through nothing.
+      this.bounds.learn(extent.eid, { ...extent, storedBytes: extent.frame.length })
       const [base] = extent.bases
       const beside = base && this.#store.group.catalog.copies(base.eid)
-      placed.push({ extent, pvs: placement.place(extent.class, extent.frame.length, beside) })
+      const { usedBy } = 'full' in each ? each : each.moved
+      const pvs = placements.for(usedBy).place(extent.class, extent.frame.length, beside)
+      placed.push({ extent, pvs, usedBy })
     }
     return placed
   }
@@ -139,15 +153,17 @@ export class ChunkCopies implements BaseSource {
     this.#fresh.clear()
     this.#places.clear()
     this.#movedFrom.clear()
+    this.#usedBy.clear()
   }
 
   #builder(extentClass: ExtentClass): ExtentBuilder {
     return new ExtentBuilder(extentClass, this.#store.profile.peSize, [], this.#means.basedBytes)
   }
 
-  async #number(full: FullExtent, copies: number): Promise<Numbered> {
+  async #number({ full, usedBy }: Gathered): Promise<Numbered> {
     const isPlain = this.#means.compression.codec === 'none'
-    const places = isPlain ? [] : (await chooseBases(this, full.items, copies, this.#means.decodedBytes)).flat()
+    const isSafe = this.#isSafe(full.class, usedBy)
+    const places = isPlain ? [] : (await chooseBases(this, full.items, isSafe, this.#means.decodedBytes)).flat()
     const bases = asBases(places)
     const eid = this.#means.lease.takeEid(highestOf(bases))
     const offsets: number[] = []
@@ -160,17 +176,19 @@ export class ChunkCopies implements BaseSource {
     this.#fresh.set(eid, { eid, raw: full.raw, slots, offsets, reads: 0 })
     for (const [slot, { id, length }] of full.items.entries()) this.#places.set(id, { eid, slot, length })
     this.bounds.learn(eid, { rawBytes: full.raw.length, storedBytes: full.raw.length, bases })
-    return { full, eid, places }
+    this.#usedBy.set(eid, usedBy)
+    return { full, usedBy, eid, places }
   }
 
-  /** @returns `undefined` where it must be compressed anew: it would be decoded through too much, or lie on more volumes than its bases */
-  async #move(moved: MovedExtent, copies: number): Promise<Renumbered | undefined> {
-    const { eid: old, extent, dictionary } = moved
+  /** @returns `undefined` where it must be compressed anew: it would be decoded through too much, or be safer than its bases */
+  async #move(moved: MovedExtent): Promise<Renumbered | undefined> {
+    const { eid: old, extent, dictionary, usedBy } = moved
+    const isSafe = this.#isSafe(extent.class, usedBy)
     const found = await this.findBases(dictionary.filter(({ eid }) => this.#isWrittenAnew(eid)).map(({ id }) => id))
     const places = dictionary.map(({ eid, slot, id }) =>
       this.#isWrittenAnew(eid) ? found.get(id) : { eid: this.#movedTo.get(eid) ?? eid, slot },
     )
-    if (!places.every((place) => place !== undefined && this.copiesOf(place.eid) >= copies)) return undefined
+    if (!places.every((place) => place !== undefined && isSafe(place.eid))) return undefined
     const bases = asBases(places as ChosenSlot[])
     const through = new Map<number, number>()
     let depth = 0
@@ -186,6 +204,7 @@ export class ChunkCopies implements BaseSource {
     const eid = this.#means.lease.takeEid(highestOf(bases))
     this.#movedTo.set(old, eid)
     this.#movedFrom.set(eid, moved)
+    this.#usedBy.set(eid, usedBy)
     for (const [slot, id] of [...moved.numbers.keys()].entries()) {
       this.#places.set(id, { eid, slot, length: slots[slot]?.length ?? 0 })
     }
@@ -237,9 +256,28 @@ export class ChunkCopies implements BaseSource {
     return slots?.map(({ length }) => length) ?? this.#store.slotLengths(eid)
   }
 
-  copiesOf(eid: number): number {
-    // Of what is placed together: as many as what decodes through it.
-    return this.#fresh.has(eid) || this.#movedFrom.has(eid) ? Number.MAX_SAFE_INTEGER : this.#store.copiesOf(eid)
+  /** Of what is placed together: as safe as what decodes through it, if they are used alike. */
+  #isSafe(extentClass: ExtentClass, usedBy: UsedBy): (eid: number) => boolean {
+    const { group, bounds } = this.#store
+    const uses = new WriterUses(group, bounds, () => usedBy)
+    return (eid) => {
+      const own = this.#usedBy.get(eid)
+      return own ? usedBy.every((lv) => own.includes(lv)) : uses.isSafeBase(eid, extentClass)
+    }
+  }
+}
+
+/** For each set of logical volumes one, that counts what it has given out. */
+class Placements {
+  readonly #known = new Map<string, Placement>()
+
+  constructor(private readonly group: VolumeGroup) {}
+
+  for(usedBy: UsedBy): Placement {
+    const key = usedBy.join()
+    const placement = this.#known.get(key) ?? this.group.placement(usedBy)
+    this.#known.set(key, placement)
+    return placement
   }
 }
 
@@ -257,23 +295,29 @@ function movedLast(coming: Iterable<CopiedChunk | MovedExtent>): (CopiedChunk | 
   return [...first.reverse(), ...last.reverse()]
 }
 
-/** Chunks on their way into extents, by class. */
+interface Gathered {
+  readonly full: FullExtent
+  readonly usedBy: UsedBy
+}
+
+/** Chunks on their way into extents, by class and by what uses them. */
 class Gathering {
-  readonly #builders = new Map<ExtentClass, ExtentBuilder>()
+  readonly #builders = new Map<string, { readonly builder: ExtentBuilder; readonly usedBy: UsedBy }>()
   readonly #pending = new Set<Hash>()
   readonly #numbers = new Map<Hash, ChunkNumber>()
 
   constructor(private readonly builder: (extentClass: ExtentClass) => ExtentBuilder) {}
 
   /** @returns an extent that this chunk did not fit into any more. */
-  add({ id, kind, class: extentClass, bytes, number, bases }: CopiedChunk): FullExtent | undefined {
+  add({ id, kind, class: extentClass, bytes, number, bases, usedBy }: CopiedChunk): Gathered | undefined {
     this.#numbers.set(id, number)
-    const builder = this.#builders.get(extentClass) ?? this.builder(extentClass)
-    this.#builders.set(extentClass, builder)
-    const full = builder.add(kind, id, bytes, bases.length > 0 ? () => bases : undefined)
+    const key = `${extentClass} ${usedBy.join()}`
+    const building = this.#builders.get(key) ?? { builder: this.builder(extentClass), usedBy }
+    this.#builders.set(key, building)
+    const full = building.builder.add(kind, id, bytes, bases.length > 0 ? () => bases : undefined)
     for (const item of full?.items ?? []) this.#pending.delete(item.id)
     this.#pending.add(id)
-    return full
+    return full && { full, usedBy }
   }
 
   /** Whether it waits for others that come into the same extent. */
@@ -281,9 +325,12 @@ class Gathering {
     return this.#pending.has(id)
   }
 
-  takeAll(): FullExtent[] {
+  takeAll(): Gathered[] {
     this.#pending.clear()
-    return [...this.#builders.values()].flatMap((builder) => builder.take() ?? [])
+    return [...this.#builders.values()].flatMap(({ builder, usedBy }) => {
+      const full = builder.take()
+      return full ? [{ full, usedBy }] : []
+    })
   }
 
   chunkIdOf(id: Hash): number {

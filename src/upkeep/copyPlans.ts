@@ -1,7 +1,8 @@
 /** Which copies of extents are to come to which volumes, and which are to go (placeCopies.ts does it). */
 import { VarveError } from '../base/errors.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout } from '../format/layout.js'
-import { copiesFor, isItsOwn } from '../volume/placement.js'
+import { type UsedBy, usesOf } from '../volume/extentUses.js'
+import { copiesFor, fewestFirst, isItsOwn, numberOf, policiesOf } from '../volume/placement.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 
 /** Of one extent. First all of `add` are there, then all of `drop` go. */
@@ -33,26 +34,41 @@ export function planMove(group: VolumeGroup, from: number, to?: readonly number[
 }
 
 /**
- * What lies otherwise than a logical volume wants it: too few copies, too many, or on volumes that are not its own. Copies on volumes
- * that are not there do not count, and are left alone: they may come back.
+ * What lies otherwise than logical volumes want it: too few copies, too many, or on volumes that are not their own. What several of them use
+ * has what each of them asks for. Copies on volumes that are not there do not count, and are left alone: they may come back.
  *
  * What others are compressed against gets copies before them, and loses them after them: it never has fewer than they.
+ * @param logicalVolumes as they are to be
+ * @param only of what this one uses. Default: of everything
+ * @param usedBy which of them use an extent. Default: as the catalog has it
  * @throws {VarveError} `VG_FULL`
  */
-export function planPolicy(group: VolumeGroup, policy: LogicalVolumeLayout): CopyStep[] {
-  const counts = countsFor(group, policy)
+export function planPolicies(
+  group: VolumeGroup,
+  logicalVolumes: readonly LogicalVolumeLayout[],
+  only?: LogicalVolumeLayout,
+  usedBy = (eid: number): UsedBy => usesOf(group.catalog, eid),
+): CopyStep[] {
   const room = new Room(
     group,
-    group.layout.physicalVolumes.filter(({ number, allocatable }) => allocatable && counts(number)),
+    group.layout.physicalVolumes.filter(({ number, allocatable }) => allocatable && !group.absent.has(number)),
   )
+  const asking = askingOf(group, logicalVolumes)
   const more: CopyStep[] = []
   const less: CopyStep[] = []
   group.catalog.eachExtent(({ record, pvs }) => {
     const { eid, storedBytes, rawBytes } = record
-    const copies = copiesFor(policy, record.class)
-    const staying = room.emptiest(pvs.filter(counts)).slice(0, copies)
+    const lvs = usedBy(eid)
+    if (only && !lvs.includes(numberOf(only))) return
+    const staying: number[] = []
     const add: number[] = []
-    while (staying.length + add.length < copies) add.push(room.take(eid, storedBytes, [...pvs, ...add]))
+    for (const { policy, counts } of asking(lvs)) {
+      const copies = copiesFor(policy, record.class)
+      const lacking = () => copies - [...staying, ...add].filter(counts).length
+      const others = pvs.filter((pv) => counts(pv) && !staying.includes(pv))
+      staying.push(...room.emptiest(others).slice(0, Math.max(0, lacking())))
+      while (lacking() > 0) add.push(room.take(eid, storedBytes, [...pvs, ...add], counts))
+    }
     const drop = pvs.filter((pv) => !staying.includes(pv) && !group.absent.has(pv))
     const step = { eid, storedBytes, rawBytes, add, drop }
     if (add.length > 0) more.push(step)
@@ -68,29 +84,35 @@ const EVEN_PART = 0.02
 const PASSES_MOST = 8
 
 /** Copies go from the volumes that hold most to those that hold least, among those that take new extents. */
-export function planBalance(group: VolumeGroup, policy: LogicalVolumeLayout): CopyStep[] {
-  const counts = countsFor(group, policy)
-  const candidates = group.layout.physicalVolumes.filter(({ number, allocatable }) => allocatable && counts(number))
+export function planBalance(group: VolumeGroup): CopyStep[] {
+  const candidates = group.layout.physicalVolumes.filter(
+    ({ number, allocatable }) => allocatable && !group.absent.has(number),
+  )
   const numbers = new Set(candidates.map(({ number }) => number))
   const room = new Room(group, candidates)
+  const asking = askingOf(group, group.layout.logicalVolumes)
   const extents: {
     readonly eid: number
     readonly storedBytes: number
     readonly rawBytes: number
     readonly were: readonly number[]
+    /** Whether it may go from one volume to another: all that use it have as many copies of their own as before. */
+    readonly may: (from: number, to: number) => boolean
     pvs: number[]
   }[] = []
   group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
-    extents.push({ eid, storedBytes, rawBytes, were: pvs, pvs: [...pvs] })
+    const asked = asking(usesOf(group.catalog, eid))
+    const may = (from: number, to: number) => asked.every(({ counts }) => counts(to) || !counts(from))
+    extents.push({ eid, storedBytes, rawBytes, were: pvs, may, pvs: [...pvs] })
   })
   // Large ones first: with the small ones the rest is evened out.
   extents.sort((a, b) => b.storedBytes - a.storedBytes || a.eid - b.eid)
   for (let pass = 0, isMoved = true; isMoved && pass < PASSES_MOST; pass++) {
     isMoved = false
     for (const extent of extents) {
-      const { storedBytes, pvs } = extent
+      const { storedBytes, pvs, may } = extent
       const from = room.fullest(pvs.filter((pv) => numbers.has(pv)))
-      const to = room.emptiestWithRoom(storedBytes, pvs)
+      const to = from === undefined ? undefined : room.emptiestWithRoom(storedBytes, pvs, (pv) => may(from, pv))
       if (from === undefined || to === undefined) continue
       if (room.used(from) - room.used(to) <= Math.max(2 * storedBytes, EVEN_PART * room.used(from))) continue
       room.move(from, to, storedBytes)
@@ -110,6 +132,7 @@ export function countLacking(group: VolumeGroup, policy: LogicalVolumeLayout): n
   const counts = countsFor(group, policy)
   let lacking = 0
   group.catalog.eachExtent(({ record, pvs }) => {
+    if (!usesOf(group.catalog, record.eid).includes(numberOf(policy))) return
     lacking += Math.max(0, copiesFor(policy, record.class) - pvs.filter(counts).length)
   })
   return lacking
@@ -119,6 +142,31 @@ export function countLacking(group: VolumeGroup, policy: LogicalVolumeLayout): n
 function countsFor({ absent, layout }: VolumeGroup, policy: LogicalVolumeLayout): (pv: number) => boolean {
   const own = layout.physicalVolumes.filter((volume) => isItsOwn(policy, volume)).map(({ number }) => number)
   return (pv) => !absent.has(pv) && own.includes(pv)
+}
+
+interface Asked {
+  readonly policy: LogicalVolumeLayout
+  /** Whether a copy on a volume is one that it asks for. */
+  readonly counts: (pv: number) => boolean
+}
+
+/** What those ask for that use an extent: first who may use fewest volumes, since the others may be content with these. */
+function askingOf(
+  group: VolumeGroup,
+  logicalVolumes: readonly LogicalVolumeLayout[],
+): (usedBy: UsedBy) => readonly Asked[] {
+  const known = new Map<string, readonly Asked[]>()
+  return (usedBy) => {
+    const key = usedBy.join()
+    const asked =
+      known.get(key) ??
+      fewestFirst(group.layout, policiesOf({ logicalVolumes }, usedBy)).map((policy) => ({
+        policy,
+        counts: countsFor(group, policy),
+      }))
+    known.set(key, asked)
+    return asked
+  }
 }
 
 /** What volumes hold, as far as it was planned. */
@@ -139,8 +187,8 @@ class Room {
   }
 
   /** The volume that holds least, and is none of those that have it. @throws {VarveError} `VG_FULL` */
-  take(eid: number, storedBytes: number, having: readonly number[]): number {
-    const best = this.emptiestWithRoom(storedBytes, having)
+  take(eid: number, storedBytes: number, having: readonly number[], counts?: (pv: number) => boolean): number {
+    const best = this.emptiestWithRoom(storedBytes, having, counts)
     if (best === undefined) {
       throw new VarveError('VG_FULL', `there is no room for extent ${eid} on any other volume; nothing was moved`, {
         extent: eid,
@@ -163,10 +211,15 @@ class Room {
     this.#most.set(pv, (this.#most.get(pv) ?? 0) + storedBytes)
   }
 
-  emptiestWithRoom(storedBytes: number, having: readonly number[]): number | undefined {
+  emptiestWithRoom(
+    storedBytes: number,
+    having: readonly number[],
+    counts: (pv: number) => boolean = () => true,
+  ): number | undefined {
     const roomy = this.candidates.filter(
       ({ number, capacityBytes }) =>
         !having.includes(number) &&
+        counts(number) &&
         (capacityBytes === null || (this.#most.get(number) ?? 0) + storedBytes <= capacityBytes),
     )
     return this.emptiest(roomy.map(({ number }) => number))[0]

@@ -8,16 +8,19 @@ import type { Clock } from '../base/clock.js'
 import { isVarveError, type VarveError } from '../base/errors.js'
 import { DAY_MS, formatSize, MIB } from '../base/units.js'
 import { isAnyCondemned } from '../cas/condemned.js'
+import { adoptingRefs, type BranchVolumes } from '../refs/branchVolumes.js'
 import type { PrunedCommits } from '../refs/pruned.js'
+import { shortRef } from '../refs/refName.js'
 import { type DiskSpace, diskSpace } from '../volume/diskSpace.js'
+import { knowsUses } from '../volume/extentUses.js'
 import { isProcessAlive, listLeases } from '../volume/lease.js'
 import { EXTENT_CLASS } from '../volume/physicalVolume.js'
-import { copiesFor, isItsOwn } from '../volume/placement.js'
+import { copiesFor, isItsOwn, numberOf } from '../volume/placement.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { ErasureState } from './eraseState.js'
 import { failedGc, readLastGc } from './lastGc.js'
 import { scrubStatus } from './scrubState.js'
-import { UpkeepState } from './upkeepState.js'
 
 /** What a finding is about; for programs. */
 export type DoctorTopic =
@@ -62,6 +65,7 @@ export interface DoctorContext {
   readonly group: VolumeGroup
   readonly pruned: PrunedCommits
   readonly clock: Clock
+  readonly branchVolumes: BranchVolumes
   readonly folders: () => readonly FolderHealth[]
   /** Default: asks the system. */
   readonly diskSpace?: ((path: string) => DiskSpace | undefined) | undefined
@@ -84,6 +88,7 @@ export function examine(context: DoctorContext): DoctorReport {
   const looks = [
     missingVolumes,
     lackingCopies,
+    adopting,
     unfinishedErasure,
     lastScrub,
     garbage,
@@ -206,29 +211,49 @@ function leases({ group, clock }: DoctorContext): DoctorFinding[] {
 function lackingCopies({ group: { catalog, layout, absent } }: DoctorContext): DoctorFinding[] {
   // Said already; it may come back.
   if (absent.size > 0) return []
+  const isSeveral = knowsUses(catalog)
   return layout.logicalVolumes.flatMap((policy): DoctorFinding[] => {
+    const { name } = policy
     const own = layout.physicalVolumes.filter((volume) => isItsOwn(policy, volume))
     const { n = 0 } =
       catalog.get<{ n: number }>(
         `SELECT count(*) AS n FROM extent WHERE CASE class WHEN ${EXTENT_CLASS.object} THEN ? ELSE ? END >
-           (SELECT count(*) FROM copy WHERE copy.eid = extent.eid AND pv IN (SELECT value FROM json_each(?)))`,
+           (SELECT count(*) FROM copy WHERE copy.eid = extent.eid AND pv IN (SELECT value FROM json_each(?)))
+           ${isSeveral ? 'AND EXISTS (SELECT 1 FROM lv_use WHERE lv_use.eid = extent.eid AND lv = ?)' : ''}`,
         copiesFor(policy, EXTENT_CLASS.object),
         copiesFor(policy, EXTENT_CLASS.data),
         JSON.stringify(own.map(({ number }) => number)),
+        ...(isSeveral ? [numberOf(policy)] : []),
       ) ?? {}
     if (n === 0) return []
     const extents = n === 1 ? '1 extent lies' : `${n} extents lie`
-    const copies = copiesFor(policy, EXTENT_CLASS.object)
+    const repair = `\`varve lv convert ${name} --repair\``
+    const isRoomy = own.filter(({ allocatable }) => allocatable).length >= copiesFor(policy, EXTENT_CLASS.object)
     return [
       {
         topic: 'copies-lacking',
-        message: `${extents} otherwise than logical volume ${policy.name} asks for: copies lack`,
-        advice:
-          own.filter(({ allocatable }) => allocatable).length < copies
-            ? `There are too few volumes for it: \`varve vg extend FILE\`, and then \`varve lv convert ${policy.name} --repair\`.`
-            : `Run \`varve lv convert ${policy.name} --repair\`.`,
+        message: `${extents} otherwise than logical volume ${name} asks for: copies lack`,
+        advice: isRoomy
+          ? `Run ${repair}.`
+          : `There are too few volumes for it: \`varve vg extend FILE\`, and then ${repair}.`,
       },
     ]
+  })
+}
+
+/** Branches that were led to what was written for others, and may not lie as they are to be kept. */
+function adopting({ group: { catalog }, branchVolumes }: DoctorContext): DoctorFinding[] {
+  const names = adoptingRefs(catalog).map(shortRef)
+  const volumes = [...new Set(names.map((name) => branchVolumes.of(name)))]
+  return volumes.map((name) => {
+    const own = names.filter((each) => branchVolumes.of(each) === name)
+    const first = own.slice(0, 3).join(', ')
+    const all = own.length > 3 ? `${first} and ${own.length - 3} more` : first
+    return {
+      topic: 'copies-lacking',
+      message: `${all}: led to what was written for others, and may lie otherwise than logical volume ${name} asks for`,
+      advice: `Run \`varve lv convert ${name} --repair\`.`,
+    }
   })
 }
 

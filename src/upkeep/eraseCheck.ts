@@ -12,6 +12,7 @@ import { formatSize } from '../base/units.js'
 import { condemnedIds } from '../cas/condemned.js'
 import { KIND } from '../format/kinds.js'
 import { walkCommits } from '../history/commits.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import type { PlanContext } from './erasePlan.js'
 import { type ErasureReport, requireReport } from './eraseReport.js'
 import { ErasureState } from './eraseState.js'
@@ -19,7 +20,6 @@ import { TreeScan } from './eraseTree.js'
 import { gcRoots, linkOfRoot } from './gcRoots.js'
 import { PathGlobs } from './pathGlobs.js'
 import { reflogTerm } from './reflogTerm.js'
-import { UpkeepState } from './upkeepState.js'
 
 export interface ErasureCheck {
   /** Whether all is as the report says. */

@@ -16,6 +16,7 @@ import { reachable } from '../history/reach.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
 import { Lease, type LeaseInfo, listLeases } from '../volume/lease.js'
 import { type ChunkLocation, EXTENT_CLASS } from '../volume/physicalVolume.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import { batchesOf, rewriteBatches } from './batches.js'
 import type { PlanContext } from './erasePlan.js'
 import { ErasureTally, type ExtentCount } from './eraseTally.js'
@@ -24,7 +25,6 @@ import { LiveIds } from './liveIds.js'
 import { reflogTerm } from './reflogTerm.js'
 import { rewriteExtents } from './rewrite.js'
 import { leavingOf, takeBackMoving } from './switchExtents.js'
-import { UpkeepState } from './upkeepState.js'
 
 export interface DestroyContext extends PlanContext {
   readonly compression: Compression

@@ -16,6 +16,7 @@ import { reachable } from '../history/reach.js'
 import { describeRef } from '../refs/refs.js'
 import type { Replacements } from '../refs/replacements.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
+import { numberOf } from '../volume/placement.js'
 import type { ErasePlan, PlanContext } from './erasePlan.js'
 import { type ErasedRef, ErasureState } from './eraseState.js'
 import { TreeEraser } from './eraseTree.js'
@@ -39,7 +40,9 @@ export async function rewriteHistory(
   options: WorkOptions,
 ): Promise<void> {
   const { store, compression, pruned } = context
-  const writer = new StoreWriter(store, { compression, bases: false, signal: options.signal })
+  // Of whichever branch it is: what comes lies as safely as what it takes the place of.
+  const usedBy = () => store.group.layout.logicalVolumes.map(numberOf).sort((a, b) => a - b)
+  const writer = new StoreWriter(store, { compression, bases: false, signal: options.signal, usedBy })
   try {
     const eraser = new TreeEraser(writer, globs)
     const map = new Map<Hash, Hash>()

@@ -17,13 +17,13 @@ import type { PrunedCommits } from '../refs/pruned.js'
 import type { RefRow, Refs } from '../refs/refs.js'
 import type { WorktreeRow, Worktrees } from '../refs/worktrees.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import { ErasureTally } from './eraseTally.js'
 import { TreeScan } from './eraseTree.js'
 import { gcRoots, linkOfRoot } from './gcRoots.js'
 import { LiveIds } from './liveIds.js'
 import type { PathGlobs } from './pathGlobs.js'
 import { reflogTerm } from './reflogTerm.js'
-import { UpkeepState } from './upkeepState.js'
 
 export interface PlanContext {
   /** Of what is really there, whatever is answered in its place. */

@@ -6,7 +6,7 @@
  */
 import { VarveError } from '../base/errors.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
-import { UpkeepState } from './upkeepState.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 
 const NAME = 'erasure'
 const PART_ITEMS = 5000

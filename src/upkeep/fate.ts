@@ -9,11 +9,11 @@ import type { Hash } from '../base/hash.js'
 import { type Condemned, condemnedAt } from '../cas/condemned.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import { type LeaseInfo, listLeases } from '../volume/lease.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import type { Amount } from './census.js'
 import type { GcRoot } from './gcRoots.js'
 import { reflogTerm } from './reflogTerm.js'
 import { STEP_MS_MAX } from './storeClock.js'
-import { UpkeepState } from './upkeepState.js'
 import type { Keepers, Users } from './users.js'
 
 /** What keeps something from gc. */

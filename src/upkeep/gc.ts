@@ -21,6 +21,7 @@ import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import { Lease, type LeaseInfo, listLeases, oldestLeaseEpoch, takeUpkeep } from '../volume/lease.js'
 import type { PackedRow } from '../volume/packedRows.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import { batchesOf, groupBatches } from './batches.js'
 import { type Census, type ExtentTally, takeCensus } from './census.js'
 import { dropBitmaps } from './commitBitmaps.js'
@@ -36,7 +37,6 @@ import type { RewriteGroup } from './rewritePlan.js'
 import { tickStoreClock } from './storeClock.js'
 import { leavingOf, takeBackMoving } from './switchExtents.js'
 import { Throttle } from './throttle.js'
-import { UpkeepState } from './upkeepState.js'
 
 export interface GcContext extends MarkContext {
   readonly graceMs: number

@@ -3,7 +3,7 @@ import { isVarveError } from '../base/errors.js'
 import { DAY_MS, MIB } from '../base/units.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import { listLeases } from '../volume/lease.js'
-import { UpkeepState } from './upkeepState.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 
 /** Name in the table `upkeep`. */
 const NAME = 'packed'

@@ -2,9 +2,12 @@
 import { VarveError } from '../base/errors.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { type LogicalVolumeLayout, requireTag } from '../format/layout.js'
-import { isItsOwn, logicalVolume } from '../volume/placement.js'
+import type { BranchVolume } from '../refs/branchVolumes.js'
+import { usesOf } from '../volume/extentUses.js'
+import { isItsOwn, logicalVolume, numberOf } from '../volume/placement.js'
+import { useOf } from '../volume/space.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
-import { countLacking, planPolicy } from './copyPlans.js'
+import { countLacking, planPolicies } from './copyPlans.js'
 import { type PlaceCopiesOptions, type PlaceCopiesReport, placeCopies } from './placeCopies.js'
 
 export interface LogicalVolumeInfo {
@@ -21,8 +24,17 @@ export interface LogicalVolumeInfo {
   readonly physicalVolumes: readonly number[]
   /** It uses volumes with one of these alone; empty: all. */
   readonly tags: readonly string[]
+  /** What its extents may take, one copy of each; `null`: as much as there is. */
+  readonly virtualBytes: number | null
+  /** What they take, one copy of each. */
+  readonly usedBytes: number
+  /** Whether nobody else may use that up. */
+  readonly reserved: boolean
+  /** Names of branches and tags that are kept in it, with all below them; not told of `default`, where all others are. */
+  readonly branches: readonly string[]
+  /** That it uses. Others may use them as well. */
   readonly extents: number
-  /** Frames of all copies. */
+  /** Their frames, of all copies. */
   readonly storedBytes: number
   /** Copies that it asks for and that are not there. */
   readonly lackingCopies: number
@@ -57,19 +69,21 @@ export interface ConvertReport extends PlaceCopiesReport {
   readonly lackingCopies: number
 }
 
-export function logicalVolumeInfos(group: VolumeGroup): LogicalVolumeInfo[] {
-  return group.layout.logicalVolumes.map((volume) => {
+export function logicalVolumeInfos(group: VolumeGroup, branches: readonly BranchVolume[]): LogicalVolumeInfo[] {
+  const { catalog, layout } = group
+  return layout.logicalVolumes.map((volume) => {
     const { name, uuid, type, copies, objectCopies = copies, stripes = null, physicalVolumes, tags } = volume
-    let extents = 0
+    const { virtualBytes, reserved = false } = volume
+    const { extents, storedBytes: usedBytes } = useOf(catalog, volume)
     let storedBytes = 0
-    group.catalog.eachExtent(({ record, pvs }) => {
-      extents++
-      storedBytes += pvs.length * record.storedBytes
+    catalog.eachExtent(({ record, pvs }) => {
+      if (usesOf(catalog, record.eid).includes(numberOf(volume))) storedBytes += pvs.length * record.storedBytes
     })
-    const lackingCopies = countLacking(group, volume)
     return {
       ...{ name, uuid, type, copies, objectCopies, stripes, physicalVolumes, tags },
-      ...{ extents, storedBytes, lackingCopies },
+      ...{ virtualBytes, reserved, usedBytes },
+      branches: branches.filter((each) => each.logicalVolume === name).map((each) => each.name),
+      ...{ extents, storedBytes, lackingCopies: countLacking(group, volume) },
     }
   })
 }
@@ -88,7 +102,8 @@ export async function convertLogicalVolume(
   const { group } = store
   await group.refresh()
   const policy = changedPolicy(group, logicalVolume(group.layout, name), options)
-  const before = await placeCopies(store, () => planPolicy(group, policy), { dryRun: true })
+  const changed = group.layout.logicalVolumes.map((volume) => (volume.uuid === policy.uuid ? policy : volume))
+  const before = await placeCopies(store, () => planPolicies(group, changed, policy), { dryRun: true })
   if (options.dryRun) return reportOn(group, policy, before)
   if (isChange(options)) {
     const { uuid } = policy
@@ -100,7 +115,7 @@ export async function convertLogicalVolume(
       ),
     }))
   }
-  const plan = () => planPolicy(group, logicalVolume(group.layout, name))
+  const plan = () => planPolicies(group, group.layout.logicalVolumes, logicalVolume(group.layout, name))
   return reportOn(group, policy, await placeCopies(store, plan, options))
 }
 

@@ -19,6 +19,7 @@ import type { Worktrees } from '../refs/worktrees.js'
 import type { Catalog } from '../volume/catalog.js'
 import { Lease, takeUpkeep } from '../volume/lease.js'
 import { EXTENT_CLASS, type ExtentClass } from '../volume/physicalVolume.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import { batchesOf } from './batches.js'
 import { ChunkCopies, type CopiedChunk } from './chunkCopies.js'
 import type { ChunkIndex } from './chunkIndex.js'
@@ -31,7 +32,6 @@ import { PackSources } from './packSources.js'
 import { reflogTerm } from './reflogTerm.js'
 import { ExtentSwitch, type SwitchResult, takeBackMoving } from './switchExtents.js'
 import { Throttle } from './throttle.js'
-import { UpkeepState } from './upkeepState.js'
 
 export interface PackOptions extends WorkOptions {
   /** Compresses harder: for what is rarely written to again. Reading it is as quick. */
@@ -315,7 +315,9 @@ class Packing {
       const copied = batch.map((chunk): CopiedChunk => {
         const { kind, bytes } = bytesOf.get(chunk) as { kind: Kind; bytes: Buffer }
         const number = { chunkId: index.chunkId(chunk) }
-        return { id: index.id(chunk), kind, class: extentClass, bytes, number, bases: basesOf(chunk) }
+        const id = index.id(chunk)
+        const usedBy = this.#sources.usedBy(id, index.eid(chunk))
+        return { id, kind, class: extentClass, bytes, number, bases: basesOf(chunk), usedBy }
       })
       await this.#switch.stage(await this.#copies.place(copied))
       if (!(await this.#switch.publish())) throw movedAway(index.eid(batch[0] ?? 0))

@@ -3,6 +3,7 @@ import { CorruptionError } from '../base/errors.js'
 import type { Hash } from '../base/hash.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import type { ExtentBase } from '../format/slots.js'
+import { USED_BY_DEFAULT, type UsedBy, usesOf } from '../volume/extentUses.js'
 import { EXTENT_CLASS, type ExtentClass } from '../volume/physicalVolume.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { ChunkIndex } from './chunkIndex.js'
@@ -17,6 +18,10 @@ export class PackSources {
   /** By extent: where it belongs among those that it is decoded with. Read in that order, few are decoded often. */
   readonly regions = new Map<number, number>()
   readonly merged: Hash[] = []
+  /** Of extents: the logical volumes that use each. */
+  readonly #usedBy = new Map<number, UsedBy>()
+  /** Of chunks that lie in several extents: all that use any of these. */
+  readonly #shared = new Map<Hash, UsedBy>()
   readonly notes: string[] = []
   bytes = 0
 
@@ -30,6 +35,11 @@ export class PackSources {
     return extentClass === EXTENT_CLASS.object ? this.objects : this.chunks
   }
 
+  /** Logical volumes that use a chunk, which lies in that extent. */
+  usedBy(id: Hash, eid: number): UsedBy {
+    return this.#shared.get(id) ?? this.#usedBy.get(eid) ?? USED_BY_DEFAULT
+  }
+
   get storedBytes(): number {
     return [...this.extents.values()].reduce((sum, { storedBytes }) => sum + storedBytes, 0)
   }
@@ -40,6 +50,8 @@ export class PackSources {
       const { eid, checksum, storedBytes, chunks, class: extentClass } = record
       this.extents.set(eid, { eid, checksum, storedBytes, class: extentClass, pv: pvs[0] ?? 0 })
       missing.set(eid, chunks)
+      const usedBy = usesOf(group.catalog, eid)
+      if (usedBy !== USED_BY_DEFAULT) this.#usedBy.set(eid, usedBy)
       // Bases come before: their numbers are lower.
       this.regions.set(eid, regionOf(record.bases, this.regions) ?? this.regions.size)
     })
@@ -49,8 +61,8 @@ export class PackSources {
           const extent = this.extents.get(row.eid)
           if (extent?.pv !== volume.number) continue
           missing.set(row.eid, (missing.get(row.eid) ?? 0) - 1)
-          if (!this.indexOf(extent.class).add(row)) this.merged.push(row.hash)
-          else this.bytes += row.length
+          if (this.indexOf(extent.class).add(row)) this.bytes += row.length
+          else this.#merge(row.hash, row.eid, extent.class)
         }
         page = await volume.packedChunkRows(page.last, PAGE_ROWS)
       }
@@ -61,6 +73,18 @@ export class PackSources {
       extent: damaged,
       hint: 'Run `varve verify` to see what is hit.',
     })
+  }
+
+  #merge(id: Hash, eid: number, extentClass: ExtentClass): void {
+    this.merged.push(id)
+    if (this.#usedBy.size === 0) return
+    const index = this.indexOf(extentClass)
+    const before = this.usedBy(id, index.eid(index.indexOf(id)))
+    const both = new Set([...before, ...(this.#usedBy.get(eid) ?? USED_BY_DEFAULT)])
+    this.#shared.set(
+      id,
+      [...both].sort((a, b) => a - b),
+    )
   }
 
   /** A dry run has no lease: other upkeep may have moved what is in it meanwhile. */

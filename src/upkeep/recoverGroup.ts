@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../base/clock.js'
 import { VarveError } from '../base/errors.js'
 import { type Hash, hashFromBytes } from '../base/hash.js'
 import { type Randomness, systemRandomness } from '../base/random.js'
+import { noteAllAdopting } from '../refs/branchVolumes.js'
 import { Properties } from '../refs/properties.js'
 import { PrunedCommits } from '../refs/pruned.js'
 import { shortRef } from '../refs/refName.js'
@@ -18,10 +19,10 @@ import { statOf } from '../volume/files.js'
 import { requireLost } from '../volume/lostCatalog.js'
 import { type RecoveredCatalog, recoverCatalog } from '../volume/recoverCatalog.js'
 import { openSurvivors, type Survivors } from '../volume/survivors.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import { VolumeGroup } from '../volume/volumeGroup.js'
 import { type FoundCommit, nameFoundCommits } from './foundCommits.js'
 import { expireReflog } from './reflogTerm.js'
-import { UpkeepState } from './upkeepState.js'
 
 export interface RecoverGroupOptions {
   /** More volumes, where the layout of the first does not lead to them. */
@@ -198,6 +199,14 @@ class LedRefs {
     const refs = new Refs(catalog, this.clock)
     this.asOfMs = refs.operations(1)[0]?.timeMs
     this.#moveRefs(catalog, refs, isThere)
+    // Which logical volume uses what was lost with the catalog.
+    catalog.write((tx) =>
+      noteAllAdopting(
+        catalog,
+        tx,
+        refs.list().map(({ name }) => name),
+      ),
+    )
     keepReflogFrom(catalog, isThere)
     moveFolders(catalog, refs, isThere)
     const kinds = refs.list().map(({ name }) => name.startsWith('heads/'))

@@ -5,8 +5,8 @@
  * with the time; what was there at a look that is a term ago has expired. What has expired stays so: it may be gone.
  */
 import type { CatalogTransaction } from '../volume/catalog.js'
+import type { UpkeepState } from '../volume/upkeepState.js'
 import { STEP_MS_MAX } from './storeClock.js'
-import type { UpkeepState } from './upkeepState.js'
 
 const NAME = 'reflog'
 

@@ -17,6 +17,7 @@ import type { ChunkStore } from '../cas/chunkStore.js'
 import type { Compression } from '../codec/compressor.js'
 import type { Kind } from '../format/kinds.js'
 import type { CatalogTransaction, ExtentRecord } from '../volume/catalog.js'
+import { USED_BY_DEFAULT, type UsedBy, usesOf } from '../volume/extentUses.js'
 import type { Lease } from '../volume/lease.js'
 import type { ChunkLocation, StoredExtent } from '../volume/physicalVolume.js'
 import { batchesOf } from './batches.js'
@@ -136,6 +137,8 @@ class Rewriting {
   readonly #sources: OldExtent[] = []
   /** What was written, and under which number. */
   readonly #kept = new Map<Hash, ChunkNumber>()
+  /** For which logical volumes: a chunk may lie twice, where not all want the same. */
+  readonly #keptFor = new Map<Hash, readonly UsedBy[]>()
   /** What was not, and what it was compressed against. */
   readonly #stoodOn = new Map<Hash, readonly Hash[]>()
   readonly #merged: Hash[] = []
@@ -253,14 +256,16 @@ class Rewriting {
       if (row?.length !== length) throw notAsTold(eid, slot, row?.hash)
       numbers.set(row.hash, { chunkId: row.chunkId })
     }
-    for (const [id, number] of numbers) this.#kept.set(id, number)
+    const usedBy = usesOf(this.#store.group.catalog, eid)
+    for (const [id, number] of numbers) this.#keep(id, number, usedBy)
     const chunks = async (): Promise<CopiedChunk[]> => {
       const inside = (await this.#chunksOf(eid, rows)) ?? []
       return inside.map(({ id, kind, bytes }, slot) => {
-        return { id, kind, class: extent.class, bytes, number: numbers.get(id) as ChunkNumber, bases: basesOf(slot) }
+        const number = numbers.get(id) as ChunkNumber
+        return { id, kind, class: extent.class, bytes, number, bases: basesOf(slot), usedBy }
       })
     }
-    return { eid, extent, dictionary, numbers, chunks }
+    return { eid, extent, dictionary, numbers, usedBy, chunks }
   }
 
   async #copied(
@@ -270,6 +275,7 @@ class Rewriting {
     basesOf: BasesOf,
   ): Promise<CopiedChunk[] | undefined> {
     const kept: CopiedChunk[] = []
+    const usedBy = usesOf(this.#store.group.catalog, eid)
     const chunks = await this.#chunksOf(eid, rows)
     for (const [slot, { id, kind, bytes }] of chunks?.entries() ?? []) {
       if (!keeps[slot]) continue
@@ -277,15 +283,28 @@ class Rewriting {
       const known = this.#kept.get(id)
       // In several of the extents: written once, under its lowest number as far as that is known by then.
       if (known) {
+        if (known.chunkId !== chunkId) this.#merged.push(id)
         known.chunkId = Math.min(known.chunkId, chunkId)
-        this.#merged.push(id)
-        continue
+        // Once more, where it lies is not where all that use it want it.
+        if (this.#lies(id, usedBy)) continue
       }
-      const number = { chunkId }
-      this.#kept.set(id, number)
-      kept.push({ id, kind, class: extentClass, bytes, number, bases: basesOf(slot) })
+      const number = known ?? { chunkId }
+      this.#keep(id, number, usedBy)
+      kept.push({ id, kind, class: extentClass, bytes, number, bases: basesOf(slot), usedBy })
     }
     return chunks && kept
+  }
+
+  #keep(id: Hash, number: ChunkNumber, usedBy: UsedBy): void {
+    this.#kept.set(id, number)
+    // Where there is one logical volume, which is mostly so, nothing is remembered.
+    if (usedBy !== USED_BY_DEFAULT) this.#keptFor.set(id, [...(this.#keptFor.get(id) ?? []), usedBy])
+  }
+
+  /** Whether what was kept of a chunk serves these logical volumes. */
+  #lies(id: Hash, usedBy: UsedBy): boolean {
+    if (usedBy === USED_BY_DEFAULT) return true
+    return (this.#keptFor.get(id) ?? []).some((others) => usedBy.every((lv) => others.includes(lv)))
   }
 
   /** `undefined` for an extent that is gone. @throws {CorruptionError} `CORRUPT_EXTENT` when it is not what the chunk table says */

@@ -8,9 +8,9 @@ import { hostname } from 'node:os'
 import { VarveError } from '../base/errors.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import { isProcessAlive } from '../volume/lease.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import { processBegin } from '../worktree/processBegin.js'
 import type { HealedCopy, VerifyCounts, VerifyProblem } from './findings.js'
-import { UpkeepState } from './upkeepState.js'
 
 const NAME = 'scrub'
 /** More is counted, and not remembered. */

@@ -8,7 +8,7 @@
 import type { Clock } from '../base/clock.js'
 import { DAY_MS } from '../base/units.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
-import type { UpkeepState } from './upkeepState.js'
+import type { UpkeepState } from '../volume/upkeepState.js'
 
 const NAME = 'clock'
 /** What a look adds at most. */

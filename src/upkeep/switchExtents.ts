@@ -13,8 +13,8 @@ import type { DecodedExtent } from '../cas/extentCache.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
 import type { Lease } from '../volume/lease.js'
 import type { PlacedExtent } from '../volume/publishStaged.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
-import { UpkeepState } from './upkeepState.js'
 
 /** An extent that is to go, as it was when it was read. */
 export interface OldExtent {

@@ -14,6 +14,7 @@ import type { PrunedCommits } from '../refs/pruned.js'
 import { shortRef } from '../refs/refName.js'
 import type { Refs } from '../refs/refs.js'
 import type { Worktrees } from '../refs/worktrees.js'
+import { UpkeepState } from '../volume/upkeepState.js'
 import {
   type Answer,
   type ExtentPlace,
@@ -28,7 +29,6 @@ import {
 import { type Fate, type FateContext, GcForecast, type Keeper } from './fate.js'
 import { type GcRoot, gcRoots } from './gcRoots.js'
 import { reflogTerm } from './reflogTerm.js'
-import { UpkeepState } from './upkeepState.js'
 import { isDamage, type TraceVisit, visitTraces } from './usage.js'
 import { findUsers, type Users } from './users.js'
 

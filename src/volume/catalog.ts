@@ -11,7 +11,7 @@ import { addBaseRows, dependantsOf, removeBaseRows, requireBaseRows } from './ba
 import { requireTotals } from './catalogTotals.js'
 import { addUses, removeUses, requireUses, USED_BY_DEFAULT } from './extentUses.js'
 import type { ExtentClass } from './physicalVolume.js'
-import { BASES_FORMAT, NEWER_SCHEMAS, UPKEEP_FORMAT, USES_FORMAT } from './schema.js'
+import { BASES_FORMAT, CATALOG_FORMAT, NEWER_SCHEMAS, UPKEEP_FORMAT, USES_FORMAT } from './schema.js'
 import type { Durability, SqlDatabase, SqlValue } from './sqlite.js'
 
 /** What refs and leases use inside a transaction. The body that holds it must be synchronous. */
@@ -122,6 +122,7 @@ export class Catalog implements CatalogTransaction {
   private open: OpenCounters | undefined
   /** It could not be upgraded, and is not tried again as long as this is open. */
   private isShared = false
+  private seenFormat = 0
   /** Whether anything was written since it was opened. */
   hasWritten = false
   /** As they were read last, and found to match their checks. */
@@ -380,7 +381,7 @@ export class Catalog implements CatalogTransaction {
 
   /** @throws {VarveError} `STORE_LOCKED` where it is of an older format, and somebody else has it open */
   requireAtLeast(format: number): void {
-    if (this.database.userVersion >= format) return
+    if (this.format >= format) return
     // Who had it open may be gone by then.
     while (!this.database.upgradeAlone(format, NEWER_SCHEMAS)) this.requireAlone()
   }
@@ -393,17 +394,19 @@ export class Catalog implements CatalogTransaction {
   }
 
   get format(): number {
-    return this.database.userVersion
+    // It only grows, and is asked for with each extent.
+    if (this.seenFormat < CATALOG_FORMAT) this.seenFormat = this.database.userVersion
+    return this.seenFormat
   }
 
   /** Whether it has the tables of format 2. */
   get hasUpkeep(): boolean {
-    return this.database.userVersion >= UPKEEP_FORMAT
+    return this.format >= UPKEEP_FORMAT
   }
 
   /** Whether extents may have bases: it has the table of format 3. */
   get hasBases(): boolean {
-    return this.database.userVersion >= BASES_FORMAT
+    return this.format >= BASES_FORMAT
   }
 
   /** Visible extents that decode through this one, ascending. */

@@ -1,12 +1,16 @@
 /** Whether what the catalog counts agrees with the rows that are counted. */
 import type { CorruptionError } from '../base/errors.js'
-import type { PlacedRecord, VolumeUse } from './catalog.js'
+
+interface Placed {
+  readonly record: { readonly eid: number; readonly storedBytes: number }
+  readonly pvs: readonly number[]
+}
 
 /** What is asked of the catalog. */
 interface CountingCatalog<Counter> {
   counter(name: Counter | 'next_eid'): number
-  eachExtent(visit: (placed: PlacedRecord) => void): void
-  volumeUse(pv: number): VolumeUse | undefined
+  eachExtent(visit: (placed: Placed) => void): void
+  volumeUse(pv: number): { readonly storedBytes: number } | undefined
   damaged(table: string, row: string): CorruptionError
 }
 

@@ -7,6 +7,7 @@ import {
   type VolumeGroupLayout,
 } from '../format/layout.js'
 import { isItsOwn } from './placement.js'
+import { type GroupSpace, groupSpace } from './space.js'
 import type { VolumeGroup } from './volumeGroup.js'
 
 export interface PhysicalVolumeInfo {
@@ -39,6 +40,7 @@ export interface VolumeGroupInfo {
   readonly exported: boolean
   readonly physicalVolumes: readonly PhysicalVolumeInfo[]
   readonly logicalVolumes: readonly LogicalVolumeLayout[]
+  readonly space: GroupSpace
 }
 
 /** One row of `pv list --map`: extents in a row (by number) on one volume. */
@@ -88,6 +90,7 @@ export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
     exported: layout.exported ?? false,
     physicalVolumes,
     logicalVolumes: layout.logicalVolumes,
+    space: groupSpace(group.catalog, layout),
   }
 }
 

@@ -19,10 +19,10 @@ export function numberOf({ number = DEFAULT_LV }: Pick<LogicalVolumeLayout, 'num
 /** Of these numbers those that are known; where none is, the one that every group has. */
 export function policiesOf({ logicalVolumes }: Pick<VolumeGroupLayout, 'logicalVolumes'>, usedBy: UsedBy): Policies {
   const known = logicalVolumes.filter((volume) => usedBy.includes(numberOf(volume)))
-  return known.length > 0 ? known : logicalVolumes.filter((volume) => numberOf(volume) === DEFAULT_LV)
+  return known.length > 0 ? known : [logicalVolume({ logicalVolumes }, DEFAULT_LOGICAL_VOLUME)]
 }
 
-export function logicalVolume(layout: VolumeGroupLayout, name: string): LogicalVolumeLayout {
+export function logicalVolume(layout: Pick<VolumeGroupLayout, 'logicalVolumes'>, name: string): LogicalVolumeLayout {
   const found = layout.logicalVolumes.find((volume) => volume.name === name)
   if (!found) {
     throw new VarveError('PV_NOT_FOUND', `there is no logical volume ${name}`, {
@@ -75,7 +75,7 @@ export class Placement {
   private turn: number
   /** Since it is this turn. */
   private turnBytes = 0
-  /** By policy: the volumes that it may use. What asks for most copies chooses first, and others are content with what is chosen. */
+  /** Of each the volumes that it may use, in the order in which they choose. */
   private readonly choices: readonly {
     readonly policy: LogicalVolumeLayout
     readonly own: readonly PhysicalVolumeLayout[]
@@ -90,14 +90,12 @@ export class Placement {
     /** Whether a volume is there to be written to. */
     isThere: (pv: number) => boolean = () => true,
   ) {
-    this.choices = [...policies]
-      .sort((a, b) => b.copies - a.copies)
-      .map((policy) => ({
-        policy,
-        own: layout.physicalVolumes.filter(
-          (volume) => volume.allocatable && isThere(volume.number) && isItsOwn(policy, volume),
-        ),
-      }))
+    this.choices = fewestFirst(layout, policies).map((policy) => ({
+      policy,
+      own: layout.physicalVolumes.filter(
+        (volume) => volume.allocatable && isThere(volume.number) && isItsOwn(policy, volume),
+      ),
+    }))
     this.turn = firstTurn
   }
 
@@ -167,6 +165,15 @@ export class Placement {
   private used(volume: PhysicalVolumeLayout): number {
     return this.usedBytes.get(volume.number) ?? 0
   }
+}
+
+/** Who may use fewest volumes first: others may be content with what it chooses. */
+export function fewestFirst(
+  { physicalVolumes }: Pick<VolumeGroupLayout, 'physicalVolumes'>,
+  policies: Policies,
+): Policies {
+  const own = (policy: LogicalVolumeLayout) => physicalVolumes.filter((volume) => isItsOwn(policy, volume)).length
+  return policies.length < 2 ? policies : [...policies].sort((a, b) => own(a) - own(b))
 }
 
 /** Whether copies on these volumes are all that these policies ask for. */

@@ -12,10 +12,12 @@ import type { VolumeGroupLayout } from '../format/layout.js'
 import { decodeBases, decodeSlots } from '../format/slots.js'
 import { Catalog, type ExtentRecord } from './catalog.js'
 import { createCatalogFile } from './createCatalog.js'
+import { beginUseBy, beginUses, type UsedBy } from './extentUses.js'
 import { recordedPath } from './groupFiles.js'
 import { layoutWithout } from './layoutChanges.js'
 import { PayloadTables } from './payloadTables.js'
 import type { ExtentClass } from './physicalVolume.js'
+import { numberOf } from './placement.js'
 import { clearRecovered, goesFurther, readRecoveryRows, recoveryState } from './recoveryRows.js'
 import type { SqlDatabase } from './sqlite.js'
 import type { Survivor, Survivors } from './survivors.js'
@@ -60,7 +62,7 @@ export function recoverCatalog(
     const catalog = new Catalog(made)
     catalog.initialise()
     const copyOf = takeRecoveryCopy(made, catalog, survivors.volumes, steps)
-    recovered = { ...new Recovery(catalog, survivors.volumes).run(), copyOf }
+    recovered = { ...new Recovery(catalog, survivors.volumes, layout.logicalVolumes.map(numberOf)).run(), copyOf }
     steps.finish(catalog, (id) => isThere(catalog, survivors.volumes, id))
   })
   database.close()
@@ -149,9 +151,15 @@ class Recovery {
   constructor(
     private readonly catalog: Catalog,
     private readonly volumes: readonly Survivor[],
+    /** Numbers of the logical volumes. Which of them used what is not known: until it was looked at, all do. */
+    private readonly usedBy: UsedBy,
   ) {}
 
   run(): Omit<RecoveredCatalog, 'copyOf'> {
+    if (this.usedBy.length > 1) {
+      beginUses(this.catalog, () => undefined)
+      for (const lv of this.usedBy) beginUseBy(this.catalog, lv)
+    }
     for (const copies of this.#inOrder()) this.#take(copies)
     for (const { state } of this.volumes) {
       const storedBytes = this.#stored.get(state.number) ?? 0
@@ -212,6 +220,7 @@ class Recovery {
     this.catalog.addExtent(
       record,
       alike.map(({ pv }) => pv),
+      this.usedBy,
     )
     this.#extents++
     this.#storedBytes += record.storedBytes

@@ -237,8 +237,8 @@ export class VolumeGroup {
   }
 
   /** `stage` and `publish` in one step, for a group of one file, inside a transaction of the catalog. */
-  publishNow(extents: readonly NewExtent[]): void {
-    const placed = extents.map((extent) => ({ extent, pvs: [0] }))
+  publishNow(extents: readonly NewExtent[], usedBy = USED_BY_DEFAULT): void {
+    const placed = extents.map((extent) => ({ extent, pvs: [0], usedBy }))
     this.publish(placed, [[0, this.home.stageNow(extents)]])
   }
 
@@ -309,12 +309,15 @@ export class VolumeGroup {
     await this.copyLayout(next)
   }
 
-  /** Changes policies, never what is stored. `edit` gets the layout as it is now. */
-  async changeLayout(edit: (layout: VolumeGroupLayout) => VolumeGroupLayout): Promise<void> {
+  /** Changes policies, never what is stored. `edit` gets the layout as it is now; `also` is done in the same transaction. */
+  async changeLayout(
+    edit: (layout: VolumeGroupLayout) => VolumeGroupLayout,
+    also: () => void = () => undefined,
+  ): Promise<void> {
     await this.refresh()
     const next = { ...edit(this.currentLayout), sequence: this.currentLayout.sequence + 1 }
     this.catalog.requireAtLeast(formatNeededFor(next))
-    this.switchLayout(next, () => undefined)
+    this.switchLayout(next, also)
     await this.copyLayout(next)
   }
 

@@ -41,10 +41,19 @@ function logicalVolumesOver(count: number): fc.Arbitrary<LogicalVolumeLayout[]> 
       physicalVolumes: fc.shuffledSubarray(Array.from({ length: count }, (_, number) => number)),
       copies: fc.integer({ min: 1, max: 3 }),
       virtualBytes: sizeOrNull,
+      isReserved: fc.boolean(),
+      tiers: fc.option(fc.constantFrom({ fast: 'ssd', slow: 'hdd' }, { fast: 'a', slow: 'b' }), { nil: undefined }),
       tags,
     })
-    .map((lv) => (lv.type === 'mirrored' ? lv : { ...lv, copies: 1 }))
-  return fc.uniqueArray(volume, { maxLength: 2, selector: (lv) => lv.name })
+    .map(({ isReserved, tiers, ...lv }) => ({
+      ...lv,
+      copies: lv.type === 'mirrored' ? lv.copies : 1,
+      ...(isReserved && lv.virtualBytes !== null ? { reserved: true as const } : {}),
+      ...(tiers ? { tiers } : {}),
+    }))
+  return fc
+    .uniqueArray(volume, { maxLength: 3, selector: (lv) => lv.name })
+    .map((list) => list.map((lv, number) => (number === 0 ? lv : { ...lv, number })))
 }
 
 const layouts: fc.Arbitrary<VolumeGroupLayout> = physicalVolumes.chain((volumes) =>
@@ -113,6 +122,11 @@ describe('what no layout holds', () => {
     ['two volumes of one name', { logicalVolumes: [lv, lv] }],
     ['copies that are not mirrored', { logicalVolumes: [{ ...lv, copies: 2 }] }],
     ['no copies', { logicalVolumes: [{ ...lv, copies: 0 }] }],
+    ['two logical volumes of one number', { logicalVolumes: [lv, { ...lv, name: 'other' }] }],
+    ['number 0, said', { logicalVolumes: [{ ...lv, number: 0 }] }],
+    ['what is kept free, and how much is not said', { logicalVolumes: [{ ...lv, reserved: true }] }],
+    ['one tier twice', { logicalVolumes: [{ ...lv, tiers: { fast: 'a', slow: 'a' } }] }],
+    ['a tier without a name', { logicalVolumes: [{ ...lv, tiers: { fast: 'a', slow: '' } }] }],
     ['an unknown type', { logicalVolumes: [{ ...lv, type: 'round' as 'linear' }] }],
   ])('%s', (_what, change) => {
     expect(encodeLayout(layout).length).toBeGreaterThan(0)

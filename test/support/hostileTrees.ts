@@ -77,7 +77,7 @@ export async function commitTree(
   make: (writer: ObjectWriter) => Promise<TreeRoot>,
 ): Promise<Hash> {
   const session = repo.parts
-  const writer = openWriter(session)
+  const writer = openWriter(session, [branch])
   const { id } = await publishCommit(session, writer, {
     branch,
     parent: undefined,

@@ -36,8 +36,9 @@ async function newStore() {
 }
 
 function look({ parts }: Repository, change: Partial<DoctorContext> = {}): readonly DoctorFinding[] {
-  const { group, pruned, clock } = parts
-  const { ok, findings } = examine({ group, pruned, clock, folders: () => [], diskSpace: () => PLENTY, ...change })
+  const { group, pruned, clock, branchVolumes } = parts
+  const base = { group, pruned, clock, branchVolumes }
+  const { ok, findings } = examine({ ...base, folders: () => [], diskSpace: () => PLENTY, ...change })
   expect(ok).toBe(findings.length === 0)
   for (const { message, advice } of findings) expect(`${message} ${advice}`).not.toMatch(/undefined|NaN/)
   return findings

@@ -85,7 +85,7 @@ describe('explain', () => {
     // As if the reflog had forgotten it after the last gc.
     const { group } = writing.parts
     group.catalog.upgrade()
-    const { UpkeepState } = await import('../../src/upkeep/upkeepState.js')
+    const { UpkeepState } = await import('../../src/volume/upkeepState.js')
     group.catalog.write((tx) => new UpkeepState(group.catalog).write(tx, 'reflog', { from: 100, looks: [] }))
     expect((await writing.which(id)).fates).toMatchObject([
       { state: 'unneeded', freeMs: now() + GRACE_DAYS * DAY_MS, chunks: 1 },

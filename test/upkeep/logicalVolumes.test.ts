@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { LogicalVolumeLayout } from '../../src/format/layout.js'
-import { planPolicy } from '../../src/upkeep/copyPlans.js'
+import { planPolicies } from '../../src/upkeep/copyPlans.js'
 import { pseudoRandom } from '../codec/inputs.js'
 import { change, flip } from '../support/mirrored.js'
 import { commitFiles, openRepository } from '../support/repositories.js'
@@ -93,7 +93,7 @@ describe('converting', () => {
         )
       })
       expect([...bases.values()].flat().length).toBeGreaterThan(3)
-      for (const { eid, add, drop } of planPolicy(group, policy)) {
+      for (const { eid, add, drop } of planPolicies(group, [policy])) {
         held.set(eid, (held.get(eid) ?? 0) + add.length - drop.length)
         for (const [dependant, below] of bases)
           for (const base of below) expect(held.get(base)).toBeGreaterThanOrEqual(held.get(dependant) ?? 0)

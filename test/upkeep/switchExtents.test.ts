@@ -125,7 +125,15 @@ test('what one attempt left is taken back though another one came in between', a
     const bytes = Buffer.from(content)
     const id = store.hasher.id(KIND.chunk, bytes)
     const moving = new ExtentSwitch(store, lease)
-    const chunk = { id, kind: KIND.chunk, class: EXTENT_CLASS.data, bytes, number: { chunkId: 1 }, bases: [] }
+    const chunk = {
+      id,
+      kind: KIND.chunk,
+      class: EXTENT_CLASS.data,
+      bytes,
+      number: { chunkId: 1 },
+      bases: [],
+      usedBy: [0],
+    }
     await moving.stage(await copies.place([chunk]))
     expect(await moving.publish()).toBe(true)
     return moving

@@ -35,6 +35,7 @@ test('a new store is one volume', async () => {
     chunkBytes: NUMBER,
     extentBytes: NUMBER,
     exported: false,
+    space: { capacityBytes: null, storedBytes: NUMBER, promisedBytes: 0, reservedBytes: 0 },
     volumes: [FIRST],
   })
   expect(await bench.json('vg', 'show')).toEqual(await bench.json('vg'))
@@ -221,7 +222,11 @@ describe('lv convert', () => {
         stripes: null,
         physicalVolumes: [],
         tags: [],
+        virtualBytes: null,
+        reserved: false,
+        branches: [],
         extents: NUMBER,
+        usedBytes: NUMBER,
         storedBytes: NUMBER,
         lackingCopies: 0,
       },
@@ -233,7 +238,7 @@ describe('lv convert', () => {
       /brought \d+ extents?, .* to volume \d+\n(.*\n)*logical volume default is mirrored, 2 copies of each extent\n$/,
     )
     expect(await bench.ok('lv')).toMatch(
-      /^lv +type +copies +extents +stored +lacking +pvs\ndefault +mirrored +2 .* - +all\n$/,
+      /^lv +type +copies +extents +used +size +stored +lacking +pvs +branches\ndefault +mirrored +2 .* - +all +all\n$/,
     )
     expect(await bench.json('lv', 'convert', 'default', '--repair')).toMatchObject({
       copies: 2,
@@ -271,7 +276,7 @@ describe('lv convert', () => {
     expect(await bench.ok('lv', 'convert', 'default', '-i', '2', '--object-mirrors', '1', '@ssd')).toMatch(
       /logical volume default is striped, one copy of each extent, 2 of objects\n$/,
     )
-    expect(await bench.ok('lv')).toMatch(/^default +striped 2 +1, objects 2 .* @ssd$/m)
+    expect(await bench.ok('lv')).toMatch(/^default +striped 2 +1, objects 2 .* @ssd +all$/m)
     expect(await bench.json('lv')).toMatchObject([{ stripes: 2, objectCopies: 2, tags: ['ssd'], lackingCopies: 0 }])
     await bench.fails(2, 'INVALID_ARGUMENT', 'lv', 'convert', 'default', '-i', '3')
     await bench.fails(2, 'INVALID_ARGUMENT', 'pv', 'change', '2', '--deltag', 'ssd')

@@ -3,7 +3,7 @@
  * damaged is an error that says so; what is lost is begun anew.
  */
 import { rowCheck, rowMatches } from '../format/check.js'
-import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
+import type { Catalog, CatalogTransaction } from './catalog.js'
 
 interface StateRow {
   value: string
