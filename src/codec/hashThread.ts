@@ -5,7 +5,7 @@
  */
 import type { Worker } from 'node:worker_threads'
 import { HASH_BYTES, type Hash, hashFromBytes } from '../base/hash.js'
-import { KIB } from '../base/units.js'
+import { KIB, MIB } from '../base/units.js'
 import type { Kind } from '../format/kinds.js'
 import type { Hasher } from './hasher.js'
 
@@ -24,6 +24,15 @@ interface Answer {
 
 /** Pieces of memory, which go there and come back: to and fro nothing is copied. */
 const MEMORIES = 4
+/** The first so many are hashed before a thread has begun. */
+const FIRST_BYTES = 4 * MIB
+
+export interface HashThreadOptions {
+  /** What is asked for ahead of the thread at most: beyond that, ids are computed here. */
+  readonly memories?: number | undefined
+  /** As many raw bytes are hashed here before the thread is started: a store that has no more never starts one. */
+  readonly firstBytes?: number | undefined
+}
 
 /** Computed here, of one part after the other. */
 export function idsOf(hasher: Hasher, raw: Buffer, parts: readonly HashedPart[]): Hash[] {
@@ -68,27 +77,31 @@ parentPort.on('message', ({ number, memory, parts }) => {
 export class HashThread {
   readonly #hasher: Hasher
   readonly #mostBytes: number
-  readonly #free: ArrayBuffer[]
+  readonly #free: ArrayBuffer[] = []
   readonly #waiting = new Map<number, (ids: Uint8Array | undefined) => void>()
   #asked = 0
+  /** That may still be made. */
+  #memories: number
+  /** To be hashed here. */
+  #firstBytes: number
   #worker: Worker | undefined
   /** Stopped, or ended by itself: all else is computed here. */
   #isOver = false
 
-  /**
-   * @param mostBytes of what is hashed at a time
-   * @param memories what is asked for ahead of the thread at most: beyond that, ids are computed here
-   */
-  constructor(hasher: Hasher, mostBytes: number, memories = MEMORIES) {
+  /** @param mostBytes of what is hashed at a time */
+  constructor(hasher: Hasher, mostBytes: number, options: HashThreadOptions = {}) {
     this.#hasher = hasher
     this.#mostBytes = mostBytes
-    this.#free = Array.from({ length: memories }, () => new ArrayBuffer(mostBytes))
+    this.#memories = options.memories ?? MEMORIES
+    this.#firstBytes = options.firstBytes ?? FIRST_BYTES
   }
 
   /** The ids of all parts of `raw`, which must not change until it resolves. */
   async ids(raw: Buffer, parts: readonly HashedPart[]): Promise<Hash[]> {
     const fits = this.#hasher.name === 'sha256' && raw.length <= this.#mostBytes
-    const memory = fits && !this.#isOver ? this.#free.pop() : undefined
+    const isFirst = this.#firstBytes > 0
+    this.#firstBytes -= raw.length
+    const memory = fits && !isFirst && !this.#isOver ? this.#memory() : undefined
     const bytes = memory && (await this.#ask(memory, raw, parts))
     if (!bytes) return idsOf(this.#hasher, raw, parts)
     return parts.map((_, index) => hashFromBytes(bytes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES)))
@@ -98,6 +111,14 @@ export class HashThread {
   async stop(): Promise<void> {
     this.#isOver = true
     await this.#worker?.terminate()
+  }
+
+  /** `undefined` where all that there may be is on its way. */
+  #memory(): ArrayBuffer | undefined {
+    const memory = this.#free.pop()
+    if (memory || this.#memories === 0) return memory
+    this.#memories--
+    return new ArrayBuffer(this.#mostBytes)
   }
 
   /** `undefined` where there is no thread, for whatever reason. */

@@ -19,7 +19,8 @@ export class SoundExtents {
   constructor(store: ChunkStore, aheadBytes: number) {
     const { peSize } = store.profile
     this.#store = store
-    if (availableParallelism() > 1) this.#hashing = new HashThread(store.hasher, peSize, Math.ceil(aheadBytes / peSize))
+    if (availableParallelism() === 1) return
+    this.#hashing = new HashThread(store.hasher, peSize, { memories: Math.ceil(aheadBytes / peSize) })
   }
 
   /**

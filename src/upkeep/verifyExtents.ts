@@ -25,8 +25,6 @@ export type ExtentDepth = 'checksums' | 'contents' | 'rows'
 
 /** Extents being read and decoded at a time: enough for the thread pool of a small machine. */
 const READ_AHEAD = 4
-/** Of fewer, all are hashed before a thread has begun. */
-const THREAD_EXTENTS = 32
 
 interface Fault {
   readonly error: VarveError
@@ -99,7 +97,7 @@ export class ExtentCheck {
       readonly found: Named | undefined
     }[] = []
     const rest = eids[Symbol.iterator]()
-    const hashing = ahead > 1 && eids.length >= THREAD_EXTENTS ? this.#hashThread() : undefined
+    const hashing = ahead > 1 ? this.#hashThread() : undefined
     const read: ReadOptions = { depth: this.#depth, hashing }
     try {
       for (;;) {

@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Hash } from '../../src/base/hash.js'
 import { createHasher } from '../../src/codec/hasher.js'
-import { type HashedPart, HashThread } from '../../src/codec/hashThread.js'
+import { type HashedPart, HashThread, type HashThreadOptions } from '../../src/codec/hashThread.js'
 import { KIND } from '../../src/format/kinds.js'
 import type { HashName } from '../../src/format/profile.js'
 import { pseudoRandom } from './inputs.js'
@@ -18,10 +18,10 @@ const raw = pseudoRandom(
   1,
 )
 
-async function threadOf(name: HashName = 'sha256', memories?: number) {
+async function threadOf(name: HashName = 'sha256', options: HashThreadOptions = {}) {
   const hasher = await createHasher(name)
   const here = vi.fn(hasher.id)
-  const thread = new HashThread({ name, id: here }, MOST_BYTES, memories)
+  const thread = new HashThread({ name, id: here }, MOST_BYTES, { firstBytes: 0, ...options })
   onTestFinished(() => thread.stop())
   const expected = (bytes: Buffer, of: readonly HashedPart[]): Hash[] => {
     let offset = 0
@@ -54,10 +54,16 @@ test('of more than it has room for, the rest is computed here', async () => {
 })
 
 test('with more room, more is left to it', async () => {
-  const { thread, here, expected } = await threadOf('sha256', 9)
+  const { thread, here, expected } = await threadOf('sha256', { memories: 9 })
   const found = await Promise.all(Array.from({ length: 9 }, () => thread.ids(raw, parts)))
   for (const ids of found) expect(ids).toEqual(expected(raw, parts))
   expect(here).not.toHaveBeenCalled()
+})
+
+test('the first are computed here, before there is a thread', async () => {
+  const { thread, here, expected } = await threadOf('sha256', { firstBytes: raw.length + 1 })
+  for (let count = 0; count < 4; count++) expect(await thread.ids(raw, parts)).toEqual(expected(raw, parts))
+  expect(here).toHaveBeenCalledTimes(2 * parts.length)
 })
 
 test('without a thread, they are computed here', async () => {
