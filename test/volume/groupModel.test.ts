@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BuiltCommand, buildCommand } from '../support/builtCommand.js'
-import { tempFolder } from '../support/tempFolder.js'
+import { memoryFolder } from '../support/tempFolder.js'
 import { runGroup, STEP_KINDS, type StepTally } from './model/groupRun.js'
 
 /** The same each time, so that what fails was caused by a change; other sequences are played for other seeds. */
@@ -24,7 +24,7 @@ describe(`volume groups, seed ${SEED}`, () => {
   afterAll(() => command.remove())
 
   const play = async (sequence: number): Promise<void> => {
-    const folder = tempFolder()
+    const folder = memoryFolder()
     const done = await runGroup({ seed: SEED, sequence, steps: STEPS, folder, script: command.script })
     for (const [kind, count] of done) tally.set(kind, (tally.get(kind) ?? 0) + count)
   }
