@@ -1,5 +1,5 @@
 /**
- * `npm test`: the static checks one after the other, then the tests, then a summary whose last line counts both.
+ * `npm test`: the static checks side by side, then the tests, then a summary whose last line counts both.
  *
  * A check that fails does not keep the next from running, so that one run tells everything. Each static check counts
  * as one; so does a test file that does not load, and a test run that ends badly though every test passed.
@@ -70,8 +70,9 @@ function summarise(name: string, outcome: string, seconds: number): void {
 
 async function runStaticChecks(): Promise<number> {
   let failed = 0
-  for (const { name, script, args } of STATIC_CHECKS) {
-    const ended = await runScript(script, args, 'kept')
+  const all = await Promise.all(STATIC_CHECKS.map(({ script, args }) => runScript(script, args, 'kept')))
+  for (const [index, { name }] of STATIC_CHECKS.entries()) {
+    const ended = all[index] as Ended
     const passed = ended.status === 0
     if (!passed) {
       failed++
