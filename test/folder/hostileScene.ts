@@ -26,10 +26,13 @@ interface Scene extends WorkFolder {
   hook(hook: Hook): void
 }
 
-/** At its first commit: `a`, `d/x` and `s`, a symlink. */
-export async function scene(): Promise<Scene> {
+/** At its first commit: `a`, `d/x` and `s`, a symlink. @param place an empty folder, for all of it */
+export async function scene(place?: string): Promise<Scene> {
   let current: Hook = () => undefined
-  const made = await newFolder(hooked((...call) => current(...call)))
+  const made = await newFolder(
+    hooked((...call) => current(...call)),
+    place,
+  )
   const { folder, dir } = made
   write(dir, { a: 'first a', 'd/x': 'first x' })
   symlinkSync('a', join(dir, 's'))

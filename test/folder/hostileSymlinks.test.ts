@@ -7,6 +7,7 @@ import { nameFromText } from '../../src/base/names.js'
 import { EMPTY_CONTENT } from '../../src/format/content.js'
 import { writeAttributes } from '../../src/history/attributeTree.js'
 import { commitTree } from '../support/hostileTrees.js'
+import { memoryFolder } from '../support/tempFolder.js'
 import { contentsOf } from '../support/workFolders.js'
 import { BACK, begin, codeOf, LEFT_BEHIND, type Make, scene, tree, WAYS } from './hostileScene.js'
 
@@ -67,7 +68,7 @@ describe('S-8: symlinks', () => {
   test.each(['d', 'a', 's', 'new', 'new dir', 'd/x', 'd/deep'])(
     'one that somebody puts at %s, at any moment',
     async (name) => {
-      const at = await scene()
+      const at = await scene(memoryFolder())
       const { dir, folder, outside } = at
       const id = await commitTree(
         folder.repository,

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { VOLUMES } from '../support/groups.js'
-import { tempFolder } from '../support/tempFolder.js'
+import { memoryFolder, tempFolder } from '../support/tempFolder.js'
 import { runSequence } from './model/folderRun.js'
 import { HAS_GIT } from './model/gitTwin.js'
 
@@ -20,12 +20,12 @@ describe.skipIf(!CAN_RUN)(`working folders, seed ${SEED}`, () => {
     test(`sequence ${sequence} of ${STEPS} steps: as the model${HAS_GIT ? ' and Git' : ''} after each`, {
       timeout: 120_000,
     }, async () => {
-      await runSequence({ seed: SEED, sequence, steps: STEPS, folder: tempFolder() })
+      await runSequence({ seed: SEED, sequence, steps: STEPS, folder: memoryFolder() })
     })
   }
 
-  test('the same steps each time', { timeout: 120_000 }, async () => {
-    const play = () => runSequence({ seed: SEED, sequence: 0, steps: STEPS, folder: tempFolder() })
-    expect(await play()).toEqual(await play())
+  test('the same steps each time, on a disk as in memory', { timeout: 120_000 }, async () => {
+    const play = (folder: string) => runSequence({ seed: SEED, sequence: 0, steps: STEPS, folder })
+    expect(await play(tempFolder())).toEqual(await play(memoryFolder()))
   })
 })

@@ -14,8 +14,8 @@ export function tempFolder(): string {
 }
 
 /**
- * As `tempFolder`, in memory where the system has enough of that. For tests that sync all the time and have no use for it: what a
- * process wrote is there after it was killed, whether it was synced or not.
+ * As `tempFolder`, in memory where the system has enough of that. For tests that sync or rename all the time, and would find the same
+ * on a disk: what a process wrote is there after it was killed, whether it was synced or not.
  */
 export function memoryFolder(): string {
   return folderIn(hasMemory() ? MEMORY : tmpdir())

@@ -12,9 +12,9 @@ export interface WorkFolder {
   readonly dir: string
 }
 
-/** An empty one, in a folder of its own that holds nothing else but volumes. */
-export async function newFolder(fileSystem?: FileSystem): Promise<WorkFolder> {
-  const dir = join(tempFolder(), 'work')
+/** An empty one, in a folder of its own (`around`) that holds nothing else but volumes. */
+export async function newFolder(fileSystem?: FileSystem, around = tempFolder()): Promise<WorkFolder> {
+  const dir = join(around, 'work')
   const folder = await WorkingFolder.init(dir, { fileSystem })
   onTestFinished(() => folder.close())
   for (let number = 1; number < VOLUMES; number++)
