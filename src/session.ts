@@ -13,13 +13,14 @@ import { type CommitInfo, describeCommit, readCommit, writeCommit } from './hist
 import { type ReachRoot, reachable } from './history/reach.js'
 import type { PendingWrites } from './pendingWrites.js'
 import type { BranchVolumes } from './refs/branchVolumes.js'
-import type { Properties } from './refs/properties.js'
+import { type Properties, parsePercentage } from './refs/properties.js'
 import type { PrunedCommits } from './refs/pruned.js'
 import { branchRef } from './refs/refName.js'
 import type { Refs } from './refs/refs.js'
 import type { Replacements } from './refs/replacements.js'
 import type { Worktrees } from './refs/worktrees.js'
 import type { CatalogTransaction } from './volume/catalog.js'
+import { describeFilling, fillings } from './volume/space.js'
 import type { VolumeGroup } from './volume/volumeGroup.js'
 
 export interface Session {
@@ -55,6 +56,24 @@ export function openWriter(session: Session, branches: readonly string[], signal
     signal,
     usedBy: () => branchVolumes.usedBy(group.layout, branches),
   })
+}
+
+/** What is nearly full after something was committed to a branch (property `full-warn`), for people. */
+export function spaceWarnings({ group, branchVolumes, properties }: Session, branch: string | undefined): string[] {
+  const { catalog, layout } = group
+  const isLimited =
+    layout.logicalVolumes.some(({ virtualBytes }) => virtualBytes !== null) ||
+    layout.physicalVolumes.every(({ capacityBytes, allocatable }) => capacityBytes !== null || !allocatable)
+  if (!isLimited) return []
+  try {
+    const part = parsePercentage('full-warn', properties.get('full-warn').value) / 100
+    const usedBy = branchVolumes.usedBy(layout, branch === undefined ? [] : [branch])
+    return fillings(catalog, layout, usedBy, part).map(describeFilling)
+  } catch (error) {
+    // It is committed; whoever needs the damaged row next is told so.
+    if (isVarveError(error)) return []
+    throw error
+  }
 }
 
 /** Who commits, and now: what was asked for, else the store's `author`, else user@host. */

@@ -14,7 +14,7 @@ import { entryAt, rootEntry, type TreeRoot } from './history/entries.js'
 import { joinPath } from './history/paths.js'
 import { diffTrees } from './history/treeDiff.js'
 import { type AttributeName, parseAttributes } from './refs/properties.js'
-import { branchTip, openWriter, publishCommit, retrying, type Session, signatureNow } from './session.js'
+import { branchTip, openWriter, publishCommit, retrying, type Session, signatureNow, spaceWarnings } from './session.js'
 import type { UnreadableFile } from './worktree/readFailure.js'
 import { storeTree } from './worktree/storeTree.js'
 
@@ -112,7 +112,8 @@ export async function commitFrom(session: Session, dir: string, options: CommitF
       rebased = await rebaseTree(writer, before?.commit ?? EMPTY_TREE, tree, onto?.commit ?? EMPTY_TREE)
     })
     const { newBytes, storedBytes } = writer.stats
-    return { ...result, commit, newBytes, storedBytes }
+    const warnings = [...result.warnings, ...spaceWarnings(session, branch)]
+    return { ...result, warnings, commit, newBytes, storedBytes }
   } catch (error) {
     // The error at hand is the one to tell. A lease left behind is swept once this process is gone.
     await writer.abandon().catch(() => undefined)

@@ -93,9 +93,10 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
    */
   async doctor(): Promise<DoctorReport> {
     const { session } = this
-    const { group, pruned, clock, branchVolumes } = session
+    const { group, pruned, clock, branchVolumes, properties } = session
     group.requireOpen()
-    return examine({ group, pruned, clock, branchVolumes, folders: () => foldersHealth(session) })
+    const fullPart = parsePercentage('full-warn', properties.get('full-warn').value) / 100
+    return examine({ group, pruned, clock, branchVolumes, fullPart, folders: () => foldersHealth(session) })
   }
 
   private verifySubject(): VerifySubject {

@@ -32,7 +32,7 @@ import { adopt, openStoreOf, repairedRow, rowOf, tellFolder } from './knownFolde
 import { parseAttributes } from './refs/properties.js'
 import { shortRef } from './refs/refName.js'
 import { type CreateOptions, type OpenOptions, Repository } from './repository.js'
-import { openWriter, publishCommit, signatureNow } from './session.js'
+import { openWriter, publishCommit, signatureNow, spaceWarnings } from './session.js'
 import { type CommitFromResult, isUnchanged, requireMessage } from './treeCommit.js'
 import { lookAtDestination } from './worktree/destination.js'
 import { FolderContents } from './worktree/folderContents.js'
@@ -381,7 +381,9 @@ export class WorkingFolder extends FolderTidy {
         })
         this.row = { ...before, head: commit.id }
         this.keepCache(learn, isWhole ? tree : undefined, commit.id)
-        return { ...result, commit, newBytes: writer.stats.newBytes, storedBytes: writer.stats.storedBytes }
+        const told = [...warnings, ...spaceWarnings(session, this.head.branch)]
+        const { newBytes, storedBytes } = writer.stats
+        return { ...result, warnings: told, commit, newBytes, storedBytes }
       } catch (error) {
         // The error at hand is the one to tell. A lease left behind is swept once this process is gone.
         await writer.abandon().catch(() => undefined)

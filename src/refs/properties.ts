@@ -51,6 +51,12 @@ export const PROPERTIES = {
       return value
     },
   },
+  'full-warn': {
+    default: '80%',
+    description:
+      'from which part of its size on a logical volume, or the group, is said to be nearly full: a percentage, 1% to 100%',
+    accept: (value) => `${parsePercentage('full-warn', value)}%`,
+  },
   'gc-auto': {
     default: 'on',
     description: 'whether `varve commit` starts gc in the background when it is time: on or off',

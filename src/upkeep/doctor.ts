@@ -16,6 +16,7 @@ import { knowsUses } from '../volume/extentUses.js'
 import { isProcessAlive, listLeases } from '../volume/lease.js'
 import { EXTENT_CLASS } from '../volume/physicalVolume.js'
 import { copiesFor, isItsOwn, numberOf } from '../volume/placement.js'
+import { describeFilling, fillings } from '../volume/space.js'
 import { UpkeepState } from '../volume/upkeepState.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { ErasureState } from './eraseState.js'
@@ -32,6 +33,7 @@ export type DoctorTopic =
   | 'gc-due'
   | 'lease'
   | 'volume-full'
+  | 'space-low'
   | 'disk-full'
   | 'format'
   | 'one-copy'
@@ -66,6 +68,8 @@ export interface DoctorContext {
   readonly pruned: PrunedCommits
   readonly clock: Clock
   readonly branchVolumes: BranchVolumes
+  /** From which part of its size on something is said to be nearly full: 0 to 1. */
+  readonly fullPart: number
   readonly folders: () => readonly FolderHealth[]
   /** Default: asks the system. */
   readonly diskSpace?: ((path: string) => DiskSpace | undefined) | undefined
@@ -78,6 +82,7 @@ const GC_EVERY_MS = 7 * DAY_MS
 const LEASE_IS_OLD_MS = 7 * DAY_MS
 /** The part of a volume, or of a disk, that should stay free. */
 const FREE_PART_MIN = 0.05
+const MORE_ROOM = 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.'
 /** Of a large disk, a small part is a lot. */
 const FREE_BYTES_ENOUGH = 20 * 1024 * MIB
 /** What is worth a second copy. */
@@ -94,6 +99,7 @@ export function examine(context: DoctorContext): DoctorReport {
     garbage,
     leases,
     fullVolumes,
+    filling,
     fullDisks,
     oldFormat,
     oneCopy,
@@ -255,6 +261,21 @@ function adopting({ group: { catalog }, branchVolumes }: DoctorContext): DoctorF
       advice: `Run \`varve lv convert ${name} --repair\`.`,
     }
   })
+}
+
+function filling({ group: { catalog, layout }, fullPart }: DoctorContext): DoctorFinding[] {
+  const all = layout.logicalVolumes.map(numberOf)
+  // Of one volume alone that is said already (`fullVolumes`).
+  const isOne = layout.physicalVolumes.filter(({ allocatable }) => allocatable).length < 2
+  const found = fillings(catalog, layout, all, fullPart).filter((each) => each.logicalVolume !== undefined || !isOne)
+  return found.map((each) => ({
+    topic: 'space-low',
+    message: describeFilling(each),
+    advice:
+      each.logicalVolume === undefined
+        ? MORE_ROOM
+        : `Make it larger with \`varve lv extend ${each.logicalVolume} -V SIZE\`, or give something up with \`varve prune\` and \`varve gc\`.`,
+  }))
 }
 
 function fullVolumes({ group }: DoctorContext): DoctorFinding[] {

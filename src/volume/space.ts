@@ -77,6 +77,40 @@ export function requireSpace(catalog: Catalog, group: Group, usedBy: UsedBy): vo
   )
 }
 
+/** Something that is nearly full. */
+export interface Filling {
+  /** Of a logical volume; `undefined`: all volumes together. */
+  readonly logicalVolume: string | undefined
+  readonly storedBytes: number
+  readonly mostBytes: number
+}
+
+/**
+ * What is full from some part on: the group, and of these logical volumes those that have a size.
+ * @param part from 0 to 1
+ * @throws {CorruptionError} `CORRUPT_CATALOG`
+ */
+export function fillings(catalog: Catalog, group: Group, usedBy: UsedBy, part: number): Filling[] {
+  const found: Filling[] = []
+  for (const volume of group.logicalVolumes) {
+    const { name: logicalVolume, virtualBytes: mostBytes } = volume
+    if (mostBytes === null || !usedBy.includes(numberOf(volume))) continue
+    const { storedBytes } = useOf(catalog, volume)
+    if (storedBytes >= part * mostBytes) found.push({ logicalVolume, storedBytes, mostBytes })
+  }
+  const { capacityBytes, storedBytes } = groupSpace(catalog, group)
+  if (capacityBytes !== null && storedBytes >= part * capacityBytes)
+    found.push({ logicalVolume: undefined, storedBytes, mostBytes: capacityBytes })
+  return found
+}
+
+export function describeFilling({ logicalVolume, storedBytes, mostBytes }: Filling): string {
+  const what =
+    logicalVolume === undefined ? 'the volumes that take new extents are' : `logical volume ${logicalVolume} is`
+  const percentage = Math.floor((100 * storedBytes) / mostBytes)
+  return `${what} ${percentage} % full: ${sizeOf(storedBytes)} of ${sizeOf(mostBytes)}`
+}
+
 /** @throws {VarveError} `VG_FULL` where less is free than is to be kept free; `INVALID_ARGUMENT` where nobody knows how much there is */
 export function requireReservable(catalog: Catalog, group: Group): void {
   if (!group.logicalVolumes.some(({ reserved }) => reserved)) return

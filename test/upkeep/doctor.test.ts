@@ -37,7 +37,7 @@ async function newStore() {
 
 function look({ parts }: Repository, change: Partial<DoctorContext> = {}): readonly DoctorFinding[] {
   const { group, pruned, clock, branchVolumes } = parts
-  const base = { group, pruned, clock, branchVolumes }
+  const base = { group, pruned, clock, branchVolumes, fullPart: 0.8 }
   const { ok, findings } = examine({ ...base, folders: () => [], diskSpace: () => PLENTY, ...change })
   expect(ok).toBe(findings.length === 0)
   for (const { message, advice } of findings) expect(`${message} ${advice}`).not.toMatch(/undefined|NaN/)
