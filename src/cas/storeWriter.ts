@@ -4,7 +4,7 @@
  * Model: `put` gathers. Up to `INLINE_BYTES` into a store of one file nothing is looked up before `publish`: then one
  * transaction looks up, writes and publishes, and the write lock is the lease. Anything larger, and every group of
  * several volumes, takes a lease first, looks up in batches, compresses on the thread pool, brings payload to the
- * volumes, and publishes every `BATCH_BYTES` so that memory is bounded; refs move with the last batch.
+ * volumes meanwhile (`Staging`), and publishes every `BATCH_BYTES` so that memory is bounded; refs move with the last batch.
  *
  * Guarantees: nothing is visible before its payload is durable (rule 1); publishing needs the writer's own lease row
  * (rule 2); dedup hits are checked again inside the publishing transaction while their bytes are still at hand:
@@ -24,7 +24,6 @@ import type { UsedBy } from '../volume/extentUses.js'
 import { Lease } from '../volume/lease.js'
 import { EXTENT_CLASS, type NewExtent } from '../volume/physicalVolume.js'
 import type { Placement } from '../volume/placement.js'
-import type { PlacedExtent } from '../volume/publishStaged.js'
 import { writeRefs } from '../volume/writeRefs.js'
 import { BasedCompression, type BasedCompressionOptions, type ChosenBases } from './basedCompression.js'
 import type { ChunkStore } from './chunkStore.js'
@@ -34,6 +33,7 @@ import { KnownHits } from './knownHits.js'
 import { makeReachable, type Reach } from './makeReachable.js'
 import type { BaseCandidates, Item, ObjectWriter } from './objects.js'
 import { Slabs } from './slabs.js'
+import { Staging } from './staging.js'
 import { WriteCounts, type WriteStats } from './writeCounts.js'
 import { WriterUses } from './writerUses.js'
 
@@ -84,10 +84,8 @@ export class StoreWriter implements ObjectWriter {
   private readonly uses: WriterUses
   private readonly hits: KnownHits
   private compressing: Promise<void>[] = []
-  private placed: PlacedExtent[] = []
-  /** Staged on volumes, not yet named by the catalog: a publish that failed may be tried again. */
-  private unpublished: PlacedExtent[] = []
-  private stages: { publish(): void }[] = []
+  /** On their way to volumes, not yet named by the catalog: a publish that failed may be tried again. */
+  private readonly staging: Staging
   private failure: unknown
   private closed = false
   /** Whether a call may still be looking at memory of `slabs`: then that is not given to others. */
@@ -107,6 +105,7 @@ export class StoreWriter implements ObjectWriter {
     this.uses = new WriterUses(store.group, store.bounds, options.usedBy)
     this.hits = new KnownHits(this.uses)
     this.compressor = new BasedCompression(store, options, this.uses)
+    this.staging = new Staging(store.group)
   }
 
   get profile(): StoreProfile {
@@ -195,8 +194,9 @@ export class StoreWriter implements ObjectWriter {
   async abandon(): Promise<void> {
     if (this.closed) return
     this.given = true
+    this.staging.close()
     await Promise.allSettled(this.compressing)
-    await this.store.group.dropUnpublished([...this.unpublished, ...this.placed])
+    await this.staging.abandon()
     const { lease } = this
     if (lease) this.store.group.catalog.write((tx) => lease.release(tx))
     // Last: what failed on the way is done by the next call.
@@ -283,7 +283,7 @@ export class StoreWriter implements ObjectWriter {
     const extent = finishExtent(full, frame, this.lease as Numbers, await theChecksum(), bases)
     const [first] = extent.bases
     const pvs = this.placement.place(extent.class, extent.frame.length, first && group.catalog.copies(first.eid))
-    this.placed.push({ extent: ownFrame(extent, full.raw), pvs, usedBy: this.uses.usedBy })
+    this.staging.add({ extent: ownFrame(extent, full.raw), pvs, usedBy: this.uses.usedBy })
     this.counts.stored(extent.frame.length)
     if (full.raw.buffer.byteLength === this.store.profile.peSize) {
       this.spareExtents.push(Buffer.from(full.raw.buffer))
@@ -296,7 +296,7 @@ export class StoreWriter implements ObjectWriter {
     const { group } = this.store
     for (;;) {
       await this.closeExtents()
-      await this.stagePlaced()
+      await this.staging.finish()
       const epoch = group.catalog.counter('gc_epoch')
       const reachAt = (now: number): Reach | undefined =>
         move && now !== 0 ? (now === lease.gcEpoch ? move.adopted : move.reach) : undefined
@@ -310,7 +310,7 @@ export class StoreWriter implements ObjectWriter {
         if (group.hasOldLayout || this.hasLost()) return { again: [] }
         const absent = this.hits.recheck(tx)
         if (absent.length > 0) return { again: absent }
-        for (const stage of this.stages) stage.publish()
+        this.staging.publish()
         this.uses.requireSpace()
         // A walk over the new root needs its objects visible: they are, without a ref, under the lease that keeps them.
         return { value: move && !walks ? this.finish(tx, lease, move) : undefined }
@@ -322,8 +322,7 @@ export class StoreWriter implements ObjectWriter {
         if (this.hasLost()) await this.compressAgain()
         continue
       }
-      this.unpublished = []
-      this.stages = []
+      this.staging.published()
       const value =
         move && walks
           ? await makeReachable(
@@ -354,25 +353,13 @@ export class StoreWriter implements ObjectWriter {
   }
 
   private hasLost(): boolean {
-    return this.unpublished.some((placed) => this.isLost(placed))
+    return this.staging.lost().length > 0
   }
 
-  /**
-   * Compressed against what was rewritten or dropped meanwhile, or brought to a volume that was taken out of the group: nobody
-   * could read it.
-   */
-  private isLost({ extent, pvs }: PlacedExtent): boolean {
-    const { group } = this.store
-    return extent.bases.some(({ eid }) => !group.catalog.isVisible(eid)) || pvs.some((pv) => !group.volume(pv))
-  }
-
-  /** What is lost is stored once more, from the bytes at hand. All that was staged is staged again. */
+  /** What is lost is stored once more, from the bytes at hand. */
   private async compressAgain(): Promise<void> {
-    const lost = this.unpublished.filter((placed) => this.isLost(placed))
-    this.placed = this.unpublished.filter((placed) => !lost.includes(placed))
-    this.unpublished = []
-    this.stages = []
-    await this.store.group.dropUnpublished(lost)
+    const lost = this.staging.lost()
+    await this.staging.drop(lost)
     for (const { extent } of lost) for (const id of extent.hashes) await this.storeAgain(id)
   }
 
@@ -383,24 +370,6 @@ export class StoreWriter implements ObjectWriter {
     }
     await Promise.all(this.compressing)
     if (this.failure) throw this.failure
-  }
-
-  /** What fails here stays placed, and is staged again by the next try. */
-  private async stagePlaced(): Promise<void> {
-    if (this.placed.length === 0) return
-    this.placed = this.placed.map((placed) => this.placedAnew(placed))
-    this.stages.push(await this.store.group.stage(this.placed))
-    this.unpublished.push(...this.placed)
-    this.placed = []
-  }
-
-  /** Elsewhere, where a volume was taken out of the group meanwhile. */
-  private placedAnew(placed: PlacedExtent): PlacedExtent {
-    const { extent, pvs } = placed
-    const { group } = this.store
-    if (pvs.every((pv) => group.volume(pv))) return placed
-    const { usedBy } = this.uses
-    return { extent, pvs: group.placement(usedBy).place(extent.class, extent.frame.length), usedBy }
   }
 
   private endBatch(last: boolean): void {

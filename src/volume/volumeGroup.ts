@@ -33,7 +33,7 @@ import { isProcessAlive } from './lease.js'
 import { lookupVisible } from './lookup.js'
 import { rememberCatalogPath } from './movedGroup.js'
 import { bringMember } from './newMember.js'
-import type { ChunkLocation, NewExtent, PhysicalVolume, StoredExtent } from './physicalVolume.js'
+import type { ChunkLocation, NewExtent, PhysicalVolume, StagedExtents, StoredExtent } from './physicalVolume.js'
 import { Placement, policiesOf } from './placement.js'
 import { extentsByVolume, type PlacedExtent, publishStaged, type StagedOn } from './publishStaged.js'
 import { readVisible } from './readExtent.js'
@@ -217,23 +217,33 @@ export class VolumeGroup {
    * inside the publishing transaction.
    */
   async stage(placed: readonly PlacedExtent[]): Promise<{ publish(): void }> {
-    const sequence = this.catalog.counter('publish_sequence')
     const results = await Promise.allSettled(
-      [...extentsByVolume(placed)].map(async ([pv, extents]): Promise<StagedOn> => {
-        const volume = this.requireVolume(pv)
-        const recovery = await this.recovery.rowsFor(volume)
-        const staging = await volume.stage(extents, sequence, { recovery })
-        await this.recovery.brought(volume, recovery)
-        return [pv, this.filters.noting(pv, staging, extents)]
-      }),
+      [...extentsByVolume(placed)].map(
+        async ([pv, extents]): Promise<StagedOn> => [pv, await this.stageOn(pv, extents)],
+      ),
     )
     // Settled, all of them: no volume is still writing when this fails.
     const staged = results.map((result) => {
       if (result.status === 'rejected') throw result.reason
       return result.value
     })
-    if (this.members.size > 1) await this.recovery.followLater(this.volumes)
+    await this.followLater()
     return { publish: () => this.publish(placed, staged) }
+  }
+
+  /** As `stage`, on one volume: `publish` makes it visible with what the others have. */
+  async stageOn(pv: number, extents: readonly NewExtent[]): Promise<StagedExtents> {
+    const volume = this.requireVolume(pv)
+    const recovery = await this.recovery.rowsFor(volume)
+    const sequence = this.catalog.counter('publish_sequence')
+    const staging = await volume.stage(extents, sequence, { recovery })
+    await this.recovery.brought(volume, recovery)
+    return this.filters.noting(pv, staging, extents)
+  }
+
+  /** See `RecoveryCopies`. */
+  async followLater(): Promise<void> {
+    if (this.members.size > 1) await this.recovery.followLater(this.volumes)
   }
 
   /** `stage` and `publish` in one step, for a group of one file, inside a transaction of the catalog. */
@@ -242,7 +252,8 @@ export class VolumeGroup {
     this.publish(placed, [[0, this.home.stageNow(extents)]])
   }
 
-  private publish(placed: readonly PlacedExtent[], staged: readonly StagedOn[]): void {
+  /** Inside the publishing transaction. @param staged each volume once */
+  publish(placed: readonly PlacedExtent[], staged: readonly StagedOn[]): void {
     publishStaged(this.catalog, this.currentLayout, placed, staged)
   }
 

@@ -369,11 +369,12 @@ describe('taking a volume out of the group', () => {
     const other = await openRepository(path)
     const draft = await other.draft('main')
     await draft.write('big', pseudoRandom(5_000_000, 3))
-    // Staged on both, not published.
-    const stage = other.parts.group.stage.bind(other.parts.group)
-    other.parts.group.stage = async (placed) => {
-      const staged = await stage(placed)
-      other.parts.group.stage = stage
+    // Staged there, not published.
+    const stageOn = other.parts.group.stageOn.bind(other.parts.group)
+    other.parts.group.stageOn = async (pv, extents) => {
+      const staged = await stageOn(pv, extents)
+      if (pv !== 1) return staged
+      other.parts.group.stageOn = stageOn
       await repo.convertLogicalVolume('default', { physicalVolumes: [] })
       await repo.reduceVolumeGroup('1')
       return staged

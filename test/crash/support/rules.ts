@@ -59,9 +59,9 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
     rule: 'S-1',
     what: 'what a failed stage left out is forgotten',
-    file: 'src/cas/storeWriter.ts',
-    find: 'await this.stagePlaced()\n',
-    replace: 'await this.stagePlaced().catch((error) => { this.placed = []; throw error })\n',
+    file: 'src/cas/staging.ts',
+    find: 'lane.running = work.then(ended, ended)',
+    replace: 'lane.running = work.then(ended, () => { lane.waiting = []; ended() })',
     test: { file: 'test/crash/faults.test.ts', name: 'S-1: any one call of stage fails', pvs: 3 },
   },
   {
