@@ -24,6 +24,11 @@ export function openDatabase(path: string, options: BetterSqlite3.Options): Bett
   return new driver.Database(path, { ...options, nativeBinding: driver.nativeBinding })
 }
 
+/** As in src/volume/driver.ts. The package is there in any case, if only for its native part. */
+export function driverPlace(): { readonly module: string; readonly nativeBinding: string | undefined } {
+  return { module: load.resolve('better-sqlite3'), nativeBinding: bundledDriver()?.nativeBinding }
+}
+
 function bundledDriver(): Driver | undefined {
   try {
     const installed = load('better-sqlite3/package.json') as typeof bundled

@@ -14,3 +14,8 @@ export function openDatabase(path: string, options: BetterSqlite3.Options): Bett
   driver ??= load('better-sqlite3') as typeof BetterSqlite3
   return new driver(path, options)
 }
+
+/** What another thread loads to open databases with the very same driver: two in one process would break each other's locks. */
+export function driverPlace(): { readonly module: string; readonly nativeBinding?: string | undefined } {
+  return { module: load.resolve('better-sqlite3') }
+}

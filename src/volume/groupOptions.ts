@@ -19,6 +19,10 @@ export interface OpenGroupOptions extends GroupEnvironment {
   readonly partial?: boolean
   /** For work that frees space: on a full disk it gets the room that is kept for that, and works in small steps. */
   readonly frees?: boolean
+  /** Whether large stages are written by threads, on volumes with files of their own. Default: true. */
+  readonly threads?: boolean
+  /** See `ThreadOptions`. */
+  readonly driver?: string
   /** Wraps each volume as it is opened: for simulations and fault injection. */
   readonly wrapVolume?: (volume: PhysicalVolume) => PhysicalVolume
 }

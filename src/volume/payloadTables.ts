@@ -18,7 +18,7 @@ import type {
   VolumeIdentity,
   VolumeState,
 } from './physicalVolume.js'
-import type { SqlDatabase } from './sqlite.js'
+import type { SqlDatabase, SqlRun } from './sqlite.js'
 
 interface HeaderRow {
   uuid: string
@@ -214,13 +214,10 @@ export class PayloadTables {
   }
 
   insert(extent: NewExtent): void {
-    const slots = encodeSlots(extent.slots)
-    const bases = extent.bases.length > 0 ? encodeBases(extent.bases) : null
-    const { eid, codec, rawBytes, checksum } = extent
-    const check = rowCheck(eid, extent.class, codec, 0, rawBytes, slots, bases, checksum)
+    const { eid } = extent
     const there = this.database.get<{ row_check: number }>('SELECT row_check FROM payload WHERE eid = ?', eid)
     // The very same extent: an earlier try brought it here, and failed on another volume.
-    if (there?.row_check === check) return
+    if (there && there.row_check === checkOf(extent)) return
     if (there) {
       throw new VarveError('CATALOG_STALE', `extent ${eid} is in ${this.database.path} already, with other contents`, {
         extent: eid,
@@ -228,12 +225,13 @@ export class PayloadTables {
         hint: 'The catalog was put back from an old copy. Put the newest one back.',
       })
     }
-    this.database.run(INSERT_PAYLOAD, eid, extent.class, codec, rawBytes, slots, bases, checksum, check, extent.frame)
-    extent.slots.forEach((slot, index) => {
-      const hash = extent.hashes[index]
-      if (hash === undefined) throw new VarveError('INVALID_ARGUMENT', `slot ${index} has no id`)
-      this.database.run(INSERT_CHUNK, hashToBytes(hash), extent.eid, index, slot.length, slot.chunkId)
-    })
+    for (const run of insertionOf(extent)) this.database.run(...run)
+  }
+
+  /** The check of the header as far as no transaction changes it: that of the whole row goes on from here. */
+  headerCheckStart(): number {
+    const { uuid, vg, number, created_ms } = this.headerRow()
+    return rowCheck(uuid, vg, number, created_ms)
   }
 
   lookup(hash: Hash, pv: number): ChunkLocation[] {
@@ -390,6 +388,29 @@ export class PayloadTables {
       actual,
     })
   }
+}
+
+/** All rows of an extent that is not there yet. */
+export function insertionOf(extent: NewExtent): SqlRun[] {
+  const { eid, class: kind, codec, rawBytes, checksum, frame, hashes } = extent
+  const parts = encodedParts(extent)
+  return [
+    [INSERT_PAYLOAD, eid, kind, codec, rawBytes, ...parts, checksum, checkOf(extent, parts), frame],
+    ...extent.slots.map(({ length, chunkId }, index): SqlRun => {
+      const hash = hashes[index]
+      if (hash === undefined) throw new VarveError('INVALID_ARGUMENT', `slot ${index} has no id`)
+      return [INSERT_CHUNK, hashToBytes(hash), eid, index, length, chunkId]
+    }),
+  ]
+}
+
+function checkOf(extent: NewExtent, parts = encodedParts(extent)): number {
+  const { eid, class: kind, codec, rawBytes, checksum } = extent
+  return rowCheck(eid, kind, codec, 0, rawBytes, ...parts, checksum)
+}
+
+function encodedParts({ slots, bases }: NewExtent): [slots: Buffer, bases: Buffer | null] {
+  return [encodeSlots(slots), bases.length > 0 ? encodeBases(bases) : null]
 }
 
 /** Nothing for a damaged key: no chunk is found by it anyway. */

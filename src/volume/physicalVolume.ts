@@ -72,6 +72,8 @@ export interface RecoveryPart {
 
 /** What brings a recovery copy up to date. */
 export interface RecoveryRows {
+  /** The copy as it was looked at; `undefined`: there was none. */
+  readonly since: RecoveryState | undefined
   readonly state: RecoveryState
   readonly parts: readonly RecoveryPart[]
 }

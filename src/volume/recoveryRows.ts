@@ -10,7 +10,7 @@
 import type { Catalog, CatalogTransaction } from './catalog.js'
 import type { RecoveryPart, RecoveryRows, RecoveryState } from './physicalVolume.js'
 import { NEWER_PAYLOAD_SCHEMAS, PAYLOAD_FORMAT } from './schema.js'
-import type { SqlDatabase, SqlValue } from './sqlite.js'
+import type { SqlDatabase, SqlRun, SqlValue } from './sqlite.js'
 
 const COLUMNS = {
   counter: ['name', 'value', 'row_check'],
@@ -84,7 +84,7 @@ export function recoveryRows(
     if (prunedStamp !== (since?.prunedStamp ?? '')) parts.push(whole(tx, 'pruned'))
     if (hasUpkeep) parts.push(upkeepPart(tx))
     parts.push(whole(tx, 'counter'))
-    return { state, parts }
+    return { since, state, parts }
   })
 }
 
@@ -93,18 +93,31 @@ export function writeRecoveryRows(database: SqlDatabase, { state, parts }: Recov
   database.upgrade(PAYLOAD_FORMAT, NEWER_PAYLOAD_SCHEMAS)
   const there = countersOf(database, 'recovery_')
   if (goesFurther(there, state.counters) || !fits(there, { state, parts })) return
-  for (const { table, columns, clears, rows } of parts) {
-    if (clears === 'all') database.run(`DELETE FROM recovery_${table}`)
-    else
-      for (const value of clears.values) database.run(`DELETE FROM recovery_${table} WHERE ${clears.column} = ?`, value)
-    const places = columns.map(() => '?').join(', ')
-    const insert = `INSERT OR REPLACE INTO recovery_${table} (${columns.join(', ')}) VALUES (${places})`
-    for (const row of rows) database.run(insert, ...row)
-  }
+  for (const run of recoveryRuns({ parts })) database.run(...run)
 }
 
+export function recoveryRuns({ parts }: Pick<RecoveryRows, 'parts'>): SqlRun[] {
+  return parts.flatMap(({ table, columns, clears, rows }) => {
+    const places = columns.map(() => '?').join(', ')
+    const insert = `INSERT OR REPLACE INTO recovery_${table} (${columns.join(', ')}) VALUES (${places})`
+    const cleared: SqlRun[] =
+      clears === 'all'
+        ? [[`DELETE FROM recovery_${table}`]]
+        : clears.values.map((value) => [`DELETE FROM recovery_${table} WHERE ${clears.column} = ?`, value])
+    return [...cleared, ...rows.map((row): SqlRun => [insert, ...row])]
+  })
+}
+
+/** As text: those of a copy that rows were made for. In SQL: `COUNTERS_THERE`. */
+export function countersText({ counters }: Pick<RecoveryState, 'counters'>): string {
+  return JSON.stringify([...counters].sort(([one], [other]) => (one < other ? -1 : 1)))
+}
+
+export const COUNTERS_THERE = `SELECT json_group_array(json_array(name, value)) AS counters
+  FROM (SELECT name, value FROM recovery_counter ORDER BY name)`
+
 /** Tables that are not sent are those of the catalog: somebody else may have brought others since the copy was looked at. */
-function fits(there: RecoveryState['counters'], { state, parts }: RecoveryRows): boolean {
+function fits(there: RecoveryState['counters'], { state, parts }: Omit<RecoveryRows, 'since'>): boolean {
   return [...SUMMED].every(
     ([sum, table]) =>
       there.get(sum) === state.counters.get(sum) || parts.some((each) => each.table === table && each.clears === 'all'),

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type BetterSqlite3 from 'better-sqlite3'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
 import { openDatabase } from './driver.js'
+import { DURABLE } from './durable.js'
 import { statOf } from './files.js'
 import { waitForLock } from './writeLock.js'
 
@@ -21,11 +22,11 @@ const COLLECTING_ABORTS = Number(process.versions.node.split('.')[0]) >= 24
 /** 4 MiB at 4 KiB a page. */
 const GIVE_BACK_PAGES = 1024
 const SHORT_LOG_PAGES = 32
-/** 32 MiB at 4 KiB a page. */
-const CHECKPOINT_PAGES = 8192
 const keptForEver: unknown[] = []
 
 export type SqlValue = string | number | bigint | Buffer | null
+/** A statement that gives nothing back, with what goes in it. */
+export type SqlRun = readonly [sql: string, ...values: SqlValue[]]
 
 /**
  * `full`: on the disk when `write` returns. `ordered`: on the disk before the next write that is `full`, and until then
@@ -167,18 +168,10 @@ export class SqlDatabase {
   }
 
   private setDurability(): void {
-    this.set('synchronous', 'FULL')
-    this.set('fullfsync', 'ON')
-    this.set('checkpoint_fullfsync', 'ON')
-    // Checkpoints cost two syncs: not after each batch of a large commit.
-    this.set('wal_autocheckpoint', CHECKPOINT_PAGES)
-    // A big batch must not leave a write-ahead log of its size behind for good.
-    this.set('journal_size_limit', 16 * 1024 * 1024)
+    for (const [name, value] of DURABLE) this.set(name, value)
     // A big batch that writes pages before its end shuts readers of a rollback-journal file out meanwhile. A
     // write-ahead log takes such pages without harm, and memory is better spent elsewhere.
     this.set('cache_spill', this.pragma('journal_mode') === 'wal' ? 'ON' : 'OFF')
-    // Bit flips in cells are noticed as they are read, not handed out.
-    this.set('cell_size_check', 'ON')
   }
 
   get applicationId(): number {
@@ -422,7 +415,8 @@ const PATH_BYTES_MAX = 504
 
 const DAMAGE_CODES = ['SQLITE_ERROR', 'SQLITE_CONSTRAINT', 'SQLITE_MISMATCH', 'SQLITE_FORMAT', 'SQLITE_RANGE']
 
-function mapSqliteError(error: unknown, path: string): unknown {
+/** As a `VarveError` that names the file, whichever thread it came from. */
+export function mapSqliteError(error: unknown, path: string): unknown {
   const code = sqliteCode(error)
   if (code === undefined) return error
   const cause = error

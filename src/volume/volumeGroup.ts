@@ -42,8 +42,9 @@ import { keepReserve, releaseReserve } from './reserve.js'
 import { dropOrphans, type RetiredExtents, retireExtents } from './retire.js'
 import { CATALOG_APPLICATION_ID } from './schema.js'
 import { SqlDatabase } from './sqlite.js'
-import { HomeVolume, requireFormat } from './sqliteVolume.js'
+import { HomeVolume, requireFormat, type SqliteVolume } from './sqliteVolume.js'
 import { sweepDeadWriters } from './sweep.js'
+import { threadedVolume } from './threadedVolume.js'
 import { VolumeFilters } from './volumeFilters.js'
 
 export class VolumeGroup {
@@ -465,8 +466,10 @@ export class VolumeGroup {
   }
 
   /** From now on it is read and written. */
-  adopt(member: PhysicalVolume): void {
-    this.members.set(member.number, this.options.wrapVolume?.(member) ?? member)
+  adopt(member: SqliteVolume): void {
+    const { threads = true, wrapVolume } = this.options
+    const volume = threads ? threadedVolume(member, this.options) : member
+    this.members.set(member.number, wrapVolume?.(volume) ?? volume)
     this.absent.delete(member.number)
   }
 
