@@ -17,7 +17,7 @@ const STORE_SUITES = [
 
 /** Among them, and yet the same on any number of volumes, or of a number that they choose themselves. */
 const ONCE_SUITES = [
-  'test/crash/{copyKill,hotJournal,rulesOff,freeSpace}.test.ts',
+  'test/crash/{copyKill,hotJournal,rulesOff,freeSpace,threadKill}.test.ts',
   'test/volume/{groupModel,hashIndex,manyVolumes,placement,volumeThread,writeLock}.test.ts',
   'test/upkeep/{recoverGroup,placementPolicy}.test.ts',
 ]

@@ -123,7 +123,11 @@ export class VolumeThread {
 
   /** What it is at is done first. Its file is closed when resolved. */
   async stop(): Promise<void> {
-    if (!this.#isOver) this.#worker.postMessage(THE_END)
+    if (!this.#isOver) {
+      // Somebody waits for it.
+      this.#worker.ref()
+      this.#worker.postMessage(THE_END)
+    }
     await this.#ended
   }
 

@@ -12,6 +12,7 @@ import { packUntilKilled } from './pack.js'
 import { raceFreely, raceInSteps } from './race.js'
 import { playSchedules } from './schedule.js'
 import { switchUntilKilled } from './switch.js'
+import { writeByThreads } from './threads.js'
 
 const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
   batch: batchUntilKilled,
@@ -26,6 +27,7 @@ const VERBS: Readonly<Record<string, (...args: string[]) => Promise<void>>> = {
   'race-freely': raceFreely,
   schedule: playSchedules,
   switch: switchUntilKilled,
+  threads: writeByThreads,
   damage: damageAndLook,
   'full-disk': fillDisk,
   'free-space': freeSpace,
