@@ -1,9 +1,9 @@
 /** Stores of several shapes, over the same kind of files: what a group of volumes takes is compared with what one takes. */
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Repository } from '../src/index.js'
 import { openBuilt, openBuiltModule } from './builtLibrary.js'
-import { type Delays, slowVolume } from './slowVolume.js'
+import { type Delays, slowDriver, slowVolume } from './slowVolume.js'
 
 export interface Shape {
   readonly name: string
@@ -59,6 +59,8 @@ export async function openStore(path: string, delays: Delays = {}): Promise<Repo
     clock: systemClock,
     random: systemRandomness,
     lockTimeoutMs: LOCK_TIMEOUT_MS,
+    threads: delays.threads ?? true,
+    ...(delays.blockMs ? { driver: slowDriver(join(dirname(path), 'slowDriver.cjs'), delays.blockMs) } : {}),
     // The catalog's file is written by the transaction that publishes: nothing of it can be put off.
     wrapVolume: (volume) => (volume.number === 0 ? volume : slowVolume(volume, delays)),
   })

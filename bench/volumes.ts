@@ -13,6 +13,7 @@ import { measureWriters } from './volumeWriters.js'
 const ROUNDS = 3
 const SLOW_ROUNDS = 3
 const WRITER_ROUNDS = 2
+const WITHOUT_THREADS = { blockMs: 20, threads: false }
 
 const USAGE = `
 npm run bench -- volumes [--work DIR] [--out FILE]
@@ -39,6 +40,8 @@ async function measureVolumes(workFolder: string): Promise<VolumesResults> {
     await timeAll([oneVolume, stripes], WORKLOADS, { stageMs: 20 }, SLOW_ROUNDS, workFolder),
     await timeAll([oneVolume, stripes], ['noise', 'text'], { extentMs: 20 }, SLOW_ROUNDS, workFolder),
     await timeAll([oneVolume, stripes], ['noise', 'text'], { extentMs: 200 }, SLOW_ROUNDS, workFolder),
+    await timeAll([oneVolume, stripes, mirrors], ['noise', 'text'], { blockMs: 20 }, SLOW_ROUNDS, workFolder),
+    await timeAll([oneVolume, stripes, mirrors], ['noise', 'text'], WITHOUT_THREADS, SLOW_ROUNDS, workFolder),
     await timeAll(pair, ['read'], { readMs: 50 }, SLOW_ROUNDS, workFolder),
   ].flat()
   const writers = await measureWriters([oneFile, fourLinear, fourStriped], WRITER_ROUNDS, workFolder)

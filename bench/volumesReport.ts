@@ -74,8 +74,8 @@ const METHOD = [
   'document of 4 KB, one after the other; read: the export of one file of 32 MiB. 1 volume, stripes and mirrors have files of their own, and',
   'nothing but the catalog lies in its file; in one file, and in 4 files, it takes extents as well. All lie on one disk, so without a',
   'delay stripes cannot gain anything. A delay is that of a disk which does one thing at a time: for each staged transaction, for',
-  'each extent in it, or for each extent read; it is waited for as a remote volume would be, not as SQLite waits for a disk, which',
-  'keeps the whole process waiting. The waiting of writers is taken around each write transaction, from its call to its first statement.',
+  'each extent in it, or for each extent read; it is waited for as a remote volume would be; blocking: as SQLite waits for a disk, which',
+  'keeps the thread waiting that writes, and readers out of the volume. The waiting of writers is taken around each write transaction, from its call to its first statement.',
   'Other work ran on the machine: read ratios before absolutes. Repeat: `npm run bench -- volumes`.',
 ]
 
@@ -115,7 +115,8 @@ function targetsOf(timings: readonly Timing[]): string[][] {
   ]
 }
 
-function delayText({ stageMs, extentMs, readMs }: Delays): string {
+function delayText({ stageMs, extentMs, readMs, blockMs, threads = true }: Delays): string {
+  if (blockMs) return `${blockMs} ms an extent, blocking${threads ? '' : ', no threads'}`
   if (stageMs) return `${stageMs} ms a transaction`
   if (extentMs) return `${extentMs} ms an extent`
   return readMs ? `${readMs} ms a read` : 'none'

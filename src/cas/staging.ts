@@ -15,7 +15,7 @@ import type { VolumeGroup } from '../volume/volumeGroup.js'
 /** Each transaction costs a volume several syncs: so much waits, on all volumes that have nothing to do, before they begin. */
 const AHEAD_BYTES = 8 * MIB
 /** For one volume at a time: the memory of whatever writes it. */
-const PART_BYTES = 8 * MIB
+const PART_BYTES = 4 * MIB
 
 interface Lane {
   readonly pv: number

@@ -38,6 +38,8 @@ const PRAGMAS = [
   'cache_size = -1024',
 ]
 
+/** What it makes is short-lived; contents lie beside the heap. */
+const HEAP = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 }
 /** In this process: each takes some memory. Volumes that are left are written by the thread that does everything else. */
 const MOST_THREADS = 4
 let running = 0
@@ -59,7 +61,7 @@ export class VolumeThread {
     const { module, nativeBinding } = driverPlace()
     const workerData: ThreadData = { path, driver: driver ?? module, nativeBinding, pragmas: PRAGMAS, lockTimeoutMs }
     // What this process was started with, loaders among it, is not for this program.
-    this.#worker = new threads.Worker(THREAD_PROGRAM, { eval: true, workerData, execArgv: [] })
+    this.#worker = new threads.Worker(THREAD_PROGRAM, { eval: true, workerData, execArgv: [], resourceLimits: HEAP })
     running++
     this.#worker.unref()
     this.#worker.on('message', (answer: ThreadAnswer) => this.#answered(answer))
