@@ -48,11 +48,23 @@ const WORK: readonly (readonly [number, WorkKind])[] = [
   [5, 'gc'],
   [1, 'pack'],
   [6, 'prune'],
+  [6, 'logical'],
 ]
 const LOSSES = ['away', 'gone', 'spoilt', 'old'] as const
 /** Of one copy: its bytes are others, it is not there, or it is what another extent is. */
 const ROTS = ['flipped', 'gone', 'other'] as const
-const KILLED: readonly WorkKind[] = ['commit', 'long', 'extend', 'convert', 'move', 'balance', 'reduce', 'gc', 'pack']
+const KILLED: readonly WorkKind[] = [
+  'commit',
+  'long',
+  'extend',
+  'convert',
+  'move',
+  'balance',
+  'reduce',
+  'gc',
+  'pack',
+  'logical',
+]
 
 /** Every kind that a tally may have. */
 export const STEP_KINDS: readonly string[] = [
@@ -206,7 +218,8 @@ class GroupRun {
 
   /** What lacks is brought, if it can be. */
   async #repair(): Promise<void> {
-    await refusalOf(() => this.#open.convertLogicalVolume('default'))
+    for (const { name } of await this.#open.logicalVolumes())
+      await refusalOf(() => this.#open.convertLogicalVolume(name))
   }
 
   // ---- what goes wrong ----
@@ -273,8 +286,11 @@ class GroupRun {
 
   /** Whether any one volume can be lost: asked for twice, and there twice. */
   async #isMirrored(): Promise<boolean> {
-    const [volume] = await this.#open.logicalVolumes()
-    return volume !== undefined && volume.copies > 1 && volume.lackingCopies === 0
+    const volumes = await this.#open.logicalVolumes()
+    return volumes.every(
+      ({ copies, extents, lackingCopies, branches }) =>
+        (copies > 1 && lackingCopies === 0) || (extents === 0 && branches.length === 0),
+    )
   }
 
   async #lose(): Promise<string | undefined> {

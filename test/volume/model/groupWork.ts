@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { isVarveError } from '../../../src/base/errors.js'
 import type { Repository } from '../../../src/repository.js'
+import type { LogicalVolumeInfo } from '../../../src/upkeep/logicalVolumes.js'
 import type { Chance } from '../../crash/support/chance.js'
 import type { GroupTrees, Tree } from './groupTrees.js'
 
@@ -20,10 +21,11 @@ export type WorkKind = (typeof WORK_KINDS)[number]
 
 export const WORK_KINDS = [
   ...['commit', 'long', 'extend', 'convert', 'move'],
-  ...['balance', 'allocatable', 'reduce', 'gc', 'pack', 'prune'],
+  ...['balance', 'allocatable', 'reduce', 'gc', 'pack', 'prune', 'logical'],
 ] as const
 
 const VOLUMES_MOST = 5
+const SECOND = 'second'
 
 export interface WorkContext {
   readonly chance: Chance
@@ -52,6 +54,8 @@ export async function drawWork(
     }
     case 'convert':
       return convertOf(chance, volumes)
+    case 'logical':
+      return logicalOf(chance, await repo.logicalVolumes(), volumes.length)
     case 'move': {
       const number = named()
       const run = async (by: Repository): Promise<boolean> => (await by.movePhysicalVolume(number)).moved.length > 0
@@ -126,6 +130,42 @@ function convertOf(chance: Chance, volumes: readonly { readonly number: number }
   }
   const text = `${type} ${copies} ${physicalVolumes?.join(',') ?? 'as before'}`
   return { kind: 'convert', text, run, args: ['lv', 'convert', 'default', '-m', String(copies - 1)] }
+}
+
+/** A second logical volume comes, is what the branch is kept in, or is not, and goes. */
+function logicalOf(chance: Chance, logicalVolumes: readonly LogicalVolumeInfo[], count: number): Work {
+  const kind = 'logical'
+  const copies = chance.between(1, Math.min(3, count))
+  const second = logicalVolumes.find(({ name }) => name === SECOND)
+  if (!second) {
+    const run = async (repo: Repository): Promise<boolean> => {
+      await repo.createLogicalVolume(SECOND, { copies })
+      return true
+    }
+    return { kind, text: `create ${copies}`, run, args: ['lv', 'create', SECOND, '-m', String(copies - 1)] }
+  }
+  const isKept = second.branches.includes('main')
+  const drawn = chance.below(3)
+  if (drawn === 0) {
+    const run = async (repo: Repository): Promise<boolean> => {
+      const { added, dropped } = await repo.convertLogicalVolume(SECOND, { copies })
+      return copies !== second.copies || added.length + dropped.length > 0
+    }
+    return { kind, text: `convert ${copies}`, run, args: ['lv', 'convert', SECOND, '-m', String(copies - 1)] }
+  }
+  if (drawn === 1 && !isKept) {
+    const run = async (repo: Repository): Promise<boolean> => {
+      await repo.removeLogicalVolume(SECOND)
+      return true
+    }
+    return { kind, text: 'remove', run, args: ['lv', 'remove', SECOND] }
+  }
+  const name = isKept ? 'default' : SECOND
+  const run = async (repo: Repository): Promise<boolean> => {
+    await repo.assignLogicalVolume(name, ['main'])
+    return true
+  }
+  return { kind, text: `keep in ${name}`, run, args: ['lv', 'set', name, 'main'] }
 }
 
 /** Refusals are answers too, as long as nothing came of them. @returns the code of one */
