@@ -440,6 +440,7 @@ export class Repository extends RedactVerbs {
    */
   async close(): Promise<void> {
     await this.session.pending.end()
+    this.session.store.reads?.write()
     await this.session.group.close()
   }
 

@@ -24,9 +24,11 @@ import { BaseBounds, dictionaryOf, slotBytes } from './bases.js'
 import { ComingIds } from './comingIds.js'
 import { ExpectedChunks } from './expectedChunks.js'
 import { type DecodedExtent, ExtentCache, offsetsOf } from './extentCache.js'
+import { ExtentReads } from './extentReads.js'
 import { ObjectCache } from './objectCache.js'
 import { MANY_AT_ONCE, type ObjectReader } from './objects.js'
 import type { PendingObjects } from './pendingObjects.js'
+import { answering, answersTo, type Replaced } from './replacedIds.js'
 import { WrittenPlaces } from './writtenPlaces.js'
 
 export interface ChunkStoreOptions {
@@ -35,7 +37,7 @@ export interface ChunkStoreOptions {
   /** Objects kept, in bytes. Default 16 MiB. */
   readonly objectCacheBytes?: number
   /** By which ids others are answered, at this moment. Asked for each read. Default: none are. */
-  readonly replaced?: () => ReadonlyMap<Hash, Hash>
+  readonly replaced?: Replaced
 }
 
 /** What was asked of the caches since the store was opened. */
@@ -74,7 +76,9 @@ export class ChunkStore implements ObjectReader {
   private readonly written: WrittenPlaces
   private readonly locations: Map<Hash, ChunkLocation>
   private readonly openedAtEpoch: number | undefined
-  private readonly replaced: ChunkStoreOptions['replaced']
+  private readonly replaced: Replaced | undefined
+  /** What readers load. `originals`, which upkeep reads, has none. */
+  readonly reads: ExtentReads | undefined
 
   /** @param originals shares its caches; without it, replacements do not count */
   private constructor(
@@ -93,6 +97,7 @@ export class ChunkStore implements ObjectReader {
     this.locations = originals?.locations ?? new Map()
     this.openedAtEpoch = originals?.openedAtEpoch ?? epochOf(group)
     this.replaced = originals && options.replaced
+    this.reads = originals && new ExtentReads(group, clock)
     this.originals = originals ?? this
   }
 
@@ -301,6 +306,7 @@ export class ChunkStore implements ObjectReader {
   private startLoad(id: Hash): boolean {
     const location = this.locations.get(id)
     if (!location || this.extents.has(location.eid)) return false
+    this.noteRead(location.eid)
     this.extents.loadAhead(location.eid).catch(() => undefined)
     return true
   }
@@ -335,6 +341,7 @@ export class ChunkStore implements ObjectReader {
 
   /** `undefined` when the location no longer holds: the extent is not visible any more. */
   private async readAt(kind: Kind, id: Hash, location: ChunkLocation): Promise<Buffer | undefined> {
+    this.noteRead(location.eid)
     const extent = await this.extents.get(location.eid)
     if (!extent) return undefined
     // So many chunks from one place are likely to be followed by the rest.
@@ -361,6 +368,10 @@ export class ChunkStore implements ObjectReader {
       )
     }
     return this.kept(kind, id, bytes)
+  }
+
+  private noteRead(eid: number): void {
+    if (this.reads?.isOn && !this.extents.has(eid)) this.reads.note(eid, this.bounds, (base) => this.extents.has(base))
   }
 
   private kept(kind: Kind, id: Hash, bytes: Buffer): Buffer {
@@ -451,20 +462,6 @@ export class ChunkStore implements ObjectReader {
       if (!isVarveError(error)) throw error
     }
   }
-}
-
-type Replaced = NonNullable<ChunkStoreOptions['replaced']>
-
-function answersTo(asked: readonly Hash[], replaced: Replaced): readonly Hash[] {
-  const answers = replaced()
-  return answers.size === 0 ? asked : asked.map((id) => answers.get(id) ?? id)
-}
-
-async function* answering(
-  batches: AsyncIterable<readonly Hash[]> | Iterable<readonly Hash[]>,
-  replaced: Replaced,
-): AsyncGenerator<readonly Hash[]> {
-  for await (const asked of batches) yield answersTo(asked, replaced)
 }
 
 /** A damaged counter must not keep the store from being opened, verified and read. */

@@ -123,7 +123,7 @@ export class Catalog implements CatalogTransaction {
   /** It could not be upgraded, and is not tried again as long as this is open. */
   private isShared = false
   private seenFormat = 0
-  /** Whether anything was written since it was opened. */
+  /** Whether anything that matters was written since it was opened. */
   hasWritten = false
   /** As they were read last, and found to match their checks. */
   private readonly checkedCounters = new Map<CounterName, CounterRow>()
@@ -162,7 +162,7 @@ export class Catalog implements CatalogTransaction {
 
   /** One durable write transaction (BEGIN IMMEDIATE). `body` is synchronous; a throw rolls everything back. */
   write<T>(body: (tx: CatalogTransaction) => T, durability: Durability = 'full'): T {
-    this.hasWritten = true
+    this.hasWritten ||= durability !== 'offhand'
     return this.database.write(() => {
       if (this.open) return body(this)
       // Some are asked for and moved on several times: read once, and written once, at the end.

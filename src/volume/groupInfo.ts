@@ -6,8 +6,9 @@ import {
   requireTag,
   type VolumeGroupLayout,
 } from '../format/layout.js'
-import { isItsOwn } from './placement.js'
+import { mostCopies } from './placement.js'
 import { type GroupSpace, groupSpace } from './space.js'
+import { requireOneTier, type Tier, tierOf } from './tiers.js'
 import type { VolumeGroup } from './volumeGroup.js'
 
 export interface PhysicalVolumeInfo {
@@ -51,6 +52,8 @@ export interface ExtentMapEntry {
   readonly extents: number
   readonly rawBytes: number
   readonly storedBytes: number
+  /** Of the logical volume that has tiers and uses this volume for one; `null`: none does. */
+  readonly tier: Tier | null
 }
 
 export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
@@ -98,6 +101,13 @@ export async function groupInfo(group: VolumeGroup): Promise<VolumeGroupInfo> {
 export function extentMap(group: VolumeGroup, pv: number | undefined): ExtentMapEntry[] {
   const ended: ExtentMapEntry[] = []
   const runs = new Map<number, ExtentMapEntry>()
+  const { physicalVolumes, logicalVolumes } = group.layout
+  const tiers = new Map(
+    physicalVolumes.map((volume) => [
+      volume.number,
+      logicalVolumes.map((policy) => tierOf(policy, volume)).find((tier) => tier !== undefined),
+    ]),
+  )
   group.catalog.eachExtent(({ record, pvs }) => {
     const { eid, rawBytes, storedBytes } = record
     for (const number of pvs) {
@@ -112,6 +122,7 @@ export function extentMap(group: VolumeGroup, pv: number | undefined): ExtentMap
         extents: (grown?.extents ?? 0) + 1,
         rawBytes: (grown?.rawBytes ?? 0) + rawBytes,
         storedBytes: (grown?.storedBytes ?? 0) + storedBytes,
+        tier: tiers.get(number) ?? null,
       })
     }
   })
@@ -166,21 +177,26 @@ export function withVolume(layout: VolumeGroupLayout, number: number, change: Vo
         }
       : volume,
   )
-  if (tags) for (const volume of layout.logicalVolumes) requireTagged(volume, physicalVolumes)
+  if (tags) {
+    for (const volume of layout.logicalVolumes) {
+      requireOneTier(volume, physicalVolumes)
+      requireTagged(volume, physicalVolumes)
+    }
+  }
   return { ...layout, physicalVolumes }
 }
 
 function requireTagged(policy: LogicalVolumeLayout, volumes: readonly PhysicalVolumeLayout[]): void {
   const needed = policy.objectCopies ?? policy.copies
-  const own = volumes.filter((volume) => isItsOwn(policy, volume)).length
+  const own = mostCopies(policy, volumes)
   if (own >= needed) return
-  throw new VarveError(
-    'INVALID_ARGUMENT',
-    `logical volume ${policy.name} needs volumes with the tag ${policy.tags.join(' or ')}`,
-    {
-      expected: needed,
-      actual: own,
-      hint: `Give another volume the tag first, or let it use all there are: \`varve lv convert ${policy.name} all\`.`,
-    },
-  )
+  const { name, tags, tiers } = policy
+  const wanted = tiers ? [...tags, `${tiers.fast} and ${tiers.slow}`] : tags
+  throw new VarveError('INVALID_ARGUMENT', `logical volume ${name} needs volumes with the tag ${wanted.join(' or ')}`, {
+    expected: needed,
+    actual: own,
+    hint: tiers
+      ? `Give another volume the tag first, or end the tiers: \`varve lv convert ${name} --tiers none\`.`
+      : `Give another volume the tag first, or let it use all there are: \`varve lv convert ${name} all\`.`,
+  })
 }

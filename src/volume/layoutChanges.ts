@@ -3,7 +3,7 @@ import { VarveError } from '../base/errors.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { Catalog } from './catalog.js'
 import { countAlone } from './degraded.js'
-import { isItsOwn } from './placement.js'
+import { mostCopies } from './placement.js'
 import { type RetiredExtents, retireExtents } from './retire.js'
 import type { HomeVolume } from './sqliteVolume.js'
 
@@ -36,7 +36,7 @@ function withoutVolume(
 ): LogicalVolumeLayout {
   const own = volume.physicalVolumes.filter((other) => other !== number)
   const isLast = own.length === 0 && volume.physicalVolumes.length > 0
-  const usable = left.filter((other) => isItsOwn({ ...volume, physicalVolumes: own }, other)).length
+  const usable = mostCopies({ ...volume, physicalVolumes: own }, left)
   const copies = volume.objectCopies ?? volume.copies
   // Of one that is lost there is no choice: where too few are left for all copies, others are to come.
   if (isLost || (!isLast && usable >= copies)) return { ...volume, physicalVolumes: own }
@@ -44,7 +44,9 @@ function withoutVolume(
     pv: String(number),
     expected: isLast ? 1 : copies,
     actual: isLast ? 0 : usable,
-    hint: `Add another volume with \`varve vg extend FILE\`, or ask for fewer copies with \`varve lv convert ${volume.name} -m 0\`.`,
+    hint: volume.tiers
+      ? `Its tiers need it: add another with that tag, or end them with \`varve lv convert ${volume.name} --tiers none\`.`
+      : `Add another volume with \`varve vg extend FILE\`, or ask for fewer copies with \`varve lv convert ${volume.name} -m 0\`.`,
   })
 }
 

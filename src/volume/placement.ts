@@ -6,6 +6,7 @@ import { KIB } from '../base/units.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import { DEFAULT_LV, type UsedBy } from './extentUses.js'
 import { EXTENT_CLASS, type ExtentClass } from './physicalVolume.js'
+import { chooseTier, type Tier, tierOf, tiersOf } from './tiers.js'
 
 export const DEFAULT_LOGICAL_VOLUME = 'default'
 
@@ -40,11 +41,31 @@ export function copiesFor({ copies, objectCopies }: LogicalVolumeLayout, extentC
 
 /** Whether a logical volume may use a volume, whether or not that takes new extents. */
 export function isItsOwn(
-  { physicalVolumes, tags }: Pick<LogicalVolumeLayout, 'physicalVolumes' | 'tags'>,
+  { physicalVolumes, tags, tiers }: Pick<LogicalVolumeLayout, 'physicalVolumes' | 'tags' | 'tiers'>,
   volume: Pick<PhysicalVolumeLayout, 'number' | 'tags'>,
 ): boolean {
   if (physicalVolumes.length > 0 && !physicalVolumes.includes(volume.number)) return false
-  return tags.length === 0 || volume.tags.some((tag) => tags.includes(tag))
+  if (tags.length > 0 && !volume.tags.some((tag) => tags.includes(tag))) return false
+  return !tiers || tierOf({ tiers }, volume) !== undefined
+}
+
+/** Of these volumes those that a logical volume may use, by tier, fast first; in one where it has no tiers. */
+export function ownTiers<V extends Pick<PhysicalVolumeLayout, 'number' | 'tags'>>(
+  policy: Pick<LogicalVolumeLayout, 'physicalVolumes' | 'tags' | 'tiers'>,
+  volumes: readonly V[],
+): readonly (readonly V[])[] {
+  return tiersOf(
+    policy,
+    volumes.filter((volume) => isItsOwn(policy, volume)),
+  )
+}
+
+/** How many copies of an extent could lie on these volumes, in whichever tier that has fewest. */
+export function mostCopies(
+  policy: Pick<LogicalVolumeLayout, 'physicalVolumes' | 'tags' | 'tiers'>,
+  volumes: readonly PhysicalVolumeLayout[],
+): number {
+  return Math.min(...ownTiers(policy, volumes).map((tier) => tier.length))
 }
 
 export function volumeFull(pv: number, capacityBytes: number, storedBytes: number): VarveError {
@@ -69,7 +90,8 @@ const TURN_BYTES = 64 * KIB
  * - striped: each extent on the next volume in turn, of the first so many with room; a few short ones on one.
  * - mirrored: `copies` volumes, by turns in the same way.
  *
- * Where more copies are asked for of objects, each lies on so many, chosen in the same way.
+ * Where more copies are asked for of objects, each lies on so many, chosen in the same way. Where there are tiers, all this holds within
+ * one of them: the fast one while it has room, else the slow one.
  */
 export class Placement {
   private turn: number
@@ -107,12 +129,16 @@ export class Placement {
   /**
    * @param beside where what it is decoded through lies: copies go there first, so that each volume can be read by itself. Stripes
    *   are for speed, and go by turns all the same
+   * @param tier where there are tiers: the one to begin with
    * @throws {VarveError} `VG_FULL`
    */
-  place(extentClass: ExtentClass, storedBytes: number, beside: readonly number[] = []): number[] {
+  place(extentClass: ExtentClass, storedBytes: number, beside: readonly number[] = [], tier: Tier = 'fast'): number[] {
     const chosen: PhysicalVolumeLayout[] = []
-    for (const { policy, own } of this.choices) {
-      const copies = copiesFor(policy, extentClass) - chosen.filter((volume) => own.includes(volume)).length
+    for (const { policy, own: all } of this.choices) {
+      const asked = copiesFor(policy, extentClass)
+      const used = (volume: PhysicalVolumeLayout) => this.used(volume)
+      const own = chooseTier(tiersOf(policy, all), tier, asked, storedBytes, used)
+      const copies = asked - chosen.filter((volume) => own.includes(volume)).length
       if (copies > 0) chosen.push(...this.chooseFor(policy, own, chosen, copies, storedBytes, beside))
     }
     for (const volume of chosen) this.usedBytes.set(volume.number, this.used(volume) + storedBytes)
@@ -184,7 +210,7 @@ export function arePlaced(
   pvs: readonly number[],
 ): boolean {
   const volumes = layout.physicalVolumes.filter(({ number }) => pvs.includes(number))
-  return policies.every(
-    (policy) => volumes.filter((volume) => isItsOwn(policy, volume)).length >= copiesFor(policy, extentClass),
+  return policies.every((policy) =>
+    ownTiers(policy, volumes).some((tier) => tier.length >= copiesFor(policy, extentClass)),
   )
 }

@@ -192,7 +192,8 @@ CREATE TABLE lv_state (
 CREATE TABLE heat (
   eid INTEGER PRIMARY KEY,
   reads INTEGER NOT NULL,
-  read_ms INTEGER NOT NULL
+  read_ms INTEGER NOT NULL,
+  moved_ms INTEGER NOT NULL
 ) STRICT;
 `
 

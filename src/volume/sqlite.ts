@@ -30,9 +30,10 @@ export type SqlRun = readonly [sql: string, ...values: SqlValue[]]
 
 /**
  * `full`: on the disk when `write` returns. `ordered`: on the disk before the next write that is `full`, and until then
- * all of it or, after a power failure, nothing of it. Only a write-ahead log keeps that order.
+ * all of it or, after a power failure, nothing of it. Only a write-ahead log keeps that order. `offhand`: as `ordered`, where nobody
+ * else is writing (else STORE_LOCKED at once), and `sync` does not bring it to the disk.
  */
-export type Durability = 'full' | 'ordered'
+export type Durability = 'full' | 'ordered' | 'offhand'
 
 export interface OpenDatabaseOptions {
   /** How long a busy lock is waited for, in milliseconds, before STORE_LOCKED. */
@@ -253,9 +254,9 @@ export class SqlDatabase {
     return this.guard(() => {
       if (durability === 'full') return this.whenFree(body)
       this.set('synchronous', 'NORMAL')
-      this.isUnsynced = true
+      this.isUnsynced ||= durability === 'ordered'
       try {
-        return this.whenFree(body)
+        return this.whenFree(body, durability === 'ordered' ? this.lockTimeoutMs : 0)
       } finally {
         this.set('synchronous', 'FULL')
       }
@@ -277,7 +278,7 @@ export class SqlDatabase {
   }
 
   /** Only the write lock is waited for in short steps. What a commit waits for, readers of a file without a log, SQLite does. */
-  private whenFree<T>(body: () => T): T {
+  private whenFree<T>(body: () => T, timeoutMs = this.lockTimeoutMs): T {
     return waitForLock(() => {
       let isBegun = false
       try {
@@ -294,7 +295,7 @@ export class SqlDatabase {
       } finally {
         if (!isBegun) this.setPatience(this.lockTimeoutMs)
       }
-    }, this.lockTimeoutMs)
+    }, timeoutMs)
   }
 
   private setPatience(ms: number): void {

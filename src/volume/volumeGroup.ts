@@ -28,6 +28,7 @@ import {
   refuseUsedFile,
 } from './groupFiles.js'
 import type { OpenGroupOptions } from './groupOptions.js'
+import { noteWritten } from './heat.js'
 import { forgetCopies, giveUp, layoutWithout, nextVolumeNumber, requireAbsent, requireEmpty } from './layoutChanges.js'
 import { isProcessAlive } from './lease.js'
 import { lookupVisible } from './lookup.js'
@@ -256,6 +257,7 @@ export class VolumeGroup {
   /** Inside the publishing transaction. @param staged each volume once */
   publish(placed: readonly PlacedExtent[], staged: readonly StagedOn[]): void {
     publishStaged(this.catalog, this.currentLayout, placed, staged)
+    noteWritten(this.catalog, this.currentLayout, placed, this.options.clock.nowMs())
   }
 
   /**
