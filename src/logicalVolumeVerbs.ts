@@ -17,6 +17,7 @@ import {
   type LogicalVolumeInfo,
   logicalVolumeInfos,
 } from './upkeep/logicalVolumes.js'
+import { type TierReport, tierLogicalVolume } from './upkeep/logicalVolumeTiers.js'
 import { settleUses, type UsesContext } from './upkeep/logicalVolumeUses.js'
 import type { PlaceCopiesOptions, PlaceCopiesReport } from './upkeep/placeCopies.js'
 import { findVolume } from './volume/groupInfo.js'
@@ -48,6 +49,7 @@ export abstract class LogicalVolumeVerbs extends RefVerbs {
    * @param options.copies volumes on which each extent is to lie; `objectCopies`: each of trees, manifests and commits
    * @param options.physicalVolumes numbers, UUIDs or paths of the volumes it may use, and `tags` that they have. Default: as it was, all of
    * them at first
+   * @param options.tiers tags of volumes: what is new comes to the ones, and what is not used goes to the others (`tierLogicalVolume`)
    * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_ARGUMENT`; `VG_FULL` when it does not fit, before anything is changed; `PV_MISSING`,
    * `STORE_LOCKED` while gc is at work, `STORAGE_FULL`, `STORAGE_READ_ONLY`, `LEASE_LOST`, `CANCELLED`
    * @example
@@ -71,6 +73,29 @@ export abstract class LogicalVolumeVerbs extends RefVerbs {
     const isDue = isRepair || adoptingRefs(group.catalog).length > 0
     if (isDue && !options.dryRun) await settleUses(this.usesContext, options)
     return convertLogicalVolume(store, name, { ...options, physicalVolumes })
+  }
+
+  /**
+   * Brings what is read often to the fast tier of a logical volume, and what is not used to the slow one, while others read and commit: a
+   * copy is brought there, durable, named by the catalog, and dropped where it was. Interrupted or killed at any moment, the next run
+   * does the rest; without any use in between, it finds nothing to do.
+   *
+   * @param name of the logical volume
+   * @throws {VarveError} `PV_NOT_FOUND`; `INVALID_ARGUMENT` for one without tiers; `STORE_LOCKED` while gc is at work, `STORAGE_FULL`,
+   * `STORAGE_READ_ONLY`, `LEASE_LOST`, `CANCELLED`
+   * @example
+   * ```ts
+   * await repo.changePhysicalVolume('0', { tags: ['hdd'] })
+   * await repo.extendVolumeGroup(`${dir}/ssd.varve`, { tags: ['ssd'], capacityBytes: 50 * 2 ** 30 })
+   * await repo.convertLogicalVolume('default', { tiers: { fast: 'ssd', slow: 'hdd' } })
+   * const { promoted, demoted } = await repo.tierLogicalVolume('default')
+   * console.log(promoted.storedBytes, demoted.storedBytes)
+   * ```
+   */
+  async tierLogicalVolume(name: string, options: PlaceCopiesOptions = {}): Promise<TierReport> {
+    const { group, store } = this.session
+    group.requireOpen()
+    return tierLogicalVolume(store, name, options)
   }
 
   /**

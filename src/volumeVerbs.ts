@@ -22,6 +22,7 @@ import {
 } from './volume/groupInfo.js'
 import {
   lossOf,
+  nextVolumeNumber,
   type ReduceOptions,
   type ReduceReport,
   requireAbsent,
@@ -29,6 +30,7 @@ import {
   requireEmpty,
 } from './volume/layoutChanges.js'
 import { takeUpkeep } from './volume/lease.js'
+import { requireOneTier } from './volume/tiers.js'
 import { requireCapacity } from './volume/volumePlace.js'
 
 export abstract class VolumeVerbs extends LogicalVolumeVerbs {
@@ -86,8 +88,12 @@ export abstract class VolumeVerbs extends LogicalVolumeVerbs {
     const { group } = this.session
     const capacityBytes = options.capacityBytes ?? null
     requireCapacity(capacityBytes)
-    for (const tag of options.tags ?? []) requireTag(tag)
-    await group.extend(file, { capacityBytes, tags: options.tags ?? [] })
+    const tags = options.tags ?? []
+    for (const tag of tags) requireTag(tag)
+    await group.refresh()
+    const number = nextVolumeNumber(group.catalog, group.layout)
+    for (const volume of group.layout.logicalVolumes) requireOneTier(volume, [{ number, tags }])
+    await group.extend(file, { capacityBytes, tags })
     const added = (await groupInfo(group)).physicalVolumes.at(-1)
     if (!added) throw new VarveError('PV_NOT_FOUND', `${file} was added and is gone again`, { path: file })
     return added

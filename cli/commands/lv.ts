@@ -4,17 +4,22 @@ import type { Context } from '../context.js'
 import { EXIT, UsageError } from '../errors.js'
 import { printColumns } from '../output.js'
 import { counted, countText, plainLine, plainText, sizeText } from '../text.js'
+import { parseTiers, type TierTags, tierLines, tierTags } from '../tierText.js'
 import { parseCount, parseCountFromNone, parseRate } from '../values.js'
 import type { Verb, VerbGroup } from '../verb.js'
 import { tellTally } from '../volumeText.js'
 import { create, extend, LOGICAL_VOLUME_JSON, remove, set, volumesWanted } from './lvChange.js'
+import { tier } from './lvTier.js'
 
 const list: Verb = {
   examples: [
     { command: 'varve lv', does: 'all logical volumes, and what copies lack' },
     { command: 'varve lv list --json', does: 'for a program' },
   ],
-  json: `${LOGICAL_VOLUME_JSON}[]`,
+  json: `${LOGICAL_VOLUME_JSON}[]
+// Tiers: { fast, slow: { tag: string, extents, storedBytes: number,
+//                        usedBytes: number, capacityBytes: number | null },         // of all on its volumes
+//          isDue: boolean }                                                          // for "varve lv tier"`,
   statuses: { [EXIT.notFound]: 'no store here', [EXIT.damage]: true },
 
   async run(context) {
@@ -43,10 +48,14 @@ async function printLogicalVolumes(context: Context, volumes: readonly LogicalVo
   ])
   const sides = ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'left', 'left'] as const
   await printColumns(context.out, sides, [heads, ...rows])
+  for (const { name, tiers } of volumes) {
+    for (const line of tiers ? tierLines(name, tiers) : []) await context.out.line(line)
+  }
 }
 
-function usesText({ physicalVolumes, tags }: LogicalVolumeInfo): string {
-  const words = [...physicalVolumes.map(String), ...tags.map((tag) => `@${tag}`)]
+function usesText(volume: LogicalVolumeInfo): string {
+  const { physicalVolumes, tags, tiers } = volume
+  const words = [...physicalVolumes.map(String), ...tags.map((tag) => `@${tag}`), ...(tiers ? [tierTags(volume)] : [])]
   return words.length === 0 ? 'all' : words.join(' ')
 }
 
@@ -61,6 +70,7 @@ interface ConvertFlags {
   readonly mirrors?: number
   readonly objectMirrors?: number
   readonly stripes?: number
+  readonly tiers?: TierTags | 'none'
   readonly repair?: boolean
   readonly dryRun?: boolean
   readonly rate?: number
@@ -84,6 +94,11 @@ const convert: Verb = {
         parseCountFromNone,
       )
       .option('-i, --stripes <n>', 'striped over so many volumes (default: all)', parseCount)
+      .option(
+        '--tiers <fast:slow>',
+        'what is new comes to volumes with the one tag, what is not used goes to those with the other; none ends it',
+        parseTiers,
+      )
       .option('--repair', 'change nothing, and bring what copies lack')
       .option('-n, --dry-run', 'only say what would be brought and dropped')
       .option('--rate <size>', 'read and write so many bytes a second at most, as in 16M', parseRate)
@@ -92,7 +107,8 @@ const convert: Verb = {
 What is stored follows: further copies are brought to other volumes, each synced before the catalog names it, and then those
 are dropped that are too many; others read and commit meanwhile. Interrupted or killed, "--repair" does the rest. With "-m 1"
 any one volume but the catalog's can be lost. Objects are small, and without them nothing is found: with "--object-mirrors 1" a
-lost volume costs the files that lay there, and not history. From linear to striped or back, what is stored stays where it is. An extent that
+lost volume costs the files that lay there, and not history. With "--tiers ssd:hdd" all copies of an extent lie on volumes with the one tag or
+with the other: what is new on the fast ones while they have room, and "varve lv tier" moves what is there by use. From linear to striped or back, what is stored stays where it is. An extent that
 is damaged in all copies stays as it is, and is told of.`,
   examples: [
     { command: 'varve lv convert default -m 1', does: 'keep everything twice' },
@@ -101,6 +117,10 @@ is damaged in all copies stays as it is, and is told of.`,
     { command: 'varve lv convert default --type striped', does: 'write to all volumes in turn, once' },
     { command: 'varve lv convert default -i 3 --object-mirrors 1', does: 'to three in turn, and objects twice' },
     { command: 'varve lv convert default @ssd', does: 'on volumes with the tag ssd ("pv change PV --addtag ssd")' },
+    {
+      command: 'varve lv convert default --tiers ssd:hdd',
+      does: 'new and hot extents on volumes with the tag ssd, cold ones on those with hdd',
+    },
     { command: 'varve lv convert default --repair', does: 'bring back what an interrupted one left, or a lost copy' },
   ],
   json: `
@@ -117,11 +137,15 @@ is damaged in all copies stays as it is, and is told of.`,
   completesOption: { type: ['linear', 'striped', 'mirrored'] },
 
   async run(context, command) {
-    const { type, mirrors, objectMirrors, stripes, repair, dryRun = false, rate } = command.opts<ConvertFlags>()
+    const { type, mirrors, objectMirrors, stripes, tiers, repair, dryRun = false, rate } = command.opts<ConvertFlags>()
     const [name = '', ...wanted] = command.args
-    const asked = [type, mirrors, objectMirrors, stripes].some((value) => value !== undefined) || wanted.length > 0
+    const asked =
+      [type, mirrors, objectMirrors, stripes, tiers].some((value) => value !== undefined) || wanted.length > 0
     if (!repair && !asked)
-      throw new UsageError('convert to what?', 'give --type, -m, -i, --object-mirrors, the volumes to use, or --repair')
+      throw new UsageError(
+        'convert to what?',
+        'give --type, -m, -i, --object-mirrors, --tiers, the volumes to use, or --repair',
+      )
     if (repair && asked) throw new UsageError('--repair changes nothing', 'give it alone')
     const repository = await (dryRun ? context.openToRead() : context.open())
     const report = await repository.convertLogicalVolume(name, {
@@ -130,6 +154,7 @@ is damaged in all copies stays as it is, and is told of.`,
       copies: mirrors === undefined ? undefined : mirrors + 1,
       objectCopies: objectMirrors === undefined ? undefined : objectMirrors === 0 ? null : objectMirrors + 1,
       stripes,
+      tiers: tiers === 'none' ? null : tiers,
       ...(await volumesWanted(context, repository, wanted)),
       dryRun,
       rateBytes: rate,
@@ -165,5 +190,6 @@ are for the branches that "lv set" keeps in them.`.trim(),
     extend: { summary: 'Change how much one may hold', verb: extend },
     convert: { summary: 'Change placement and copies, and move what is stored', verb: convert },
     remove: { summary: 'Remove one that no branch is kept in', verb: remove },
+    tier: { summary: 'Move extents between a fast and a slow tier, by use', verb: tier },
   },
 }

@@ -12,6 +12,7 @@ import { findVolume, tellTally } from '../volumeText.js'
 export const LOGICAL_VOLUME_JSON = `
 { name, uuid, type: string, copies, objectCopies: number, stripes: number | null,   // null is all
   physicalVolumes: number[], tags: string[],                                        // [] is all
+  tiers: Tiers | null,
   virtualBytes: number | null, reserved: boolean,                                   // null is as much as there is
   branches: string[],                                                               // see varve lv set
   extents, usedBytes, storedBytes, lackingCopies: number }`

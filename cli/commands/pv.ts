@@ -21,7 +21,8 @@ const list: Verb = {
   ],
   json: `
 // without --map: Volume[]
-// with --map:    { pv, firstExtent, lastExtent, extents, rawBytes, storedBytes: number }[]`,
+// with --map:    { pv, firstExtent, lastExtent, extents, rawBytes, storedBytes: number,
+//                  tier: "fast" | "slow" | null }[]`,
   statuses: { [EXIT.notFound]: 'no such volume, or no store here', [EXIT.damage]: true },
   completes: ['pv'],
 
@@ -51,7 +52,7 @@ async function printMap(context: Context, entries: AsyncIterable<ExtentMapEntry>
   }
   const { bold } = context.colors
   async function* rows(): AsyncIterable<readonly string[]> {
-    yield ['pv', 'extents', 'numbers', 'raw', 'stored', 'ratio'].map(bold)
+    yield ['pv', 'extents', 'numbers', 'raw', 'stored', 'ratio', ''].map(bold)
     for await (const entry of entries) {
       const { firstExtent, lastExtent } = entry
       yield [
@@ -61,10 +62,11 @@ async function printMap(context: Context, entries: AsyncIterable<ExtentMapEntry>
         sizeText(entry.rawBytes),
         sizeText(entry.storedBytes),
         percentText(entry.storedBytes, entry.rawBytes),
+        entry.tier ?? '',
       ]
     }
   }
-  await printColumns(context.out, ['right', 'right', 'left', 'right', 'right', 'right'], rows())
+  await printColumns(context.out, ['right', 'right', 'left', 'right', 'right', 'right', 'left'], rows())
 }
 
 function rulesOf(volume: PhysicalVolumeInfo): string {
@@ -203,7 +205,7 @@ const move: Verb = {
   about: `
 Each extent is brought to another volume, synced, named there by the catalog, and then dropped here; others read and commit
 meanwhile. Interrupted or killed, the next run does the rest. New extents may still come to the volume: "varve pv change PV
---allocatable n" keeps them away. An extent that is damaged stays where it is, and is told of.`,
+--allocatable n" keeps them away. What is in a tier stays in it, unless volumes to go to are named. An extent that is damaged stays where it is, and is told of.`,
   examples: [
     { command: 'varve pv change 1 --allocatable n && varve pv move 1', does: 'empty volume 1' },
     {

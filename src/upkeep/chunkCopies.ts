@@ -25,12 +25,15 @@ import type { ExtentClass, NewExtent, StoredExtent } from '../volume/physicalVol
 import type { Placement } from '../volume/placement.js'
 import type { PlacedExtent } from '../volume/publishStaged.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
+import { SourceTiers } from './sourceTiers.js'
 
 export interface ChunkNumber {
   chunkId: number
 }
 
 export interface CopiedChunk {
+  /** The extent that it was in. */
+  readonly from: number
   readonly id: Hash
   readonly kind: Kind
   readonly class: ExtentClass
@@ -113,6 +116,7 @@ export class ChunkCopies implements BaseSource {
    */
   async place(coming: Iterable<CopiedChunk | MovedExtent>): Promise<PlacedExtent[]> {
     const placements = new Placements(this.#store.group)
+    const sources = new SourceTiers(this.#store.group)
     const gathering = new Gathering((extentClass) => this.#builder(extentClass))
     const numbered: (Numbered | Renumbered)[] = []
     const number = async (gathered: Gathered | undefined): Promise<void> => {
@@ -120,6 +124,7 @@ export class ChunkCopies implements BaseSource {
     }
     for (const each of movedLast(coming)) {
       if ('id' in each) {
+        sources.note(each.id, each.from)
         await number(gathering.add(each))
         continue
       }
@@ -129,7 +134,11 @@ export class ChunkCopies implements BaseSource {
       }
       const moved = await this.#move(each)
       if (moved) numbered.push(moved)
-      else for (const chunk of await each.chunks()) await number(gathering.add(chunk))
+      else
+        for (const chunk of await each.chunks()) {
+          sources.note(chunk.id, chunk.from)
+          await number(gathering.add(chunk))
+        }
     }
     for (const gathered of gathering.takeAll()) await number(gathered)
     const placed: PlacedExtent[] = []
@@ -142,7 +151,8 @@ export class ChunkCopies implements BaseSource {
       const [base] = extent.bases
       const beside = base && this.#store.group.catalog.copies(base.eid)
       const { usedBy } = 'full' in each ? each : each.moved
-      const pvs = placements.for(usedBy).place(extent.class, extent.frame.length, beside)
+      const tier = 'full' in each ? sources.of(each.full.items) : sources.ofExtent(each.moved.eid)
+      const pvs = placements.for(usedBy).place(extent.class, extent.frame.length, beside, tier)
       placed.push({ extent, pvs, usedBy })
     }
     return placed

@@ -2,7 +2,7 @@
 import { VarveError } from '../base/errors.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout } from '../format/layout.js'
 import { type UsedBy, usesOf } from '../volume/extentUses.js'
-import { copiesFor, fewestFirst, isItsOwn, numberOf, policiesOf } from '../volume/placement.js'
+import { copiesFor, fewestFirst, isItsOwn, numberOf, ownTiers, policiesOf } from '../volume/placement.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 
 /** Of one extent. First all of `add` are there, then all of `drop` go. */
@@ -16,15 +16,18 @@ export interface CopyStep {
 
 /**
  * Each copy on the volume goes to the one that holds least, and has none of it yet.
- * @param to numbers of the volumes that may take them. Default: all others that are allocatable.
+ * @param to numbers of the volumes that may take them. Default: all others that are allocatable; of a tier, those of that tier.
  * @throws {VarveError} `VG_FULL`
  */
 export function planMove(group: VolumeGroup, from: number, to?: readonly number[]): CopyStep[] {
-  const candidates = group.layout.physicalVolumes.filter(
+  const others = group.layout.physicalVolumes.filter(
     ({ number, allocatable }) =>
       number !== from && !group.absent.has(number) && (to === undefined ? allocatable : to.includes(number)),
   )
-  const room = new Room(group, candidates)
+  const candidates = to === undefined ? others.filter(({ number }) => isInTierOf(group, from, number)) : others
+  const otherTier =
+    candidates.length < others.length ? ` To leave its tier, name volumes to go to: \`${MOVE_TO}\`.` : ''
+  const room = new Room(group, candidates, `${MORE_ROOM}${otherTier}`)
   const steps: CopyStep[] = []
   group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
     if (!pvs.includes(from)) return
@@ -33,9 +36,20 @@ export function planMove(group: VolumeGroup, from: number, to?: readonly number[
   return steps
 }
 
+/** Whether what is in a tier with the one volume is so with the other. */
+function isInTierOf({ layout }: VolumeGroup, from: number, to: number): boolean {
+  return layout.logicalVolumes.every((policy) => {
+    const tier = ownTiers(policy, layout.physicalVolumes).find((each) => each.some(({ number }) => number === from))
+    return !policy.tiers || !tier || tier.some(({ number }) => number === to)
+  })
+}
+
 /**
  * What lies otherwise than logical volumes want it: too few copies, too many, or on volumes that are not their own. What several of them use
  * has what each of them asks for. Copies on volumes that are not there do not count, and are left alone: they may come back.
+ *
+ * Where there are tiers, copies stay in the one where most are, and those that lack come there, unless it has no room. What is in neither
+ * goes to the slow one: it was not used as far as is known.
  *
  * What others are compressed against gets copies before them, and loses them after them: it never has fewer than they.
  * @param logicalVolumes as they are to be
@@ -62,12 +76,16 @@ export function planPolicies(
     if (only && !lvs.includes(numberOf(only))) return
     const staying: number[] = []
     const add: number[] = []
-    for (const { policy, counts } of asking(lvs)) {
+    for (const { policy, tiers } of asking(lvs)) {
       const copies = copiesFor(policy, record.class)
-      const lacking = () => copies - [...staying, ...add].filter(counts).length
-      const others = pvs.filter((pv) => counts(pv) && !staying.includes(pv))
+      const held = (tier: readonly number[]): number => [...pvs, ...add].filter((pv) => tier.includes(pv)).length
+      const mostFirst = tiers.toReversed().sort((a, b) => held(b) - held(a))
+      const roomy = mostFirst.find((tier) => room.hasRoomFor(copies - held(tier), storedBytes, [...pvs, ...add], tier))
+      const tier = roomy ?? mostFirst[0] ?? []
+      const lacking = () => copies - [...staying, ...add].filter((pv) => tier.includes(pv)).length
+      const others = pvs.filter((pv) => tier.includes(pv) && !staying.includes(pv))
       staying.push(...room.emptiest(others).slice(0, Math.max(0, lacking())))
-      while (lacking() > 0) add.push(room.take(eid, storedBytes, [...pvs, ...add], counts))
+      while (lacking() > 0) add.push(room.take(eid, storedBytes, [...pvs, ...add], tier))
     }
     const drop = pvs.filter((pv) => !staying.includes(pv) && !group.absent.has(pv))
     const step = { eid, storedBytes, rawBytes, add, drop }
@@ -102,7 +120,9 @@ export function planBalance(group: VolumeGroup): CopyStep[] {
   }[] = []
   group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
     const asked = asking(usesOf(group.catalog, eid))
-    const may = (from: number, to: number) => asked.every(({ counts }) => counts(to) || !counts(from))
+    const stays = (tiers: Asked['tiers'], from: number, to: number): boolean =>
+      tiers.find((tier) => tier.includes(from))?.includes(to) ?? true
+    const may = (from: number, to: number) => asked.every(({ tiers }) => stays(tiers, from, to))
     extents.push({ eid, storedBytes, rawBytes, were: pvs, may, pvs: [...pvs] })
   })
   // Large ones first: with the small ones the rest is evened out.
@@ -112,8 +132,10 @@ export function planBalance(group: VolumeGroup): CopyStep[] {
     for (const extent of extents) {
       const { storedBytes, pvs, may } = extent
       const from = room.fullest(pvs.filter((pv) => numbers.has(pv)))
-      const to = from === undefined ? undefined : room.emptiestWithRoom(storedBytes, pvs, (pv) => may(from, pv))
-      if (from === undefined || to === undefined) continue
+      if (from === undefined) continue
+      const among = [...numbers].filter((pv) => may(from, pv))
+      const to = room.emptiestWithRoom(storedBytes, pvs, among)
+      if (to === undefined) continue
       if (room.used(from) - room.used(to) <= Math.max(2 * storedBytes, EVEN_PART * room.used(from))) continue
       room.move(from, to, storedBytes)
       extent.pvs = [...pvs.filter((pv) => pv !== from), to]
@@ -129,11 +151,12 @@ export function planBalance(group: VolumeGroup): CopyStep[] {
 
 /** Copies that are asked for and not there. */
 export function countLacking(group: VolumeGroup, policy: LogicalVolumeLayout): number {
-  const counts = countsFor(group, policy)
+  const tiers = tiersFor(group, policy)
   let lacking = 0
   group.catalog.eachExtent(({ record, pvs }) => {
     if (!usesOf(group.catalog, record.eid).includes(numberOf(policy))) return
-    lacking += Math.max(0, copiesFor(policy, record.class) - pvs.filter(counts).length)
+    const most = Math.max(...tiers.map((tier) => pvs.filter((pv) => tier.includes(pv)).length))
+    lacking += Math.max(0, copiesFor(policy, record.class) - most)
   })
   return lacking
 }
@@ -144,10 +167,18 @@ function countsFor({ absent, layout }: VolumeGroup, policy: LogicalVolumeLayout)
   return (pv) => !absent.has(pv) && own.includes(pv)
 }
 
+/** By tier the volumes on which copies count. */
+function tiersFor(group: VolumeGroup, policy: LogicalVolumeLayout): readonly (readonly number[])[] {
+  const counts = countsFor(group, policy)
+  return ownTiers(policy, group.layout.physicalVolumes).map((tier) =>
+    tier.map(({ number }) => number).filter((number) => counts(number)),
+  )
+}
+
 interface Asked {
   readonly policy: LogicalVolumeLayout
-  /** Whether a copy on a volume is one that it asks for. */
-  readonly counts: (pv: number) => boolean
+  /** By tier the volumes on which copies are what it asks for. */
+  readonly tiers: readonly (readonly number[])[]
 }
 
 /** What those ask for that use an extent: first who may use fewest volumes, since the others may be content with these. */
@@ -162,12 +193,15 @@ function askingOf(
       known.get(key) ??
       fewestFirst(group.layout, policiesOf({ logicalVolumes }, usedBy)).map((policy) => ({
         policy,
-        counts: countsFor(group, policy),
+        tiers: tiersFor(group, policy),
       }))
     known.set(key, asked)
     return asked
   }
 }
+
+const MOVE_TO = 'varve pv move PV TO…'
+const MORE_ROOM = 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.'
 
 /** What volumes hold, as far as it was planned. */
 class Room {
@@ -178,6 +212,7 @@ class Room {
   constructor(
     group: VolumeGroup,
     private readonly candidates: readonly PhysicalVolumeLayout[],
+    private readonly hint = MORE_ROOM,
   ) {
     for (const { number } of group.layout.physicalVolumes) {
       const storedBytes = group.catalog.volumeUse(number)?.storedBytes ?? 0
@@ -186,15 +221,19 @@ class Room {
     }
   }
 
-  /** The volume that holds least, and is none of those that have it. @throws {VarveError} `VG_FULL` */
-  take(eid: number, storedBytes: number, having: readonly number[], counts?: (pv: number) => boolean): number {
-    const best = this.emptiestWithRoom(storedBytes, having, counts)
+  /**
+   * The volume that holds least, and is none of those that have it.
+   * @param among all that count unless given
+   * @throws {VarveError} `VG_FULL`
+   */
+  take(eid: number, storedBytes: number, having: readonly number[], among?: readonly number[]): number {
+    const best = this.emptiestWithRoom(storedBytes, having, among)
     if (best === undefined) {
       throw new VarveError('VG_FULL', `there is no room for extent ${eid} on any other volume; nothing was moved`, {
         extent: eid,
         pvs: having.map(String),
         expected: storedBytes,
-        hint: 'Add a volume with `varve vg extend FILE`, or raise a limit with `varve pv resize PV SIZE`.',
+        hint: this.hint,
       })
     }
     this.#comes(best, storedBytes)
@@ -211,18 +250,22 @@ class Room {
     this.#most.set(pv, (this.#most.get(pv) ?? 0) + storedBytes)
   }
 
-  emptiestWithRoom(
-    storedBytes: number,
-    having: readonly number[],
-    counts: (pv: number) => boolean = () => true,
-  ): number | undefined {
+  emptiestWithRoom(storedBytes: number, having: readonly number[], among?: readonly number[]): number | undefined {
+    return this.emptiest(this.#roomy(storedBytes, having, among))[0]
+  }
+
+  hasRoomFor(copies: number, storedBytes: number, having: readonly number[], among: readonly number[]): boolean {
+    return copies <= 0 || this.#roomy(storedBytes, having, among).length >= copies
+  }
+
+  #roomy(storedBytes: number, having: readonly number[], among?: readonly number[]): number[] {
     const roomy = this.candidates.filter(
       ({ number, capacityBytes }) =>
         !having.includes(number) &&
-        counts(number) &&
+        (among?.includes(number) ?? true) &&
         (capacityBytes === null || (this.#most.get(number) ?? 0) + storedBytes <= capacityBytes),
     )
-    return this.emptiest(roomy.map(({ number }) => number))[0]
+    return roomy.map(({ number }) => number)
   }
 
   emptiest(pvs: readonly number[]): number[] {

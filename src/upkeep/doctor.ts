@@ -15,12 +15,13 @@ import { type DiskSpace, diskSpace } from '../volume/diskSpace.js'
 import { knowsUses } from '../volume/extentUses.js'
 import { isProcessAlive, listLeases } from '../volume/lease.js'
 import { EXTENT_CLASS } from '../volume/physicalVolume.js'
-import { copiesFor, isItsOwn, numberOf } from '../volume/placement.js'
+import { copiesFor, mostCopies, numberOf, ownTiers } from '../volume/placement.js'
 import { describeFilling, fillings } from '../volume/space.js'
 import { UpkeepState } from '../volume/upkeepState.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { ErasureState } from './eraseState.js'
 import { failedGc, readLastGc } from './lastGc.js'
+import { tieringDue } from './logicalVolumeTiers.js'
 import { scrubStatus } from './scrubState.js'
 
 /** What a finding is about; for programs. */
@@ -29,6 +30,7 @@ export type DoctorTopic =
   | 'erasure'
   | 'volume-missing'
   | 'copies-lacking'
+  | 'tiers-due'
   | 'scrub-due'
   | 'gc-due'
   | 'lease'
@@ -94,6 +96,7 @@ export function examine(context: DoctorContext): DoctorReport {
     missingVolumes,
     lackingCopies,
     adopting,
+    tiersDue,
     unfinishedErasure,
     lastScrub,
     garbage,
@@ -220,21 +223,29 @@ function lackingCopies({ group: { catalog, layout, absent } }: DoctorContext): D
   const isSeveral = knowsUses(catalog)
   return layout.logicalVolumes.flatMap((policy): DoctorFinding[] => {
     const { name } = policy
-    const own = layout.physicalVolumes.filter((volume) => isItsOwn(policy, volume))
+    const usable = mostCopies(
+      policy,
+      layout.physicalVolumes.filter(({ allocatable }) => allocatable),
+    )
+    // All copies lie in one tier, where there are any.
+    const tiers = ownTiers(policy, layout.physicalVolumes).map((tier) =>
+      JSON.stringify(tier.map(({ number }) => number)),
+    )
+    const inTier = '(SELECT count(*) FROM copy WHERE copy.eid = extent.eid AND pv IN (SELECT value FROM json_each(?)))'
     const { n = 0 } =
       catalog.get<{ n: number }>(
         `SELECT count(*) AS n FROM extent WHERE CASE class WHEN ${EXTENT_CLASS.object} THEN ? ELSE ? END >
-           (SELECT count(*) FROM copy WHERE copy.eid = extent.eid AND pv IN (SELECT value FROM json_each(?)))
+           max(0, ${tiers.map(() => inTier).join(', ')})
            ${isSeveral ? 'AND EXISTS (SELECT 1 FROM lv_use WHERE lv_use.eid = extent.eid AND lv = ?)' : ''}`,
         copiesFor(policy, EXTENT_CLASS.object),
         copiesFor(policy, EXTENT_CLASS.data),
-        JSON.stringify(own.map(({ number }) => number)),
+        ...tiers,
         ...(isSeveral ? [numberOf(policy)] : []),
       ) ?? {}
     if (n === 0) return []
     const extents = n === 1 ? '1 extent lies' : `${n} extents lie`
     const repair = `\`varve lv convert ${name} --repair\``
-    const isRoomy = own.filter(({ allocatable }) => allocatable).length >= copiesFor(policy, EXTENT_CLASS.object)
+    const isRoomy = usable >= copiesFor(policy, EXTENT_CLASS.object)
     return [
       {
         topic: 'copies-lacking',
@@ -276,6 +287,19 @@ function filling({ group: { catalog, layout }, fullPart }: DoctorContext): Docto
         ? MORE_ROOM
         : `Make it larger with \`varve lv extend ${each.logicalVolume} -V SIZE\`, or give something up with \`varve prune\` and \`varve gc\`.`,
   }))
+}
+
+function tiersDue({ group }: DoctorContext): DoctorFinding[] {
+  return group.layout.logicalVolumes.flatMap((policy): DoctorFinding[] => {
+    const { name, tiers } = policy
+    const due = tieringDue(group, policy)
+    if (!tiers || !due) return []
+    const message =
+      due === 'full'
+        ? `the fast tier of logical volume ${name} (@${tiers.fast}) is nearly full: soon what is new goes to the slow one`
+        : `a run that moved what is not used to the slow tier of logical volume ${name} (@${tiers.slow}) was interrupted`
+    return [{ topic: 'tiers-due', message, advice: `Run \`varve lv tier ${name}\`, daily or so.` }]
+  })
 }
 
 function fullVolumes({ group }: DoctorContext): DoctorFinding[] {

@@ -8,6 +8,13 @@ import { isItsOwn, logicalVolume, numberOf } from '../volume/placement.js'
 import { useOf } from '../volume/space.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import { countLacking, planPolicies } from './copyPlans.js'
+import {
+  type LogicalVolumeTiers,
+  noteTiers,
+  requireTierTags,
+  requireTierVolumes,
+  tiersInfo,
+} from './logicalVolumeTiers.js'
 import { type PlaceCopiesOptions, type PlaceCopiesReport, placeCopies } from './placeCopies.js'
 
 export interface LogicalVolumeInfo {
@@ -33,6 +40,8 @@ export interface LogicalVolumeInfo {
   /** Names of branches and tags that are kept in it, with all below them; not told of `default`, where all others are. */
   readonly branches: readonly string[]
   /** That it uses. Others may use them as well. */
+  /** What is in each of its tiers; `null` where it has none. */
+  readonly tiers: LogicalVolumeTiers | null
   readonly extents: number
   /** Their frames, of all copies. */
   readonly storedBytes: number
@@ -57,6 +66,11 @@ export interface PolicyChange {
   readonly physicalVolumes?: readonly number[] | undefined
   /** It may use volumes with one of these tags alone; empty: any. */
   readonly tags?: readonly string[] | undefined
+  /**
+   * Tags of its tiers: what is new comes to volumes with the one, what is not used any more goes to those with the other
+   * (`tierLogicalVolume`). Of volumes that it may use those with neither are left out. `null`: it has none.
+   */
+  readonly tiers?: { readonly fast: string; readonly slow: string } | null | undefined
 }
 
 export type ConvertOptions = PolicyChange & PlaceCopiesOptions
@@ -80,7 +94,7 @@ export function logicalVolumeInfos(group: VolumeGroup, branches: readonly Branch
       if (usesOf(catalog, record.eid).includes(numberOf(volume))) storedBytes += pvs.length * record.storedBytes
     })
     return {
-      ...{ name, uuid, type, copies, objectCopies, stripes, physicalVolumes, tags },
+      ...{ name, uuid, type, copies, objectCopies, stripes, physicalVolumes, tags, tiers: tiersInfo(group, volume) },
       ...{ virtualBytes, reserved, usedBytes },
       branches: branches.filter((each) => each.logicalVolume === name).map((each) => each.name),
       ...{ extents, storedBytes, lackingCopies: countLacking(group, volume) },
@@ -114,6 +128,7 @@ export async function convertLogicalVolume(
         volume.uuid === uuid ? changedPolicy(group, volume, options) : volume,
       ),
     }))
+    if (options.tiers !== undefined) noteTiers(store, logicalVolume(group.layout, name))
   }
   const plan = () => planPolicies(group, group.layout.logicalVolumes, logicalVolume(group.layout, name))
   return reportOn(group, policy, await placeCopies(store, plan, options))
@@ -124,8 +139,8 @@ function reportOn(group: VolumeGroup, policy: LogicalVolumeLayout, report: Place
   return { ...report, type, copies, objectCopies, lackingCopies: countLacking(group, policy) }
 }
 
-function isChange({ type, copies, objectCopies, stripes, physicalVolumes, tags }: PolicyChange): boolean {
-  return [type, copies, objectCopies, stripes, physicalVolumes, tags].some((value) => value !== undefined)
+function isChange({ type, copies, objectCopies, stripes, physicalVolumes, tags, tiers }: PolicyChange): boolean {
+  return [type, copies, objectCopies, stripes, physicalVolumes, tags, tiers].some((value) => value !== undefined)
 }
 
 /** @throws {VarveError} `INVALID_ARGUMENT`, `PV_NOT_FOUND` when there cannot be such a one in that group */
@@ -136,9 +151,10 @@ export function changedPolicy(
 ): LogicalVolumeLayout {
   const type = typeOf(volume, change)
   const copies = type === 'mirrored' ? (change.copies ?? Math.max(2, volume.copies)) : (change.copies ?? 1)
-  const { stripes: stripesBefore, objectCopies: objectCopiesBefore, ...rest } = volume
+  const { stripes: stripesBefore, objectCopies: objectCopiesBefore, tiers: tiersBefore, ...rest } = volume
   const objectCopies = change.objectCopies === undefined ? objectCopiesBefore : (change.objectCopies ?? undefined)
   const stripes = change.stripes === undefined ? stripesBefore : (change.stripes ?? undefined)
+  const tiers = change.tiers === undefined ? tiersBefore : (change.tiers ?? undefined)
   const policy: LogicalVolumeLayout = {
     ...rest,
     type,
@@ -148,6 +164,7 @@ export function changedPolicy(
     // What it has of any other it has of these, whatever was asked for before.
     ...(objectCopies === undefined || (change.objectCopies == null && objectCopies <= copies) ? {} : { objectCopies }),
     ...(stripes === undefined || type !== 'striped' ? {} : { stripes }),
+    ...(tiers ? { tiers: { fast: tiers.fast, slow: tiers.slow } } : {}),
   }
   requireSense(policy, change)
   if (isChange(change)) requireVolumes(group, policy)
@@ -172,7 +189,7 @@ function typeOf(volume: LogicalVolumeLayout, { type, copies, stripes }: PolicyCh
   return copies === undefined ? volume.type : typeFor(copies, volume.type)
 }
 
-function requireSense({ type, copies, objectCopies, tags }: LogicalVolumeLayout, change: PolicyChange): void {
+function requireSense({ type, copies, objectCopies, tags, tiers }: LogicalVolumeLayout, change: PolicyChange): void {
   if (!['linear', 'striped', 'mirrored'].includes(type)) {
     throw new VarveError('INVALID_ARGUMENT', `a logical volume cannot be ${JSON.stringify(type)}`, {
       expected: ['linear', 'striped', 'mirrored'],
@@ -204,6 +221,7 @@ function requireSense({ type, copies, objectCopies, tags }: LogicalVolumeLayout,
     })
   }
   for (const tag of tags) requireTag(tag)
+  requireTierTags(tiers)
 }
 
 function typeFor(copies: number, before: LogicalVolumeLayout['type']): LogicalVolumeLayout['type'] {
@@ -219,9 +237,9 @@ function requireVolumes({ layout, absent }: Pick<VolumeGroup, 'layout' | 'absent
     throw new VarveError('PV_NOT_FOUND', `there is no volume ${unknown} in the group`, { pv: String(unknown) })
   if (new Set(own).size !== own.length)
     throw new VarveError('INVALID_ARGUMENT', 'a volume is named twice', { actual: own })
-  const usable = physicalVolumes.filter(
-    (volume) => volume.allocatable && !absent.has(volume.number) && isItsOwn(policy, volume),
-  )
+  const there = physicalVolumes.filter(({ number, allocatable }) => allocatable && !absent.has(number))
+  requireTierVolumes(policy, physicalVolumes, there)
+  const usable = there.filter((volume) => isItsOwn(policy, volume))
   const needed = Math.max(objectCopies, stripes)
   if (usable.length >= needed) return
   const what = stripes > objectCopies ? `${stripes} stripes` : `${objectCopies} copies of each extent`

@@ -316,8 +316,9 @@ class Packing {
         const { kind, bytes } = bytesOf.get(chunk) as { kind: Kind; bytes: Buffer }
         const number = { chunkId: index.chunkId(chunk) }
         const id = index.id(chunk)
-        const usedBy = this.#sources.usedBy(id, index.eid(chunk))
-        return { id, kind, class: extentClass, bytes, number, bases: basesOf(chunk), usedBy }
+        const from = index.eid(chunk)
+        const usedBy = this.#sources.usedBy(id, from)
+        return { from, id, kind, class: extentClass, bytes, number, bases: basesOf(chunk), usedBy }
       })
       await this.#switch.stage(await this.#copies.place(copied))
       if (!(await this.#switch.publish())) throw movedAway(index.eid(batch[0] ?? 0))

@@ -11,6 +11,7 @@
 import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
+import type { CatalogTransaction } from '../volume/catalog.js'
 import { type Lease, takeUpkeep } from '../volume/lease.js'
 import type { NewExtent, StagedExtents } from '../volume/physicalVolume.js'
 import { volumeFull } from '../volume/placement.js'
@@ -48,6 +49,9 @@ const BATCH_BYTES = 32 * MIB
 const BATCH_BYTES_MIN = MIB
 const STEPS_PER_SECOND = 8
 
+/** In the transaction that switches these. */
+export type AlsoSwitched = (tx: CatalogTransaction, steps: readonly CopyStep[]) => void
+
 /**
  * @param plan asked for what is to be done, and once more when nobody else moves or drops anything
  * @throws {VarveError} what `plan` throws, before anything is done; `PV_MISSING`; `STORE_LOCKED` while other upkeep is at work;
@@ -57,6 +61,7 @@ export async function placeCopies(
   store: ChunkStore,
   plan: () => readonly CopyStep[],
   options: PlaceCopiesOptions = {},
+  also: AlsoSwitched = () => undefined,
 ): Promise<PlaceCopiesReport> {
   const { group } = store
   const planned = plan()
@@ -66,7 +71,7 @@ export async function placeCopies(
   try {
     await group.refresh()
     await group.dropOrphans()
-    const placing = new Placing(store, lease, options)
+    const placing = new Placing(store, lease, options, also)
     await placing.place(plan())
     return reportOf(placing.done, placing.notes, false)
   } finally {
@@ -84,6 +89,7 @@ class Placing {
     private readonly store: ChunkStore,
     private readonly lease: Lease,
     private readonly options: PlaceCopiesOptions,
+    private readonly also: AlsoSwitched,
   ) {
     this.#leaving = new LeavingCopies(store.group, lease)
     this.#throttle = new Throttle(options.rateBytes, store.clock)
@@ -119,7 +125,7 @@ class Placing {
         // Hashed while this one is written, which holds up all else here.
         coming = await reader.begin(batches[index + 1] ?? [])
         throwIfCancelled(signal)
-        this.done.push(...(await new Batch(this.store, this.lease, this.#leaving, checked).place()))
+        this.done.push(...(await new Batch(this.store, this.lease, this.#leaving, checked, this.also).place()))
         bytesDone += batch.reduce((sum, { storedBytes }) => sum + storedBytes, 0)
         const counts = { itemsDone: this.done.length, itemsTotal: steps.length, bytesDone, bytesTotal }
         this.options.onProgress?.({ phase: 'move', ...counts, current: 'extents' })
@@ -147,6 +153,7 @@ class Batch {
     private readonly lease: Lease,
     private readonly leaving: LeavingCopies,
     private readonly steps: readonly CheckedStep[],
+    private readonly also: AlsoSwitched,
   ) {
     for (const { step, extent } of steps) {
       for (const pv of extent ? step.add : []) {
@@ -206,6 +213,7 @@ class Batch {
         done.push(step)
       }
       for (const pv of staged.keys()) requireRoom(this.store, pv)
+      this.also(tx, done)
       // Whoever looked a chunk up meanwhile, and found it on neither volume, looks again.
       if (this.steps.some(({ step }) => step.drop.length > 0)) tx.advance('gc_epoch', 1)
       tx.advance('publish_sequence', 1)

@@ -262,7 +262,7 @@ class Rewriting {
       const inside = (await this.#chunksOf(eid, rows)) ?? []
       return inside.map(({ id, kind, bytes }, slot) => {
         const number = numbers.get(id) as ChunkNumber
-        return { id, kind, class: extent.class, bytes, number, bases: basesOf(slot), usedBy }
+        return { from: extent.eid, id, kind, class: extent.class, bytes, number, bases: basesOf(slot), usedBy }
       })
     }
     return { eid, extent, dictionary, numbers, usedBy, chunks }
@@ -290,7 +290,7 @@ class Rewriting {
       }
       const number = known ?? { chunkId }
       this.#keep(id, number, usedBy)
-      kept.push({ id, kind, class: extentClass, bytes, number, bases: basesOf(slot), usedBy })
+      kept.push({ from: eid, id, kind, class: extentClass, bytes, number, bases: basesOf(slot), usedBy })
     }
     return chunks && kept
   }

@@ -126,6 +126,7 @@ test('what one attempt left is taken back though another one came in between', a
     const id = store.hasher.id(KIND.chunk, bytes)
     const moving = new ExtentSwitch(store, lease)
     const chunk = {
+      from: 0,
       id,
       kind: KIND.chunk,
       class: EXTENT_CLASS.data,

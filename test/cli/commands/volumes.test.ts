@@ -144,6 +144,7 @@ describe('pv list --map', () => {
       extents: NUMBER,
       rawBytes: NUMBER,
       storedBytes: NUMBER,
+      tier: null,
     })
     expect(await bench.json('pv', 'list', '--map', '0')).toEqual(map)
     expect(await bench.ok('pv', 'list', '--map')).toMatch(/^pv {2}extents {2}numbers .*\n 0 /)
@@ -225,6 +226,7 @@ describe('lv convert', () => {
         virtualBytes: null,
         reserved: false,
         branches: [],
+        tiers: null,
         extents: NUMBER,
         usedBytes: NUMBER,
         storedBytes: NUMBER,
