@@ -16,6 +16,7 @@ import { killCommits, killExtends } from '../test/crash/support/kills.js'
 import { SWITCHED_OFF } from '../test/crash/support/rules.js'
 import { killSwitches } from '../test/crash/support/switches.js'
 import { switchOff } from '../test/crash/support/switchOff.js'
+import { killTiers } from '../test/crash/support/tierKills.js'
 import { buildCommand } from '../test/support/builtCommand.js'
 
 const { values: options } = parseArgs({
@@ -34,6 +35,7 @@ const SWITCH_SHARE = 0.5
 /** It is slow: much is copied. */
 const COPY_SHARE = 0.5
 const COPY_BYTES = 8_000_000
+const TIER_SHARE = 0.1
 /** Stores that are tidied grow slowly; it is looking through all history that takes long. */
 const GC_FRESH_EVERY = 12
 const BIG_EVERY = 20
@@ -130,6 +132,21 @@ async function tortureCopies(folder: string): Promise<void> {
   }
 }
 
+async function tortureTiers(folder: string): Promise<void> {
+  if (kills === 0) return
+  const command = await buildCommand()
+  try {
+    const report = await killTiers({ folder, script: command.script, kills: Math.ceil(kills * TIER_SHARE), seed })
+    print(
+      `${report.kills} kills of \`lv tier\`: ${report.halfDone} left half done and done by the next run, ` +
+        `${report.problems.length} problems`,
+    )
+    problems.push(...report.problems)
+  } finally {
+    command.remove()
+  }
+}
+
 async function tortureByDamage(stage: Stage, pvs: number, folder: string): Promise<void> {
   if (flips === 0) return
   const subject = await makeSubject(folder, pvs, seed)
@@ -174,6 +191,9 @@ try {
   const copyFolder = join(folder, 'copies')
   mkdirSync(copyFolder)
   await tortureCopies(copyFolder)
+  const tierFolder = join(folder, 'tiers')
+  mkdirSync(tierFolder)
+  await tortureTiers(tierFolder)
 } finally {
   stage.remove()
 }

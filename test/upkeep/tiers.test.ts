@@ -158,14 +158,12 @@ describe('use', () => {
   test('waits for nobody and fails nobody: another writer has the lock', async () => {
     const { store, repo } = await twenty()
     await repo.close()
-    const reading = await store.open({ lockTimeoutMs: 60_000 })
+    // Longer than this test may take.
+    const reading = await store.open({ lockTimeoutMs: 70_000 })
     await (await reading.at('main')).read('7')
     const other = new Database(store.path)
     other.exec('BEGIN IMMEDIATE')
-    const startedMs = performance.now()
     reading.parts.store.reads?.write()
-    // Not the minute that a commit would wait.
-    expect(performance.now() - startedMs).toBeLessThan(30_000)
     other.exec('ROLLBACK')
     other.close()
     await reading.close()

@@ -90,7 +90,7 @@ function contentOf({ seed, commitBytes }: Content, number: number): Buffer {
 }
 
 /** @returns whether it was at work still */
-async function runAndKill(
+export async function runAndKill(
   script: string,
   store: string,
   command: readonly string[],
@@ -106,7 +106,7 @@ async function runAndKill(
 }
 
 /** Where all copies lie. */
-async function placesOf(store: string): Promise<string> {
+export async function placesOf(store: string): Promise<string> {
   const repo = await Repository.open(store)
   try {
     const places: string[] = []
@@ -125,14 +125,19 @@ async function look(store: string, options: Content, name: string, problems: str
     const age = COMMITS - 1
     const bytes = await (await repo.at(`main~${age}`)).read('f')
     if (!bytes.equals(contentOf(options, COMMITS - 1 - age))) problems.push(`${name}: main~${age} is something else`)
-    if (!isDone) return
-    const { group } = repo.parts
-    for (const volume of group.volumes) {
-      const held = await volume.list(0, Number.MAX_SAFE_INTEGER)
-      const orphans = held.filter((eid) => !group.catalog.hasCopy(eid, volume.number))
-      if (orphans.length > 0) problems.push(`${name}: volume ${volume.number} holds ${orphans.length} nameless extents`)
-    }
+    if (isDone) problems.push(...(await namelessIn(repo)).map((problem) => `${name}: ${problem}`))
   } finally {
     await repo.close()
   }
+}
+
+/** Volumes that hold extents which the catalog does not name there. */
+export async function namelessIn({ parts: { group } }: Repository): Promise<string[]> {
+  const problems: string[] = []
+  for (const volume of group.volumes) {
+    const held = await volume.list(0, Number.MAX_SAFE_INTEGER)
+    const orphans = held.filter((eid) => !group.catalog.hasCopy(eid, volume.number))
+    if (orphans.length > 0) problems.push(`volume ${volume.number} holds ${orphans.length} nameless extents`)
+  }
+  return problems
 }
