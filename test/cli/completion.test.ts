@@ -49,6 +49,7 @@ describe('without a store', () => {
 
   test('values that are listed, files where files are meant, nothing where nothing is known', async () => {
     expect(await offered('lv', 'convert', 'default', '--type', '')).toEqual(['linear', 'striped', 'mirrored'])
+    expect(await offered('lv', 'tier', '')).toEqual(['default'])
     expect(await offered('pv', 'change', '0', '--allocatable', '')).toEqual(['y', 'n'])
     expect(await offered('completion', 'z')).toEqual(['zsh'])
     expect(await offered('help', 'rev')).toEqual(['revisions'])

@@ -55,7 +55,7 @@ describe('what is new', () => {
     await expectSound(repo, range(0, 15))
   })
 
-  test('lies in one tier with all its copies', async () => {
+  test('F-TIERS: lies in one tier with all its copies', async () => {
     const store = new TieredStore()
     const repo = await store.create([TEN_BYTES, TEN_BYTES], 1)
     await repo.convertLogicalVolume('default', { copies: 2, tiers: TIERS })
