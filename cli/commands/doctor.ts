@@ -7,7 +7,7 @@ import type { Verb } from '../verb.js'
 export const verb: Verb = {
   about: `
 Looks at what can be seen at once, and says what should be done: a scrub or gc that is due, damage that the last scrub found,
-volumes that are missing, copies that lack, volumes and disks that are nearly full, what a killed process left behind, working folders that are
+volumes that are missing, copies that lack, a fast tier that is nearly full, volumes and disks that are nearly full, what a killed process left behind, working folders that are
 gone or in the middle of a switch. Nothing is read back (that is "varve scrub" and "varve verify"), and nothing is changed.`,
   examples: [
     { command: 'varve doctor', does: 'is there anything to do?' },
@@ -15,8 +15,8 @@ gone or in the middle of a switch. Nothing is read back (that is "varve scrub" a
   ],
   json: `
 { ok: boolean,                                         // whether nothing is to be done
-  findings: { topic: "damage" | "erasure" | "volume-missing" | "copies-lacking" | "scrub-due" | "gc-due" | "lease" | "volume-full" | "disk-full" |
-                     "format" | "one-copy" | "folder",
+  findings: { topic: "damage" | "erasure" | "volume-missing" | "copies-lacking" | "tiers-due" | "scrub-due" | "gc-due" | "lease" |
+                     "volume-full" | "disk-full" | "format" | "one-copy" | "folder",
               message, advice, path? }[] }`,
   statuses: {
     [EXIT.failed]: 'something is to be done',
