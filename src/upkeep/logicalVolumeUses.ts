@@ -59,11 +59,18 @@ export async function settleUses(
     if (stampOf(tx) !== before) return
     const all = closures(context.store, reached)
     const isReached = (eid: number) => [...all.values()].some((eids) => eids.has(eid))
-    catalog.eachExtent(({ record }) => {
+    const reachedRecords: { readonly eid: number; readonly storedBytes: number }[] = []
+    catalog.eachExtent(({ record: { eid, storedBytes } }) => {
       // What nobody reaches is kept as it was, as long as it is kept.
-      if (record.eid >= end || !isReached(record.eid)) return
-      for (const lv of usesOf(catalog, record.eid)) if (!all.get(lv)?.has(record.eid)) dropUse(catalog, record, lv)
+      if (eid < end && isReached(eid)) reachedRecords.push({ eid, storedBytes })
     })
+    // What is decoded through others first: as long as it is used, so are they.
+    for (const record of reachedRecords.reverse()) {
+      for (const lv of usesOf(catalog, record.eid)) {
+        const isNeeded = catalog.dependants(record.eid).some((eid) => isUsedBy(catalog, eid, lv))
+        if (!isNeeded && !all.get(lv)?.has(record.eid)) dropUse(catalog, record, lv)
+      }
+    }
     forgetAdopting(catalog, tx)
   })
 }
