@@ -92,6 +92,18 @@ describe.each(CASES)('golden store $name of format $format', ({ format, name, fi
     expect(report.checked.commits).toBe(commitsBefore + 1)
   })
 
+  test('gets a second logical volume, and is of the newest format from then on', async () => {
+    const [catalog] = copyOf(format, files) as [string]
+    const repo = await openRepository(catalog)
+    await repo.createLogicalVolume('second')
+    await repo.assignLogicalVolume('second', ['v1'])
+    expect(kept(await describeStore(repo))).toEqual(kept(expected))
+    expect((await repo.verify()).problems).toEqual([])
+    expect((await repo.logicalVolumes()).map(({ extents }) => extents > 0)).toEqual([expect.any(Boolean), true])
+    await repo.close()
+    expect(readFileSync(catalog).readInt32BE(60)).toBe(5)
+  })
+
   test('gc takes nothing that is promised, now or later', async () => {
     const [catalog] = copyOf(format, files) as [string]
     const repo = await openRepository(catalog)
