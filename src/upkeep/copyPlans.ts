@@ -12,6 +12,8 @@ export interface CopyStep {
   readonly rawBytes: number
   readonly add: readonly number[]
   readonly drop: readonly number[]
+  /** Logical volumes that used it when this was planned. */
+  readonly usedBy: UsedBy
 }
 
 /**
@@ -31,7 +33,8 @@ export function planMove(group: VolumeGroup, from: number, to?: readonly number[
   const steps: CopyStep[] = []
   group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
     if (!pvs.includes(from)) return
-    steps.push({ eid, storedBytes, rawBytes, add: [room.take(eid, storedBytes, pvs)], drop: [from] })
+    const usedBy = usesOf(group.catalog, eid)
+    steps.push({ eid, storedBytes, rawBytes, add: [room.take(eid, storedBytes, pvs)], drop: [from], usedBy })
   })
   return steps
 }
@@ -88,7 +91,7 @@ export function planPolicies(
       while (lacking() > 0) add.push(room.take(eid, storedBytes, [...pvs, ...add], tier))
     }
     const drop = pvs.filter((pv) => !staying.includes(pv) && !group.absent.has(pv))
-    const step = { eid, storedBytes, rawBytes, add, drop }
+    const step = { eid, storedBytes, rawBytes, add, drop, usedBy: lvs }
     if (add.length > 0) more.push(step)
     else if (drop.length > 0) less.push(step)
   })
@@ -114,16 +117,18 @@ export function planBalance(group: VolumeGroup): CopyStep[] {
     readonly storedBytes: number
     readonly rawBytes: number
     readonly were: readonly number[]
+    readonly usedBy: UsedBy
     /** Whether it may go from one volume to another: all that use it have as many copies of their own as before. */
     readonly may: (from: number, to: number) => boolean
     pvs: number[]
   }[] = []
   group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
-    const asked = asking(usesOf(group.catalog, eid))
+    const usedBy = usesOf(group.catalog, eid)
+    const asked = asking(usedBy)
     const stays = (tiers: Asked['tiers'], from: number, to: number): boolean =>
       tiers.find((tier) => tier.includes(from))?.includes(to) ?? true
     const may = (from: number, to: number) => asked.every(({ tiers }) => stays(tiers, from, to))
-    extents.push({ eid, storedBytes, rawBytes, were: pvs, may, pvs: [...pvs] })
+    extents.push({ eid, storedBytes, rawBytes, were: pvs, usedBy, may, pvs: [...pvs] })
   })
   // Large ones first: with the small ones the rest is evened out.
   extents.sort((a, b) => b.storedBytes - a.storedBytes || a.eid - b.eid)
@@ -142,10 +147,10 @@ export function planBalance(group: VolumeGroup): CopyStep[] {
       isMoved = true
     }
   }
-  return extents.flatMap(({ eid, storedBytes, rawBytes, were, pvs }) => {
+  return extents.flatMap(({ eid, storedBytes, rawBytes, were, usedBy, pvs }) => {
     const add = pvs.filter((pv) => !were.includes(pv))
     const drop = were.filter((pv) => !pvs.includes(pv))
-    return add.length > 0 ? [{ eid, storedBytes, rawBytes, add, drop }] : []
+    return add.length > 0 ? [{ eid, storedBytes, rawBytes, add, drop, usedBy }] : []
   })
 }
 

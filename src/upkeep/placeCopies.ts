@@ -12,6 +12,7 @@ import { throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
+import { usesOf } from '../volume/extentUses.js'
 import { type Lease, takeUpkeep } from '../volume/lease.js'
 import type { NewExtent, StagedExtents } from '../volume/physicalVolume.js'
 import { volumeFull } from '../volume/placement.js'
@@ -197,7 +198,7 @@ class Batch {
       }
       for (const checked of this.steps) {
         const { step, extent } = checked
-        const { eid, add, drop } = step
+        const { eid, add } = step
         const record = catalog.extent(eid)
         const isSame = record && (!extent || record.checksum.equals(extent.checksum))
         const isWanted = isSame && this.#isAsPlanned(catalog.copies(eid), step)
@@ -206,11 +207,14 @@ class Batch {
           continue
         }
         for (const pv of add) catalog.addCopy(eid, pv, record.storedBytes)
+        // None goes that another logical volume may rely on, which came to use it meanwhile.
+        const isUsedAlike = usesOf(catalog, eid).every((lv) => step.usedBy.includes(lv))
+        const drop = isUsedAlike ? step.drop : []
         for (const pv of drop) {
           catalog.dropCopy(eid, pv, record.storedBytes)
           leaving.push([pv, checked])
         }
-        done.push(step)
+        done.push({ ...step, drop })
       }
       for (const pv of staged.keys()) requireRoom(this.store, pv)
       this.also(tx, done)
