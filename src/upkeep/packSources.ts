@@ -48,9 +48,9 @@ export class PackSources {
     const missing = new Map<number, number>()
     group.catalog.eachExtent(({ record, pvs }) => {
       const { eid, checksum, storedBytes, chunks, class: extentClass } = record
-      this.extents.set(eid, { eid, checksum, storedBytes, class: extentClass, pv: pvs[0] ?? 0 })
-      missing.set(eid, chunks)
       const usedBy = usesOf(group.catalog, eid)
+      this.extents.set(eid, { eid, checksum, storedBytes, usedBy, class: extentClass, pv: pvs[0] ?? 0 })
+      missing.set(eid, chunks)
       if (usedBy !== USED_BY_DEFAULT) this.#usedBy.set(eid, usedBy)
       // Bases come before: their numbers are lower.
       this.regions.set(eid, regionOf(record.bases, this.regions) ?? this.regions.size)

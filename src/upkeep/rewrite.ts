@@ -196,15 +196,16 @@ class Rewriting {
     const record = this.#store.group.catalog.extent(eid)
     // Gone meanwhile.
     if (!record) return []
+    const usedBy = usesOf(this.#store.group.catalog, eid)
     const rows = this.#rows.of(eid)
     const basesOf = this.#basesOf(record)
     const keeps = rows.map((row) => row !== undefined && this.#options.keeps(row))
     const isDead = rows.length === record.chunks && !rows.includes(undefined) && !keeps.includes(true)
     // Of one of which nothing is needed: what is decoded through it finds out by itself whether it can be.
-    const kept = isDead ? [] : await this.#keptOf(record, rows, keeps, basesOf)
+    const kept = isDead ? [] : await this.#keptOf(record, usedBy, rows, keeps, basesOf)
     // Gone meanwhile.
     if (!kept) return []
-    this.#sources.push({ eid, checksum: record.checksum, storedBytes: record.storedBytes })
+    this.#sources.push({ eid, checksum: record.checksum, storedBytes: record.storedBytes, usedBy })
     for (const [slot, row] of rows.entries()) {
       if (!row || keeps[slot]) continue
       this.#dropped.push(row)
@@ -215,14 +216,15 @@ class Rewriting {
 
   async #keptOf(
     record: ExtentRecord,
+    usedBy: UsedBy,
     rows: ExtentRows,
     keeps: readonly boolean[],
     basesOf: BasesOf,
   ): Promise<readonly (CopiedChunk | MovedExtent)[] | undefined> {
     const dictionary = this.#dictionaryOf(record, rows, keeps)
-    if (!dictionary) return this.#copied(record, rows, keeps, basesOf)
+    if (!dictionary) return this.#copied(record, usedBy, rows, keeps, basesOf)
     const extent = await this.#store.group.readExtent(record.eid)
-    return extent && [this.#moved(extent, dictionary, rows, basesOf)]
+    return extent && [this.#moved(extent, usedBy, dictionary, rows, basesOf)]
   }
 
   /** Of an extent that can stay as it is: all of it is kept, and all that it is compressed against. */
@@ -248,7 +250,13 @@ class Rewriting {
     return dictionary
   }
 
-  #moved(extent: StoredExtent, dictionary: readonly DictionarySlot[], rows: ExtentRows, basesOf: BasesOf): MovedExtent {
+  #moved(
+    extent: StoredExtent,
+    usedBy: UsedBy,
+    dictionary: readonly DictionarySlot[],
+    rows: ExtentRows,
+    basesOf: BasesOf,
+  ): MovedExtent {
     const { eid, slots } = extent
     const numbers = new Map<Hash, ChunkNumber>()
     for (const [slot, { length }] of slots.entries()) {
@@ -256,7 +264,6 @@ class Rewriting {
       if (row?.length !== length) throw notAsTold(eid, slot, row?.hash)
       numbers.set(row.hash, { chunkId: row.chunkId })
     }
-    const usedBy = usesOf(this.#store.group.catalog, eid)
     for (const [id, number] of numbers) this.#keep(id, number, usedBy)
     const chunks = async (): Promise<CopiedChunk[]> => {
       const inside = (await this.#chunksOf(eid, rows)) ?? []
@@ -270,12 +277,12 @@ class Rewriting {
 
   async #copied(
     { eid, class: extentClass }: ExtentRecord,
+    usedBy: UsedBy,
     rows: ExtentRows,
     keeps: readonly boolean[],
     basesOf: BasesOf,
   ): Promise<CopiedChunk[] | undefined> {
     const kept: CopiedChunk[] = []
-    const usedBy = usesOf(this.#store.group.catalog, eid)
     const chunks = await this.#chunksOf(eid, rows)
     for (const [slot, { id, kind, bytes }] of chunks?.entries() ?? []) {
       if (!keeps[slot]) continue

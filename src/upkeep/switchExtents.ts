@@ -11,6 +11,7 @@ import type { ChunkStore } from '../cas/chunkStore.js'
 import { revive } from '../cas/condemned.js'
 import type { DecodedExtent } from '../cas/extentCache.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
+import { type UsedBy, usesOf } from '../volume/extentUses.js'
 import type { Lease } from '../volume/lease.js'
 import type { PlacedExtent } from '../volume/publishStaged.js'
 import { UpkeepState } from '../volume/upkeepState.js'
@@ -21,6 +22,8 @@ export interface OldExtent {
   readonly eid: number
   readonly checksum: Buffer
   readonly storedBytes: number
+  /** Logical volumes that used it: what takes its place lies as these ask for. */
+  readonly usedBy: UsedBy
 }
 
 export interface SwitchResult {
@@ -98,8 +101,8 @@ export class ExtentSwitch {
    * Makes the rest visible and takes the old ones away.
    * @param merged ids of which one of several numbers was kept
    * @param allows asked inside the transaction
-   * @param isEnough whether it is worth it where old ones stay, since something new decodes through them: by the stored bytes of
-   *   those that go. Without it all go, or none
+   * @param isEnough whether it is worth it where old ones stay, since something new decodes through them, or another logical volume uses
+   *   them: by the stored bytes of those that go. Without it all go, or none
    */
   async finish(
     old: readonly OldExtent[],
@@ -111,11 +114,13 @@ export class ExtentSwitch {
     const outcome = catalog.write((tx) => {
       this.#lease.require(tx)
       const isThere = ({ eid, checksum }: OldExtent) => catalog.extent(eid)?.checksum.equals(checksum)
+      if (!old.every(isThere)) return undefined
+      // What another logical volume relies on meanwhile stays, and so does what that is decoded through.
+      const isUsedAlike = ({ eid, usedBy }: OldExtent) => usesOf(catalog, eid).every((lv) => usedBy.includes(lv))
       const leaving = leavingOf(
         this.#group,
-        old.map(({ eid }) => eid),
+        old.filter(isUsedAlike).map(({ eid }) => eid),
       )
-      if (!old.every(isThere)) return undefined
       const goes = new Set(leaving)
       const goneBytes = old.reduce((sum, { eid, storedBytes }) => sum + (goes.has(eid) ? storedBytes : 0), 0)
       if (leaving.length < old.length && !isEnough(goneBytes)) return undefined
