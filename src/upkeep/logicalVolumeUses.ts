@@ -46,17 +46,23 @@ export async function settleUses(
   options: Pick<WorkOptions, 'signal' | 'onProgress'>,
 ): Promise<void> {
   const { group } = context.store
-  const { catalog } = group
   await group.refresh()
-  if (!knowsUses(catalog)) return
+  if (!knowsUses(group.catalog)) return
+  // Of a writer that was killed: else it would be waited for.
+  await group.sweep()
+  while (!(await settleOnce(context, options)));
+}
+
+/** @returns false where extents were rewritten during the walk: what was found in them lies elsewhere now */
+async function settleOnce(context: UsesContext, options: Pick<WorkOptions, 'signal' | 'onProgress'>): Promise<boolean> {
+  const { catalog } = context.store.group
   const end = catalog.counter('next_eid')
-  const before = stampOf(catalog)
+  const before = stampOf(catalog, context)
   const reached = await reachedExtents(context, options)
-  catalog.write((tx) => {
-    for (const [lv, eids] of reached) {
-      for (const eid of eids) if (catalog.isVisible(eid)) addUses(catalog, eid, [lv])
-    }
-    if (stampOf(tx) !== before) return
+  return catalog.write((tx) => {
+    for (const eids of reached.values()) for (const eid of eids) if (!catalog.isVisible(eid)) return false
+    for (const [lv, eids] of reached) for (const eid of eids) addUses(catalog, eid, [lv])
+    if (before === undefined || stampOf(tx, context) !== before) return true
     const all = closures(context.store, reached)
     const isReached = (eid: number) => [...all.values()].some((eids) => eids.has(eid))
     const reachedRecords: { readonly eid: number; readonly storedBytes: number }[] = []
@@ -72,6 +78,7 @@ export async function settleUses(
       }
     }
     forgetAdopting(catalog, tx)
+    return true
   })
 }
 
@@ -87,10 +94,14 @@ export async function reachedUses(
   }
 }
 
-/** Unchanged as long as nothing was written, and nobody is about to: a writer may rely on what is not reached yet. */
-function stampOf(tx: CatalogTransaction): string | undefined {
+/**
+ * Unchanged as long as nothing was written, and no branch was given to another logical volume. `undefined` while somebody is about to write:
+ * he may rely on what is not reached yet.
+ */
+function stampOf(tx: CatalogTransaction, { volumes }: UsesContext): string | undefined {
   if (listLeases(tx).some(({ kind }) => kind === 'writer')) return undefined
-  return `${tx.counter('refs_sequence')} ${tx.counter('publish_sequence')} ${tx.counter('gc_epoch')}`
+  const kept = JSON.stringify(volumes.list())
+  return `${tx.counter('refs_sequence')} ${tx.counter('publish_sequence')} ${tx.counter('gc_epoch')} ${kept}`
 }
 
 async function reachedExtents(
