@@ -73,12 +73,14 @@ export class Staging {
     this.#lanes.clear()
   }
 
-  /** Those that are compressed against what is gone, or lie on a volume that was taken out: nobody could read them. */
-  lost(): PlacedExtent[] {
+  /**
+   * Those that are compressed against what is no base any more, or lie on a volume that was taken out: nobody could read them.
+   * @param isBase whether an extent is there, and as safe as it should be
+   */
+  lost(isBase: (eid: number) => boolean): PlacedExtent[] {
     const { group } = this
     return this.#placed.filter(
-      ({ extent, pvs }) =>
-        extent.bases.some(({ eid }) => !group.catalog.isVisible(eid)) || pvs.some((pv) => !group.volume(pv)),
+      ({ extent, pvs }) => extent.bases.some(({ eid }) => !isBase(eid)) || pvs.some((pv) => !group.volume(pv)),
     )
   }
 

@@ -24,6 +24,7 @@ import type { UsedBy } from '../volume/extentUses.js'
 import { Lease } from '../volume/lease.js'
 import { EXTENT_CLASS, type NewExtent } from '../volume/physicalVolume.js'
 import type { Placement } from '../volume/placement.js'
+import type { PlacedExtent } from '../volume/publishStaged.js'
 import { writeRefs } from '../volume/writeRefs.js'
 import { BasedCompression, type BasedCompressionOptions, type ChosenBases } from './basedCompression.js'
 import type { ChunkStore } from './chunkStore.js'
@@ -306,6 +307,7 @@ export class StoreWriter implements ObjectWriter {
       const isOrdered = move === undefined && group.isOneFile
       const attempt = (tx: CatalogTransaction): { again: Hash[] } | { value: T | undefined } => {
         lease.require(tx)
+        this.uses.requireSame()
         if (tx.counter('gc_epoch') !== epoch) return { again: [] }
         if (group.hasOldLayout || this.hasLost()) return { again: [] }
         const absent = this.hits.recheck(tx)
@@ -352,13 +354,19 @@ export class StoreWriter implements ObjectWriter {
     this.hits.delete(id)
   }
 
+  /** Also what is compressed against something that does not lie where it is asked for any more. */
+  private lost(): readonly PlacedExtent[] {
+    const { catalog } = this.store.group
+    return this.staging.lost((eid) => catalog.isVisible(eid) && this.uses.serves(eid))
+  }
+
   private hasLost(): boolean {
-    return this.staging.lost().length > 0
+    return this.lost().length > 0
   }
 
   /** What is lost is stored once more, from the bytes at hand. */
   private async compressAgain(): Promise<void> {
-    const lost = this.staging.lost()
+    const lost = this.lost()
     await this.staging.drop(lost)
     for (const { extent } of lost) for (const id of extent.hashes) await this.storeAgain(id)
   }

@@ -115,7 +115,9 @@ function wasThere(tx: CatalogTransaction, name: string, id: Hash): boolean {
 
 /** In a transaction: whatever they were led to. @param names full */
 export function noteAllAdopting(catalog: Catalog, tx: CatalogTransaction, names: readonly string[]): void {
-  if (knowsUses(catalog)) new UpkeepState(catalog).write(tx, ADOPTING, [...names].sort())
+  if (!knowsUses(catalog) || names.length === 0) return
+  const noted = new Set([...adoptingRefs(catalog), ...names])
+  new UpkeepState(catalog).write(tx, ADOPTING, [...noted].sort())
 }
 
 /** In the transaction in which all that they reach is used by their logical volumes. */

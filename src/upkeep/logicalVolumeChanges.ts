@@ -2,8 +2,10 @@
 import { VarveError } from '../base/errors.js'
 import { newUuid, type Randomness } from '../base/random.js'
 import type { LogicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
-import { requireRefName } from '../refs/refName.js'
+import { noteAllAdopting } from '../refs/branchVolumes.js'
+import { requireRefName, shortRef } from '../refs/refName.js'
 import { addUses, beginUseBy, beginUses, DEFAULT_LV, endUseBy, endUses, usesOf } from '../volume/extentUses.js'
+import { takeUpkeep } from '../volume/lease.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, numberOf } from '../volume/placement.js'
 import { requireReservable, useOf } from '../volume/space.js'
 import { planPolicies } from './copyPlans.js'
@@ -123,18 +125,25 @@ export async function removeLogicalVolume(
   requireUnused()
   const without = (layout: VolumeGroupLayout) => layout.logicalVolumes.filter((volume) => volume.name !== name)
   if (options.dryRun) return placeCopies(store, () => planPolicies(group, without(group.layout)), { dryRun: true })
-  await group.changeLayout(
-    (layout) => ({ ...layout, logicalVolumes: without(layout) }),
-    () => {
-      requireUnused()
-      catalog.eachExtent(({ record: { eid } }) => {
-        const lvs = usesOf(catalog, eid)
-        if (lvs.length === 1 && lvs[0] === number) addUses(catalog, eid, [DEFAULT_LV])
-      })
-      if (without(group.layout).length === 1) endUses(catalog)
-      else endUseBy(catalog, number)
-    },
-  )
+  await group.sweep()
+  // Refused before anything is changed where other upkeep is at work, which may be writing for it.
+  const lease = takeUpkeep(catalog, store.clock)
+  try {
+    await group.changeLayout(
+      (layout) => ({ ...layout, logicalVolumes: without(layout) }),
+      () => {
+        requireUnused()
+        catalog.eachExtent(({ record: { eid } }) => {
+          const lvs = usesOf(catalog, eid)
+          if (lvs.length === 1 && lvs[0] === number) addUses(catalog, eid, [DEFAULT_LV])
+        })
+        if (without(group.layout).length === 1) endUses(catalog)
+        else endUseBy(catalog, number)
+      },
+    )
+  } finally {
+    catalog.write((tx) => lease.release(tx))
+  }
   return placeCopies(store, () => planPolicies(group, group.layout.logicalVolumes), options)
 }
 
@@ -161,6 +170,14 @@ export async function assignLogicalVolume(
   if (logicalVolumes.length > 1) {
     group.catalog.write((tx) => {
       for (const branch of branches) context.volumes.set(tx, branch, name)
+      // Killed before it was looked at what they reach, doctor tells of it.
+      const isMeant = (ref: string) => branches.some((branch) => ref === branch || ref.startsWith(`${branch}/`))
+      const refs = context.refs.list().map((ref) => ref.name)
+      noteAllAdopting(
+        group.catalog,
+        tx,
+        refs.filter((ref) => isMeant(shortRef(ref))),
+      )
     })
   }
   await settleUses(context, options)

@@ -252,7 +252,7 @@ class TierTargets {
     }
     const drop = pvs.filter((pv) => !staying.includes(pv))
     for (const pv of drop) this.#count(pv, 0 - storedBytes)
-    return { eid, storedBytes, rawBytes, add, drop }
+    return { eid, storedBytes, rawBytes, add, drop, usedBy: users.map(numberOf) }
   }
 
   #without(pvs: readonly number[], tier: Tier): number[] {
