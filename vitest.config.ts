@@ -19,7 +19,7 @@ const STORE_SUITES = [
 const ONCE_SUITES = [
   'test/crash/{copyKill,tierKill,hotJournal,rulesOff,freeSpace,threadKill}.test.ts',
   'test/volume/{groupModel,hashIndex,manyVolumes,placement,tiers,volumeThread,writeLock}.test.ts',
-  'test/upkeep/{recoverGroup,placementPolicy}.test.ts',
+  'test/upkeep/{recoverGroup,placementPolicy,severalVolumesMeanwhile}.test.ts',
 ]
 /** Schedules of a store in memory: no store of files is made, and nothing but the processor is waited for. */
 const SIMULATION = 'test/simulation/**/*.test.ts'
