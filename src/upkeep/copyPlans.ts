@@ -17,7 +17,8 @@ export interface CopyStep {
 }
 
 /**
- * Each copy on the volume goes to the one that holds least, and has none of it yet.
+ * Each copy on the volume goes to the one that holds least, and has none of it yet: one that those may use as well that use the copy, where
+ * there is such. Else it goes all the same, and lacks.
  * @param to numbers of the volumes that may take them. Default: all others that are allocatable; of a tier, those of that tier.
  * @throws {VarveError} `VG_FULL`
  */
@@ -30,11 +31,16 @@ export function planMove(group: VolumeGroup, from: number, to?: readonly number[
   const otherTier =
     candidates.length < others.length ? ` To leave its tier, name volumes to go to: \`${MOVE_TO}\`.` : ''
   const room = new Room(group, candidates, `${MORE_ROOM}${otherTier}`)
+  const asking = askingOf(group, group.layout.logicalVolumes)
   const steps: CopyStep[] = []
   group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
     if (!pvs.includes(from)) return
     const usedBy = usesOf(group.catalog, eid)
-    steps.push({ eid, storedBytes, rawBytes, add: [room.take(eid, storedBytes, pvs)], drop: [from], usedBy })
+    const asked = asking(usedBy)
+    const kept = candidates.map(({ number }) => number).filter((number) => mayGo(asked, from, number))
+    const isKept = room.emptiestWithRoom(storedBytes, pvs, kept) !== undefined
+    const add = [room.take(eid, storedBytes, pvs, isKept ? kept : undefined)]
+    steps.push({ eid, storedBytes, rawBytes, add, drop: [from], usedBy })
   })
   return steps
 }
@@ -125,9 +131,7 @@ export function planBalance(group: VolumeGroup): CopyStep[] {
   group.catalog.eachExtent(({ record: { eid, storedBytes, rawBytes }, pvs }) => {
     const usedBy = usesOf(group.catalog, eid)
     const asked = asking(usedBy)
-    const stays = (tiers: Asked['tiers'], from: number, to: number): boolean =>
-      tiers.find((tier) => tier.includes(from))?.includes(to) ?? true
-    const may = (from: number, to: number) => asked.every(({ tiers }) => stays(tiers, from, to))
+    const may = (from: number, to: number) => mayGo(asked, from, to)
     extents.push({ eid, storedBytes, rawBytes, were: pvs, usedBy, may, pvs: [...pvs] })
   })
   // Large ones first: with the small ones the rest is evened out.
@@ -184,6 +188,11 @@ interface Asked {
   readonly policy: LogicalVolumeLayout
   /** By tier the volumes on which copies are what it asks for. */
   readonly tiers: readonly (readonly number[])[]
+}
+
+/** Whether a copy that goes from one volume to another is as good for all of these. */
+function mayGo(asked: readonly Asked[], from: number, to: number): boolean {
+  return asked.every(({ tiers }) => tiers.find((tier) => tier.includes(from))?.includes(to) ?? true)
 }
 
 /** What those ask for that use an extent: first who may use fewest volumes, since the others may be content with these. */
