@@ -13,10 +13,12 @@ import type { Compression } from '../codec/compressor.js'
 import type { Commit } from '../format/commit.js'
 import { readCommit, writeCommit } from '../history/commits.js'
 import { reachable } from '../history/reach.js'
+import { BranchVolumes } from '../refs/branchVolumes.js'
+import { Properties } from '../refs/properties.js'
+import { shortRef } from '../refs/refName.js'
 import { describeRef } from '../refs/refs.js'
 import type { Replacements } from '../refs/replacements.js'
 import type { CatalogTransaction } from '../volume/catalog.js'
-import { numberOf } from '../volume/placement.js'
 import type { ErasePlan, PlanContext } from './erasePlan.js'
 import { type ErasedRef, ErasureState } from './eraseState.js'
 import { TreeEraser } from './eraseTree.js'
@@ -40,8 +42,10 @@ export async function rewriteHistory(
   options: WorkOptions,
 ): Promise<void> {
   const { store, compression, pruned } = context
-  // Of whichever branch it is: what comes lies as safely as what it takes the place of.
-  const usedBy = () => store.group.layout.logicalVolumes.map(numberOf).sort((a, b) => a - b)
+  // What comes lies as safely as all ask for that are led to it; others, which may be full, have no part in it.
+  const led = plan.refs.map(({ name }) => shortRef(name))
+  const volumes = new BranchVolumes(new Properties(store.group.catalog))
+  const usedBy = () => volumes.usedBy(store.group.layout, led)
   const writer = new StoreWriter(store, { compression, bases: false, signal: options.signal, usedBy })
   try {
     const eraser = new TreeEraser(writer, globs)
