@@ -54,7 +54,8 @@ export async function createLogicalVolume(
     )
   }
   const before = made(group.layout)
-  requireReservable(catalog, { ...group.layout, logicalVolumes: [...group.layout.logicalVolumes, before] })
+  const logicalVolumes = [...group.layout.logicalVolumes, before]
+  if (before.reserved) requireReservable(catalog, { ...group.layout, logicalVolumes })
   await group.changeLayout(
     (layout) => ({ ...layout, logicalVolumes: [...layout.logicalVolumes, made(layout)] }),
     () => {
@@ -83,7 +84,9 @@ export async function resizeLogicalVolume(
       })
     }
     const logicalVolumes = layout.logicalVolumes.map((volume) => (volume.name === name ? after : volume))
-    requireReservable(group.catalog, { ...layout, logicalVolumes })
+    // Less can be kept free at any time, however little there is.
+    const isMore = after.reserved && !(before.reserved && Number(after.virtualBytes) <= Number(before.virtualBytes))
+    if (isMore) requireReservable(group.catalog, { ...layout, logicalVolumes })
     return { ...layout, logicalVolumes }
   }
   resized(group.layout)

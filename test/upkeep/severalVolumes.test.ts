@@ -245,6 +245,41 @@ describe('a size', () => {
   })
 })
 
+test('what is kept free for others stands in the way of no logical volume without it, nor of keeping less free', async () => {
+  const { repo, folder } = await threeVolumes()
+  for (const pv of ['0', '1', '2']) await repo.changePhysicalVolume(pv, { capacityBytes: 5_000_000 })
+  for (const name of ['a', 'b']) await repo.createLogicalVolume(name, { virtualBytes: 2_000_000, reserved: true })
+  await repo.extendVolumeGroup(join(folder, 'unlimited.varve'))
+  await repo.createLogicalVolume('c')
+  await repo.resizeLogicalVolume('c', { virtualBytes: 1_000_000 })
+  await repo.resizeLogicalVolume('a', { virtualBytes: 1_000_000, reserved: true })
+  await repo.resizeLogicalVolume('b', { virtualBytes: null })
+  await expect(repo.resizeLogicalVolume('a', { virtualBytes: 1_000_001, reserved: true })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  })
+})
+
+test('an erasure is not refused for a logical volume that is full and has no part in it', async () => {
+  const { repo } = await threeVolumes()
+  await repo.createLogicalVolume('small', { copies: 2 })
+  await repo.assignLogicalVolume('small', ['tenant'])
+  await commitFiles(repo, { a: content(100) }, 'one', 'tenant')
+  await repo.resizeLogicalVolume('small', { virtualBytes: (await named(repo, 'small')).usedBytes })
+  await commitFiles(repo, { secret: 'a password' }, 'by mistake')
+  await repo.erase({ paths: ['secret'] })
+  await expectAllKept(repo)
+})
+
+test('what a volume gives away goes where those may use it that need it', async () => {
+  const { repo } = await threeVolumes()
+  await repo.convertLogicalVolume('default', { physicalVolumes: ['2'] })
+  await repo.createLogicalVolume('later', { physicalVolumes: ['1', '2'] })
+  await repo.assignLogicalVolume('later', ['precious'])
+  await commitFiles(repo, { a: content(100) }, 'one', 'precious')
+  await repo.movePhysicalVolume('1')
+  await expectAllKept(repo)
+})
+
 test('whatever happens, and in whichever order: each branch is kept as it is to be', async () => {
   const branch = fc.constantFrom('main', 'precious', 'team/docs')
   const volume = fc.constantFrom('default', 'safe', 'two')
