@@ -192,7 +192,8 @@ export abstract class LogicalVolumeVerbs extends RefVerbs {
     return this.session.branchVolumes.list()
   }
 
-  private get usesContext(): UsesContext {
+  /** @internal */
+  protected get usesContext(): UsesContext {
     const { store, refs, worktrees, pruned, branchVolumes: volumes } = this.session
     return { store, refs, worktrees, pruned, volumes }
   }

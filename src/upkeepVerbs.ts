@@ -17,6 +17,7 @@ import { collectGarbage } from './upkeep/gc.js'
 import type { GcOptions, GcReport } from './upkeep/gcReport.js'
 import { isGcDue } from './upkeep/lastGc.js'
 import { isPackDue } from './upkeep/lastPack.js'
+import { settleUses } from './upkeep/logicalVolumeUses.js'
 import { type PackOptions, type PackReport, packStore } from './upkeep/pack.js'
 import { type PruneOptions, type PruneResult, pruneCommits } from './upkeep/prune.js'
 import { commitsInPlace } from './upkeep/replace.js'
@@ -175,7 +176,7 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
     await this.session.pending.flush()
     const { store, refs, worktrees, pruned, properties, group } = this.session
     group.requireOpen()
-    return collectGarbage(
+    const report = await collectGarbage(
       {
         store: store.originals,
         refs,
@@ -188,6 +189,10 @@ export abstract class UpkeepVerbs extends VolumeVerbs {
       },
       options,
     )
+    // What others reach still, and those do not any more who gave it up, takes up nothing of their size.
+    const isSized = group.layout.logicalVolumes.some(({ virtualBytes }) => virtualBytes !== null)
+    if (isSized && !options.dryRun) await settleUses(this.usesContext, options)
+    return report
   }
 
   /**

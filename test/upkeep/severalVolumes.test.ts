@@ -245,6 +245,18 @@ describe('a size', () => {
   })
 })
 
+test('what a branch shared with others takes up nothing of a size any more, once it is given up', async () => {
+  const { repo } = await threeVolumes()
+  await repo.createLogicalVolume('small', { virtualBytes: 400_000 })
+  await repo.assignLogicalVolume('small', ['tenant'])
+  await commitFiles(repo, { a: content(2), b: content(3) }, 'known', 'tenant')
+  await repo.deleteBranch('tenant')
+  await repo.gc({ now: true })
+  expect((await named(repo, 'small')).usedBytes).toBe(0)
+  await commitFiles(repo, { a: content(100), b: content(101) }, 'new', 'tenant')
+  await expectAllKept(repo)
+})
+
 test('what is kept free for others stands in the way of no logical volume without it, nor of keeping less free', async () => {
   const { repo, folder } = await threeVolumes()
   for (const pv of ['0', '1', '2']) await repo.changePhysicalVolume(pv, { capacityBytes: 5_000_000 })
