@@ -113,7 +113,7 @@ async function reachedExtents(
   const byVolume = new Map<number, Link[]>()
   for (const root of roots) {
     const link = await linkOfRoot(store.originals, root)
-    const [lv = DEFAULT_LV] = volumes.usedBy(group.layout, namesOf(root))
+    const [lv = DEFAULT_LV] = volumes.usedBy(group.layout, namesOf(root, worktrees))
     if (link) byVolume.set(lv, [...(byVolume.get(lv) ?? []), link])
   }
   const reached = new Map<number, Set<number>>()
@@ -137,8 +137,13 @@ async function reachedExtents(
   return reached
 }
 
-function namesOf({ kind, of }: GcRoot): readonly string[] {
+function namesOf({ kind, of }: GcRoot, worktrees: Worktrees): readonly string[] {
   if (kind === 'branch' || kind === 'tag') return [of]
+  // A folder's commit is kept as the branch is that it is on.
+  if (kind === 'head')
+    return worktrees
+      .list()
+      .flatMap(({ path, branch }) => (path === of && branch !== undefined ? [shortRef(branch)] : []))
   return kind === 'reflog' ? [shortRef(of)] : []
 }
 

@@ -1,10 +1,11 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Repository } from '../../src/repository.js'
 import { recoverVolumeGroup } from '../../src/upkeep/recoverGroup.js'
 import { knowsUses } from '../../src/volume/extentUses.js'
+import { WorkingFolder } from '../../src/workingFolder.js'
 import { expectAllKept, expectKept } from '../support/kept.js'
 import { commitFiles, openRepository } from '../support/repositories.js'
 import { content, copiesOf, expectSound, threeVolumes } from '../support/threeVolumes.js'
@@ -243,6 +244,19 @@ describe('a size', () => {
     await commitFiles(repo, { a: content(102) }, 'three', 'tenant')
     expect((await repo.verify()).problems).toEqual([])
   })
+})
+
+test('a working folder uses the logical volume of the branch that it is on', async () => {
+  const { repo, path, folder } = await threeVolumes()
+  await using tree = await WorkingFolder.add(path, join(folder, 'tree'), 'main')
+  await repo.createLogicalVolume('safe', { copies: 2 })
+  await repo.assignLogicalVolume('safe', ['main'])
+  expect(await named(repo, 'default')).toMatchObject({ extents: 0, usedBytes: 0 })
+  writeFileSync(join(tree.path, 'f'), content(0))
+  await tree.commit({ message: 'mine', author: 'Test <test@example.org>' })
+  await repo.convertLogicalVolume('safe')
+  expect(await named(repo, 'default')).toMatchObject({ extents: 0, usedBytes: 0 })
+  await expectAllKept(repo)
 })
 
 test('what a branch shared with others takes up nothing of a size any more, once it is given up', async () => {
