@@ -4,7 +4,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Repository } from '../../src/repository.js'
 import { recoverVolumeGroup } from '../../src/upkeep/recoverGroup.js'
+import { expireReflog, newestEntry } from '../../src/upkeep/reflogTerm.js'
 import { knowsUses } from '../../src/volume/extentUses.js'
+import { UpkeepState } from '../../src/volume/upkeepState.js'
 import { WorkingFolder } from '../../src/workingFolder.js'
 import { expectAllKept, expectKept } from '../support/kept.js'
 import { commitFiles, openRepository } from '../support/repositories.js'
@@ -244,6 +246,21 @@ describe('a size', () => {
     await commitFiles(repo, { a: content(102) }, 'three', 'tenant')
     expect((await repo.verify()).problems).toEqual([])
   })
+})
+
+test('what nobody reaches any more is used with all that it is decoded through, as long as it is there', async () => {
+  const { repo } = await threeVolumes()
+  const { catalog } = repo.parts.group
+  await repo.createLogicalVolume('safe', { copies: 2 })
+  await commitFiles(repo, { f: content(90) }, 'one', 'x')
+  const changed = Buffer.from(content(90))
+  changed.fill(0, 1000, 1100)
+  await commitFiles(repo, { f: changed }, 'two', 'x')
+  await repo.createBranch('precious', 'x~1')
+  await repo.deleteBranch('x')
+  catalog.write((tx) => expireReflog(tx, new UpkeepState(catalog), 1 + newestEntry(tx)))
+  await repo.assignLogicalVolume('safe', ['precious'])
+  await expectAllKept(repo)
 })
 
 test('a working folder uses the logical volume of the branch that it is on', async () => {
