@@ -10,7 +10,7 @@ import { VarveError } from '../base/errors.js'
 import { HASH_BYTES, type Hash, hashFromBytes, hashToBytes, shortHash } from '../base/hash.js'
 import { rowCheck, rowMatches } from '../format/check.js'
 import type { Catalog, CatalogTransaction } from '../volume/catalog.js'
-import { noteAdopting } from './branchVolumes.js'
+import { noteAdopting, noteAllAdopting } from './branchVolumes.js'
 import { LogWriter, type OperationInfo, type OperationLog, type RefChange, Reflog, type ReflogEntry } from './reflog.js'
 import { type RefKind, requireFullRef, shortRef, splitRef } from './refName.js'
 
@@ -164,7 +164,8 @@ export class Refs {
       ],
       [{ name: to, before: target, after: target }],
     )
-    noteAdopting(this.catalog, tx, [{ name: to, after: target }])
+    // The reflog came along: it does not say for which logical volume that was written.
+    noteAllAdopting(this.catalog, tx, [to])
   }
 
   /** Moves of refs, newest first. @param name full; all refs without it */

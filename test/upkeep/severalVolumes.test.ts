@@ -263,6 +263,17 @@ test('what nobody reaches any more is used with all that it is decoded through, 
   await expectAllKept(repo)
 })
 
+test('a branch that is renamed into another logical volume is told of, and repaired', async () => {
+  const { repo } = await threeVolumes()
+  await repo.createLogicalVolume('safe', { copies: 2 })
+  await repo.assignLogicalVolume('safe', ['team'])
+  await commitFiles(repo, { f: content(90) }, 'one', 'x')
+  await repo.renameBranch('x', 'team/x')
+  expect((await repo.doctor()).findings.map(({ topic }) => topic)).toContain('copies-lacking')
+  await repo.convertLogicalVolume('safe')
+  await expectAllKept(repo)
+})
+
 test('a working folder uses the logical volume of the branch that it is on', async () => {
   const { repo, path, folder } = await threeVolumes()
   await using tree = await WorkingFolder.add(path, join(folder, 'tree'), 'main')
