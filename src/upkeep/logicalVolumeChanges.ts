@@ -4,10 +4,20 @@ import { newUuid, type Randomness } from '../base/random.js'
 import type { LogicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import { noteAllAdopting } from '../refs/branchVolumes.js'
 import { requireRefName, shortRef } from '../refs/refName.js'
-import { addUses, beginUseBy, beginUses, DEFAULT_LV, endUseBy, endUses, usesOf } from '../volume/extentUses.js'
+import type { Catalog } from '../volume/catalog.js'
+import {
+  addUses,
+  beginUseBy,
+  beginUses,
+  DEFAULT_LV,
+  endUseBy,
+  endUses,
+  type UsedBy,
+  usesOf,
+} from '../volume/extentUses.js'
 import { takeUpkeep } from '../volume/lease.js'
 import { DEFAULT_LOGICAL_VOLUME, logicalVolume, numberOf } from '../volume/placement.js'
-import { requireReservable, useOf } from '../volume/space.js'
+import { logicalVolumeFull, requireReservable, useOf } from '../volume/space.js'
 import { planPolicies } from './copyPlans.js'
 import { changedPolicy, type PolicyChange } from './logicalVolumes.js'
 import { reachedUses, settleUses, type UsesContext } from './logicalVolumeUses.js'
@@ -153,7 +163,7 @@ export async function removeLogicalVolume(
 /**
  * Keeps branches and tags in a logical volume from now on, with all that they reach, and all others of which these names are the first
  * part (`team` of `team/docs`). What is stored follows, while others read and commit: killed, the same again does the rest.
- * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_REF_NAME`; as `placeCopies`
+ * @throws {VarveError} `PV_NOT_FOUND`, `INVALID_REF_NAME`; `LV_FULL` before anything is changed; as `placeCopies`
  */
 export async function assignLogicalVolume(
   context: UsesContext,
@@ -164,11 +174,13 @@ export async function assignLogicalVolume(
   const { group } = context.store
   for (const branch of branches) requireRefName(branch)
   await group.refresh()
-  logicalVolume(group.layout, name)
+  const target = logicalVolume(group.layout, name)
   const { logicalVolumes } = group.layout
-  if (options.dryRun) {
+  if (options.dryRun || target.virtualBytes !== null) {
     const usedBy = await reachedUses({ ...context, volumes: context.volumes.with(branches, name) }, options)
-    return placeCopies(context.store, () => planPolicies(group, logicalVolumes, undefined, usedBy), options)
+    requireFits(group.catalog, target, usedBy)
+    if (options.dryRun)
+      return placeCopies(context.store, () => planPolicies(group, logicalVolumes, undefined, usedBy), options)
   }
   if (logicalVolumes.length > 1) {
     group.catalog.write((tx) => {
@@ -185,6 +197,17 @@ export async function assignLogicalVolume(
   }
   await settleUses(context, options)
   return placeCopies(context.store, () => planPolicies(group, group.layout.logicalVolumes), options)
+}
+
+/** @throws {VarveError} `LV_FULL` where it would use more than it may hold */
+function requireFits(catalog: Catalog, volume: LogicalVolumeLayout, usedBy: (eid: number) => UsedBy): void {
+  const { name, virtualBytes } = volume
+  if (virtualBytes === null) return
+  let bytes = 0
+  catalog.eachExtent(({ record: { eid, storedBytes } }) => {
+    if (usedBy(eid).includes(numberOf(volume))) bytes += storedBytes
+  })
+  if (bytes > virtualBytes) throw logicalVolumeFull(name, virtualBytes, bytes)
 }
 
 function withSize(volume: LogicalVolumeLayout, { virtualBytes, reserved }: SizeChange): LogicalVolumeLayout {

@@ -136,7 +136,8 @@ export function requireReservable(catalog: Catalog, group: Group): void {
   )
 }
 
-function logicalVolumeFull(name: string, virtualBytes: number, storedBytes: number): VarveError {
+/** It may hold so much, and not so much. */
+export function logicalVolumeFull(name: string, virtualBytes: number, storedBytes: number): VarveError {
   return new VarveError(
     'LV_FULL',
     `logical volume ${name} may hold ${sizeOf(virtualBytes)}, not ${sizeOf(storedBytes)}`,

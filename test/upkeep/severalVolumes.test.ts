@@ -229,6 +229,8 @@ describe('a size', () => {
   test('what would exceed it is refused before anything is visible; giving up and gc make room', async () => {
     const { repo } = await threeVolumes()
     await repo.createLogicalVolume('small', { virtualBytes: 400_000 })
+    await expect(repo.assignLogicalVolume('small', ['main'])).rejects.toMatchObject({ code: 'LV_FULL' })
+    expect(await repo.assignedLogicalVolumes()).toEqual([])
     await repo.assignLogicalVolume('small', ['tenant'])
     await commitFiles(repo, { a: content(100) }, 'one', 'tenant')
     await commitFiles(repo, { a: content(101) }, 'two', 'tenant')
