@@ -52,7 +52,7 @@ describe('a size', () => {
     expect(err).toMatch(/^warning: logical volume tenant is 8\d % full: 25\d\.\d KiB of 300\.0 KiB$/m)
     const { out } = await bench.run('doctor')
     expect(out).toContain('logical volume tenant is 85 % full')
-    await bench.ok('config', 'full-warn', '95%')
+    await bench.ok('config', 'set', 'full-warn', '95%')
     expect((await bench.run('doctor')).out).not.toContain('% full')
     bench.write('tree/f', randomBytes(200_000))
     const error = await bench.fails(6, 'LV_FULL', 'commit', '--from', 'tree', '-m', 'x', '-b', 'tenants/1')

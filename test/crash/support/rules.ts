@@ -101,8 +101,8 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
     rule: 'S-3',
     what: 'hits are not looked at again when publishing',
-    file: 'src/cas/storeWriter.ts',
-    find: 'if (epoch === this.hitsEpoch) return []',
+    file: 'src/cas/knownHits.ts',
+    find: 'if (epoch === this.#epoch && unserving.length === 0) return []',
     replace: 'if (epoch >= 0) return []',
     test: { file: WRITER, name: 'a hit that gc took after the lookup is stored again (large)', pvs: 1 },
     simulated: 1,
@@ -110,8 +110,8 @@ export const SWITCHED_OFF: readonly SwitchedOff[] = [
   {
     rule: 'S-3',
     what: 'condemned hits of a large writer are not revived',
-    file: 'src/cas/storeWriter.ts',
-    find: 'if (isAnyCondemned(tx)) revive(tx, [...this.hits.keys()].filter(isCondemned))',
+    file: 'src/cas/knownHits.ts',
+    find: 'if (isAnyCondemned(tx)) revive(tx, [...this.#hits.keys()].filter(isCondemned))',
     replace: 'isCondemned',
     test: { file: WRITER, name: 'a hit condemned after its lookup is revived (large)', pvs: 1 },
     simulated: 1,
