@@ -34,7 +34,7 @@ test('what is new comes to the fast tier; what is too much goes down, and the ne
     },
   ])
   const shown = await bench.ok('lv')
-  expect(shown).toMatch(/^default +linear .* @ssd:@hdd$/m)
+  expect(shown).toMatch(/^default +linear .* @ssd:@hdd +all$/m)
   expect(shown).toMatch(/^default: fast tier @ssd: \d+ extents?, .* stored, 8\d\.\d% of 1.00 MiB used$/m)
   expect(shown).toMatch(/^default: slow tier @hdd: 0 extents, 0 B stored, no limit$/m)
   expect(shown).toContain('default: the fast tier is nearly full: "varve lv tier default"\n')
