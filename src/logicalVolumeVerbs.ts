@@ -164,7 +164,8 @@ export abstract class LogicalVolumeVerbs extends RefVerbs {
    * kept there from the moment it begins.
    *
    * @param names of branches and tags, which need not be there yet
-   * @throws {VarveError} `INVALID_REF_NAME`; as `convertLogicalVolume`
+   * @throws {VarveError} `INVALID_REF_NAME`; `LV_FULL` where they reach more than it may hold, before anything is changed; as
+   * `convertLogicalVolume`
    * @example
    * ```ts
    * await repo.createLogicalVolume('archive')
