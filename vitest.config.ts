@@ -18,7 +18,7 @@ const STORE_SUITES = [
 /** Among them, and yet the same on any number of volumes, or of a number that they choose themselves. */
 const ONCE_SUITES = [
   'test/crash/{copyKill,tierKill,hotJournal,rulesOff,freeSpace,threadKill}.test.ts',
-  'test/volume/{groupModel,hashIndex,manyVolumes,placement,tiers,volumeThread,writeLock}.test.ts',
+  'test/volume/{groupModel,hashIndex,manyVolumes,placement,scratchFile,tiers,volumeThread,writeLock}.test.ts',
   'test/upkeep/{recoverGroup,placementPolicy,severalVolumesMeanwhile}.test.ts',
 ]
 /** Schedules of a store in memory: no store of files is made, and nothing but the processor is waited for. */

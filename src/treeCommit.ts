@@ -237,5 +237,6 @@ export function storeFiles(session: Session): string[] {
     `${location}-shm`,
     `${location}-journal`,
     `${location}-reserve`,
+    `${location}-scratch`,
   ])
 }

@@ -13,7 +13,7 @@ import { KIB } from '../base/units.js'
 import type { ExtentBase } from '../format/slots.js'
 import type { ChunkLocation } from '../volume/physicalVolume.js'
 import { type BaseBounds, type Bound, slotBytes } from './bases.js'
-import type { DecodedExtent } from './extentCache.js'
+import type { DecodedExtent } from './decodedExtent.js'
 import type { BaseCandidates } from './objects.js'
 
 /** Where bases are looked for: a store, or what is about to become a part of it. */

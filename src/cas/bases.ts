@@ -10,7 +10,7 @@ import type { Dictionary } from '../codec/dictionary.js'
 import type { ExtentBase } from '../format/slots.js'
 import type { Catalog } from '../volume/catalog.js'
 import type { StoredExtent } from '../volume/physicalVolume.js'
-import type { DecodedExtent } from './extentCache.js'
+import type { DecodedExtent } from './decodedExtent.js'
 
 /** What decoding an extent takes. */
 export interface Bound {

@@ -17,14 +17,17 @@ import type { StoreProfile } from '../format/profile.js'
 import { healCopy } from '../volume/heal.js'
 import { Lease } from '../volume/lease.js'
 import { type ChunkLocation, EXTENT_CLASS, type NewExtent, type StoredExtent } from '../volume/physicalVolume.js'
+import type { ScratchFile } from '../volume/scratchFile.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import type { CacheStats } from './adaptiveCache.js'
 import type { ChosenSlot } from './baseChoice.js'
 import { BaseBounds, dictionaryOf, slotBytes } from './bases.js'
 import { ComingIds } from './comingIds.js'
+import type { DecodedExtent } from './decodedExtent.js'
 import { ExpectedChunks } from './expectedChunks.js'
-import { type DecodedExtent, ExtentCache, offsetsOf } from './extentCache.js'
+import { ExtentCache, offsetsOf } from './extentCache.js'
 import { ExtentReads } from './extentReads.js'
+import { ExtentSpill } from './extentSpill.js'
 import { ObjectCache } from './objectCache.js'
 import { MANY_AT_ONCE, type ObjectReader } from './objects.js'
 import type { PendingObjects } from './pendingObjects.js'
@@ -65,6 +68,7 @@ const MAX_LOCATIONS = 20_000
 
 export class ChunkStore implements ObjectReader {
   private readonly extents: ExtentCache
+  readonly extentCacheBytes: number
   readonly objects: ObjectCache
   private readonly expected: ExpectedChunks
   /** How deep extents are decoded, and through how much. */
@@ -88,8 +92,8 @@ export class ChunkStore implements ObjectReader {
     options: ChunkStoreOptions,
     originals?: ChunkStore,
   ) {
-    this.extents =
-      originals?.extents ?? new ExtentCache(options.extentCacheBytes ?? 32 * MIB, (eid) => this.loadExtent(eid))
+    this.extentCacheBytes = options.extentCacheBytes ?? 32 * MIB
+    this.extents = originals?.extents ?? new ExtentCache(this.extentCacheBytes, (eid) => this.loadExtent(eid))
     this.objects = originals?.objects ?? new ObjectCache(options.objectCacheBytes ?? 16 * MIB)
     this.expected = originals?.expected ?? new ExpectedChunks()
     this.bounds = originals?.bounds ?? new BaseBounds(group.catalog)
@@ -425,6 +429,12 @@ export class ChunkStore implements ObjectReader {
   /** An extent, decoded; `undefined` when it is not visible (any more). @throws {CorruptionError} `CORRUPT_EXTENT` */
   decoded(eid: number): Promise<DecodedExtent | undefined> {
     return this.extents.get(eid)
+  }
+
+  /** For upkeep that comes back to all of it: what is decoded is kept in `file` as well, until this is called without one. */
+  spillTo(file?: ScratchFile): ExtentSpill | undefined {
+    this.extents.spill = file && new ExtentSpill(file)
+    return this.extents.spill
   }
 
   /** How long the chunks in an extent are, in order. It is not decoded for that. */

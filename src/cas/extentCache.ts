@@ -9,16 +9,8 @@
 import type { Hash } from '../base/hash.js'
 import type { Slot } from '../format/slots.js'
 import { AdaptiveCache, type CacheStats } from './adaptiveCache.js'
-
-export interface DecodedExtent {
-  readonly eid: number
-  readonly raw: Buffer
-  readonly slots: readonly Slot[]
-  /** Where each slot begins in `raw`. */
-  readonly offsets: readonly number[]
-  /** Chunks read from it so far, one by one. */
-  reads: number
-}
+import type { DecodedExtent } from './decodedExtent.js'
+import type { ExtentSpill } from './extentSpill.js'
 
 /** A slot whose bytes were hashed and found to be what they are looked up as. */
 export interface CheckedSlot {
@@ -55,6 +47,8 @@ export class ExtentCache {
   private readonly checked = new Map<Hash, CheckedSlot>()
   private readonly checkedIds = new Map<number, readonly Hash[]>()
   private newest: DecodedExtent | undefined
+  /** What was loaded is kept there too, as long as it is set. */
+  spill: ExtentSpill | undefined
 
   constructor(
     private readonly maxBytes: number,
@@ -122,9 +116,11 @@ export class ExtentCache {
   }
 
   private start(eid: number): Promise<DecodedExtent | undefined> {
-    const started = this.load(eid).then(
+    const spilled = this.spill?.get(eid)
+    const started = (spilled ? Promise.resolve(spilled) : this.load(eid)).then(
       (extent) => {
         this.loading.delete(eid)
+        if (extent) this.spill?.put(extent)
         if (extent) this.keep(extent)
         return extent
       },
@@ -159,6 +155,11 @@ export class ExtentCache {
   }
 
   drop(eid: number): void {
+    this.spill?.drop(eid)
+    this.dropHeld(eid)
+  }
+
+  private dropHeld(eid: number): void {
     const held = this.held(eid)
     if (!held) return
     this.forget(held)
@@ -173,7 +174,7 @@ export class ExtentCache {
   /** Loaded: it waits for its first use. */
   private keep(extent: DecodedExtent): void {
     const { eid, raw } = extent
-    this.drop(eid)
+    this.dropHeld(eid)
     this.decoded.countMiss(raw.length)
     if (raw.length > this.maxBytes) {
       if (this.oversized) this.forget(this.oversized)

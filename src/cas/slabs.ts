@@ -16,22 +16,28 @@ export class Slabs {
   constructor(private readonly slabBytes: number) {}
 
   copy(bytes: Uint8Array): Buffer {
-    if (bytes.length > this.slabBytes) return Buffer.from(bytes)
+    const copy = this.take(bytes.length)
+    copy.set(bytes)
+    return copy
+  }
+
+  /** Room for so many bytes, with whatever was there before. */
+  take(length: number): Buffer {
+    if (length > this.slabBytes) return Buffer.allocUnsafeSlow(length)
     let slab = this.slabs[this.current]
-    while (slab && this.used + bytes.length > slab.length) {
+    while (slab && this.used + length > slab.length) {
       slab = this.slabs[++this.current]
       this.used = 0
     }
     if (!slab) {
       const first = Math.min(FIRST_BYTES * 2 ** this.slabs.length, this.slabBytes)
-      const length = Math.max(first, bytes.length)
-      slab = (length === FIRST_BYTES ? idle.pop() : undefined) ?? Buffer.allocUnsafeSlow(length)
+      const slabBytes = Math.max(first, length)
+      slab = (slabBytes === FIRST_BYTES ? idle.pop() : undefined) ?? Buffer.allocUnsafeSlow(slabBytes)
       this.slabs.push(slab)
     }
-    const copy = slab.subarray(this.used, this.used + bytes.length)
-    copy.set(bytes)
-    this.used += bytes.length
-    return copy
+    const room = slab.subarray(this.used, this.used + length)
+    this.used += length
+    return room
   }
 
   /** Everything copied so far may be overwritten from now on. */

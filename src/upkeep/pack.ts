@@ -6,8 +6,8 @@
  * beside the old ones, and in one transaction the old ones go, if the new ones are smaller; else the new ones do. Nothing is
  * dropped, whether it is reachable or not. Others may read and commit meanwhile. Interrupted or killed, all is as it was.
  */
-import { CorruptionError, VarveError } from '../base/errors.js'
-import { type Hash, shortHash } from '../base/hash.js'
+import { VarveError } from '../base/errors.js'
+import type { Hash } from '../base/hash.js'
 import { type Progress, throwIfCancelled, type WorkOptions } from '../base/progress.js'
 import { MIB } from '../base/units.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
@@ -28,6 +28,7 @@ import { writeLastPack } from './lastPack.js'
 import { type Fingerprints, findAnchors } from './packAnchors.js'
 import { chunkLineage } from './packLineage.js'
 import { objectKey, type PackOrder, packOrder } from './packOrder.js'
+import { movedAway, PackReader } from './packReader.js'
 import { PackSources } from './packSources.js'
 import { reflogTerm } from './reflogTerm.js'
 import { ExtentSwitch, type SwitchResult, takeBackMoving } from './switchExtents.js'
@@ -109,7 +110,7 @@ export async function packStore(context: PackContext, options: PackOptions): Pro
     // Before there is more: what somebody who was killed did not drop from volumes any more.
     await group.dropOrphans()
     lease = Lease.take(group.catalog, 'writer', clock)
-    const packing = new Packing(context, options, lease, upkeep)
+    const packing = new Packing(context, options, lease, upkeep, await PackSources.of(store))
     const report = await packing.run()
     // Others built on it meanwhile: then it was for nothing, and is as due as it was.
     const isKnown = report.isPacked || report.notes.length === 0
@@ -144,8 +145,8 @@ class Packing {
   readonly #copies: ChunkCopies
   readonly #switch: ExtentSwitch
   readonly #throttle: Throttle
-  #sources = new PackSources()
-  #going = new Set<number>()
+  readonly #sources: PackSources
+  readonly #reader: PackReader
   #done = 0
 
   constructor(
@@ -153,22 +154,23 @@ class Packing {
     private readonly options: PackOptions,
     lease: Lease,
     private readonly upkeep: Lease,
+    sources: PackSources,
   ) {
     this.#store = context.store
+    this.#sources = sources
+    this.#reader = new PackReader(context.store, sources)
     this.#throttle = new Throttle(options.rateBytes, context.store.clock)
     this.#switch = new ExtentSwitch(context.store, lease)
     this.#copies = new ChunkCopies(context.store, {
       lease,
       compression: harder(context.compression, options.archive ? ARCHIVE_LEVEL : PACK_LEVEL),
-      going: this.#going,
+      going: new Set(sources.extents.keys()),
       basedBytes: context.store.profile.peSize,
       decodedBytes: DECODED_BYTES,
     })
   }
 
   async run(): Promise<PackReport> {
-    this.#sources = await PackSources.of(this.#store)
-    for (const eid of this.#sources.extents.keys()) this.#going.add(eid)
     try {
       const result = await this.#pack()
       await this.#giveBack()
@@ -179,6 +181,8 @@ class Packing {
       const takingBack = this.#switch.takeBack().then(() => this.#giveBack())
       await takingBack.catch(() => undefined)
       throw error
+    } finally {
+      this.#reader.close()
     }
   }
 
@@ -266,7 +270,7 @@ class Packing {
   async *#look(index: ChunkIndex): AsyncGenerator<{ chunk: number; kind: Kind; bytes: Buffer }> {
     let count = 0
     let bytes = 0
-    for await (const read of this.#read(index, this.#asTheyLie(index))) {
+    for await (const read of this.#reader.all(index)) {
       yield read
       bytes += read.bytes.length
       if (++count < LOOK_CHUNKS && bytes < LOOK_BYTES) continue
@@ -277,54 +281,34 @@ class Packing {
     await this.#passed('reading', count, bytes)
   }
 
-  /** In the given order; neighbours in one extent cost one look. */
-  async *#read(
-    index: ChunkIndex,
-    order: Iterable<number>,
-  ): AsyncGenerator<{ chunk: number; kind: Kind; bytes: Buffer }> {
-    for (const chunk of order) {
-      const eid = index.eid(chunk)
-      const extent = await this.#store.decoded(eid)
-      const slot = extent?.slots[index.slot(chunk)]
-      const offset = extent?.offsets[index.slot(chunk)]
-      if (!extent || !slot || offset === undefined) throw movedAway(eid)
-      yield { chunk, kind: slot.kind, bytes: extent.raw.subarray(offset, offset + slot.length) }
-    }
-  }
-
-  #asTheyLie(index: ChunkIndex, some?: Iterable<number>): number[] {
-    const chunks = [...(some ?? Array(index.count).keys())]
-    const { regions } = this.#sources
-    const region = (chunk: number): number => regions.get(index.eid(chunk)) ?? 0
-    return chunks.sort((a, b) => region(a) - region(b) || index.eid(a) - index.eid(b) || index.slot(a) - index.slot(b))
-  }
-
   async #copy(
     index: ChunkIndex,
     order: Iterable<number>,
     extentClass: ExtentClass,
     basesOf: (chunk: number) => readonly Hash[],
   ): Promise<void> {
-    for (const batch of batchesOf([...order], BATCH_BYTES, (chunk) => index.length(chunk))) {
-      const bytesOf = new Map<number, { readonly kind: Kind; readonly bytes: Buffer }>()
-      for await (const { chunk, kind, bytes } of this.#read(index, this.#asTheyLie(index, batch))) {
-        const id = index.id(chunk)
-        if (this.#store.hasher.id(kind, bytes) !== id) throw notAsTold(index.eid(chunk), id)
-        bytesOf.set(chunk, { kind, bytes: Buffer.from(bytes) })
+    const batches = [...batchesOf([...order], BATCH_BYTES, (chunk) => index.length(chunk))]
+    const copied = (at: number): Promise<CopiedChunk[]> => {
+      const reading = this.#reader.copied(index, batches[at] ?? [], extentClass, basesOf)
+      // Said where it is awaited.
+      reading.catch(() => undefined)
+      return reading
+    }
+    let next = copied(0)
+    try {
+      for (const [at, batch] of batches.entries()) {
+        const placing = this.#copies.place(await next)
+        // Read while this one is compressed.
+        next = copied(at + 1)
+        await this.#switch.stage(await placing)
+        if (!(await this.#switch.publish())) throw movedAway(index.eid(batch[0] ?? 0))
+        this.#copies.forget()
+        const bytes = batch.reduce((sum, chunk) => sum + index.length(chunk), 0)
+        await this.#passed('writing', batch.length, bytes)
       }
-      const copied = batch.map((chunk): CopiedChunk => {
-        const { kind, bytes } = bytesOf.get(chunk) as { kind: Kind; bytes: Buffer }
-        const number = { chunkId: index.chunkId(chunk) }
-        const id = index.id(chunk)
-        const from = index.eid(chunk)
-        const usedBy = this.#sources.usedBy(id, from)
-        return { from, id, kind, class: extentClass, bytes, number, bases: basesOf(chunk), usedBy }
-      })
-      await this.#switch.stage(await this.#copies.place(copied))
-      if (!(await this.#switch.publish())) throw movedAway(index.eid(batch[0] ?? 0))
-      this.#copies.forget()
-      const bytes = batch.reduce((sum, chunk) => sum + index.length(chunk), 0)
-      await this.#passed('writing', batch.length, bytes)
+    } finally {
+      // Nothing is under way any more; what it failed with was said, or is for the next batch.
+      await next.catch(() => undefined)
     }
   }
 
@@ -359,27 +343,4 @@ function requireFormat(catalog: Catalog): void {
 
 function harder(compression: Compression, level: number): Compression {
   return compression.codec === 'zstd' ? { codec: 'zstd', level: Math.max(compression.level, level) } : compression
-}
-
-function movedAway(eid: number): VarveError {
-  return new VarveError(
-    'STORE_LOCKED',
-    `extent ${eid} was moved by somebody else while it was packed; nothing was changed`,
-    {
-      extent: eid,
-      hint: 'Run the command again.',
-    },
-  )
-}
-
-function notAsTold(eid: number, id: Hash): CorruptionError {
-  return new CorruptionError(
-    'CORRUPT_CHUNK',
-    `chunk ${shortHash(id)} in extent ${eid} is damaged; nothing was changed`,
-    {
-      extent: eid,
-      id,
-      hint: 'Run `varve verify` to see which files it belongs to.',
-    },
-  )
 }

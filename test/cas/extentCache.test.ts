@@ -1,8 +1,13 @@
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Hash } from '../../src/base/hash.js'
-import { type DecodedExtent, ExtentCache } from '../../src/cas/extentCache.js'
+import type { DecodedExtent } from '../../src/cas/decodedExtent.js'
+import { ExtentCache } from '../../src/cas/extentCache.js'
+import { ExtentSpill } from '../../src/cas/extentSpill.js'
 import { KIND } from '../../src/format/kinds.js'
+import { ScratchFile } from '../../src/volume/scratchFile.js'
+import { tempFolder } from '../support/tempFolder.js'
 
 const BYTES = 10
 
@@ -103,4 +108,44 @@ test('its bytes are bounded, and an extent that it gives out is the one that was
       }
     }),
   )
+})
+
+test('with room on the disk an extent is loaded once, whatever became of it in memory, until it is dropped', async () => {
+  const loads: number[] = []
+  const cache = new ExtentCache(2 * BYTES, async (eid) => {
+    loads.push(eid)
+    const raw = Buffer.alloc(BYTES, eid)
+    const slots = [4, 6].map((length) => ({ kind: KIND.chunk, length, chunkId: eid }))
+    return { eid, raw, slots, offsets: [0, 4], reads: 0 }
+  })
+  const file = ScratchFile.open(join(tempFolder(), 'store.varve'), 5 * BYTES) as ScratchFile
+  cache.spill = new ExtentSpill(file)
+  for (const eid of [1, 2, 3, 4, 1, 2, 3, 4]) {
+    const extent = await cache.get(eid)
+    expect(extent).toMatchObject({ eid, raw: Buffer.alloc(BYTES, eid), offsets: [0, 4] })
+  }
+  expect(loads).toEqual([1, 2, 3, 4])
+  expect(cache.spill.slot(3, 1, (length) => Buffer.alloc(length))).toEqual({
+    kind: KIND.chunk,
+    bytes: Buffer.alloc(6, 3),
+  })
+  expect(cache.spill.slot(3, 2, (length) => Buffer.alloc(length))).toBeUndefined()
+  expect(cache.spill.slot(9, 0, (length) => Buffer.alloc(length))).toBeUndefined()
+  cache.drop(1)
+  await cache.get(1)
+  // The file is full now: what comes is loaded again when memory has lost it.
+  for (const eid of [6, 7, 8, 6]) await cache.get(eid)
+  expect(loads).toEqual([1, 2, 3, 4, 1, 6, 7, 8, 6])
+  file.close()
+})
+
+test('what the disk does not give back is loaded again', async () => {
+  const { cache, loads } = cacheOf(2 * BYTES)
+  const file = ScratchFile.open(join(tempFolder(), 'store.varve'), 100) as ScratchFile
+  cache.spill = new ExtentSpill(file)
+  for (const eid of [1, 2, 3]) await cache.get(eid)
+  file.read = () => false
+  await cache.get(1)
+  expect(loads).toEqual([1, 2, 3, 1])
+  file.close()
 })

@@ -1,4 +1,6 @@
 /** All chunks put together anew: what it does to what is stored, and to all that can be read. */
+import { readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
 import type { Hash } from '../../src/base/hash.js'
@@ -70,6 +72,26 @@ describe('makes a store smaller and changes nothing else', () => {
   test('with harder compression', async () => {
     const { repo } = await filledStore(6)
     expect((await packed(repo, { archive: true })).report.isPacked).toBe(true)
+  })
+
+  test('of which memory holds a small part: no extent is decoded twice, and nothing is left beside the store', async () => {
+    const { repo: made, path } = await filledStore(12)
+    const { eids } = await extentNumbers(made)
+    await made.close()
+    const repo = await openRepository(path, { cacheBytes: 100_000 })
+    const { group } = repo.parts
+    const reads = new Map<number, number>()
+    const readExtent = group.readExtent.bind(group)
+    group.readExtent = (eid, onDamaged) => {
+      reads.set(eid, (reads.get(eid) ?? 0) + 1)
+      return readExtent(eid, onDamaged)
+    }
+    await repo.pack()
+    const old = eids.map((eid) => reads.get(eid))
+    // Once more before pack has anything to read by: history is walked.
+    expect(Math.max(...old.map((count) => count ?? 0))).toBeLessThanOrEqual(2)
+    expect(old.filter((count) => count === 2).length).toBeLessThan(eids.length / 4)
+    expect(readdirSync(dirname(path)).filter((name) => name.includes('scratch'))).toEqual([])
   })
 
   test('of extents as large as usual, with batches in which several are placed', async () => {
