@@ -71,7 +71,7 @@ const METHOD = [
   '## Method',
   'Each time a new store in one folder, in this process, all shapes in each round, forwards and backwards by turns; one round before',
   'the first is not counted. noise: 32 files of 1 MiB that nothing compresses; text: 32 MiB of made-up words; small: 30 commits of one',
-  'document of 4 KB, one after the other; read: the export of one file of 32 MiB. 1 volume, stripes and mirrors have files of their own, and',
+  'document of 4 KB, one after the other; read: the export of one file of 32 MiB, the median of five by a store opened anew. 1 volume, stripes and mirrors have files of their own, and',
   'nothing but the catalog lies in its file; in one file, and in 4 files, it takes extents as well. All lie on one disk, so without a',
   'delay stripes cannot gain anything. A delay is that of a disk which does one thing at a time: for each staged transaction, for',
   'each extent in it, or for each extent read; it is waited for as a remote volume would be; blocking: as SQLite waits for a disk, which',

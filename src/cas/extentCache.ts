@@ -23,6 +23,9 @@ const WAITING_PART = 3 / 4
 /** After so many other loads it is taken for used. */
 const WAITING_LOADS = 32
 
+/** Of the room, while there is a spill. */
+const SPILLED_PART = 1 / 4
+
 /** What is known of one beside its bytes: those of small commits are short. */
 const ENTRY_BYTES = 512
 
@@ -47,14 +50,23 @@ export class ExtentCache {
   private readonly checked = new Map<Hash, CheckedSlot>()
   private readonly checkedIds = new Map<number, readonly Hash[]>()
   private newest: DecodedExtent | undefined
-  /** What was loaded is kept there too, as long as it is set. */
-  spill: ExtentSpill | undefined
+  #spill: ExtentSpill | undefined
 
   constructor(
     private readonly maxBytes: number,
     private readonly load: (eid: number) => Promise<DecodedExtent | undefined>,
   ) {
     this.decoded = new AdaptiveCache(maxBytes, { onEvict: (_eid, extent) => this.forget(extent) })
+  }
+
+  /** What was loaded is kept there too, as long as it is set. Memory has less of it then: to read it again costs a copy. */
+  set spill(spill: ExtentSpill | undefined) {
+    this.#spill = spill
+    this.wait(0)
+  }
+
+  private get roomBytes(): number {
+    return this.#spill ? this.maxBytes * SPILLED_PART : this.maxBytes
   }
 
   get stats(): CacheStats {
@@ -105,7 +117,7 @@ export class ExtentCache {
     const { eid, raw } = extent
     this.stopWaiting(extent)
     for (const next of this.waiting.values()) {
-      if (this.waitingBytes + raw.length <= this.maxBytes) break
+      if (this.waitingBytes + raw.length <= this.roomBytes) break
       this.forget(next.extent)
     }
     this.decoded.set(eid, extent, Math.max(1, raw.length))
@@ -116,11 +128,11 @@ export class ExtentCache {
   }
 
   private start(eid: number): Promise<DecodedExtent | undefined> {
-    const spilled = this.spill?.get(eid)
+    const spilled = this.#spill?.get(eid)
     const started = (spilled ? Promise.resolve(spilled) : this.load(eid)).then(
       (extent) => {
         this.loading.delete(eid)
-        if (extent) this.spill?.put(extent)
+        if (extent) this.#spill?.put(extent)
         if (extent) this.keep(extent)
         return extent
       },
@@ -155,7 +167,7 @@ export class ExtentCache {
   }
 
   drop(eid: number): void {
-    this.spill?.drop(eid)
+    this.#spill?.drop(eid)
     this.dropHeld(eid)
   }
 
@@ -176,17 +188,17 @@ export class ExtentCache {
     const { eid, raw } = extent
     this.dropHeld(eid)
     this.decoded.countMiss(raw.length)
-    if (raw.length > this.maxBytes) {
+    if (raw.length > this.roomBytes) {
       if (this.oversized) this.forget(this.oversized)
       this.oversized = extent
       return
     }
     const since = ++this.loaded
     for (const first of this.waiting.values()) {
-      const fits = this.waitingBytes + raw.length <= this.maxBytes
+      const fits = this.waitingBytes + raw.length <= this.roomBytes
       const isRead = first.extent === this.newest
       // The reader of another may have gone.
-      const isLong = this.waitingBytes > this.maxBytes * WAITING_PART || first.since + WAITING_LOADS <= since
+      const isLong = this.waitingBytes > this.roomBytes * WAITING_PART || first.since + WAITING_LOADS <= since
       if (!fits || (isLong && !isRead)) this.use(first.extent)
     }
     this.waiting.set(eid, { extent, since })
@@ -201,7 +213,7 @@ export class ExtentCache {
 
   private wait(bytes: number): void {
     this.waitingBytes += bytes
-    this.decoded.reserve(this.waitingBytes)
+    this.decoded.reserve(this.maxBytes - this.roomBytes + this.waitingBytes)
   }
 
   /** All that is known of one that goes. */

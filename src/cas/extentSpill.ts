@@ -2,6 +2,7 @@
  * Decoded extents that memory has no room for, on the disk: reading one there costs a copy, where decoding it anew costs what it is compressed
  * against as well, and so on. For upkeep that comes back to all of a store in another order.
  */
+import { holdsUnseen } from '../codec/unseenMemory.js'
 import type { Kind } from '../format/kinds.js'
 import type { Slot } from '../format/slots.js'
 import type { ScratchFile } from '../volume/scratchFile.js'
@@ -34,6 +35,7 @@ export class ExtentSpill {
     const place = this.#places.get(eid)
     if (!place) return undefined
     const { at, rawBytes, slots, offsets } = place
+    holdsUnseen(rawBytes)
     const raw = Buffer.allocUnsafeSlow(rawBytes)
     return this.file.read(at, raw) ? { eid, raw, slots, offsets, reads: 0 } : undefined
   }

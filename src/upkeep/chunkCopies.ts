@@ -49,6 +49,8 @@ export interface CopyMeans {
   /** A writer's, for numbers, and so that nobody takes what is not visible yet for an orphan. */
   readonly lease: Lease
   readonly compression: Compression
+  /** Of what has no bases. Default: the same. */
+  readonly compressionAlone?: Compression | undefined
   /** Extents that are to go: nothing new decodes through them. */
   readonly going: ReadonlySet<number>
   /** Raw bytes of an extent with bases. Default: as writers make them. */
@@ -95,6 +97,8 @@ interface Renumbered {
 export class ChunkCopies implements BaseSource {
   readonly #store: ChunkStore
   readonly #means: CopyMeans
+  /** Memory of extents that are written: used again, since fresh pages are slow. */
+  readonly #spare: Buffer[] = []
   /** Extents of this batch, which nobody can see yet. */
   readonly #fresh = new Map<number, DecodedExtent>()
   readonly #places = new Map<Hash, ChosenSlot>()
@@ -160,6 +164,9 @@ export class ChunkCopies implements BaseSource {
 
   /** What was placed is visible now, or never will be. */
   forget(): void {
+    for (const { raw } of this.#fresh.values()) {
+      if (raw.buffer.byteLength === this.#store.profile.peSize) this.#spare.push(Buffer.from(raw.buffer))
+    }
     this.#fresh.clear()
     this.#places.clear()
     this.#movedFrom.clear()
@@ -167,7 +174,7 @@ export class ChunkCopies implements BaseSource {
   }
 
   #builder(extentClass: ExtentClass): ExtentBuilder {
-    return new ExtentBuilder(extentClass, this.#store.profile.peSize, [], this.#means.basedBytes)
+    return new ExtentBuilder(extentClass, this.#store.profile.peSize, this.#spare, this.#means.basedBytes)
   }
 
   async #number({ full, usedBy }: Gathered): Promise<Numbered> {
@@ -228,7 +235,8 @@ export class ChunkCopies implements BaseSource {
 
   async #compressed({ full, eid, places }: Numbered): Promise<Frame> {
     const dictionary = places.length === 0 ? undefined : places.map(({ bytes }) => bytes)
-    const frame = await encodeFrameAsync(full.raw, this.#means.compression, dictionary)
+    const { compression, compressionAlone = compression } = this.#means
+    const frame = await encodeFrameAsync(full.raw, dictionary ? compression : compressionAlone, dictionary)
     const raw = await decodeFrameAsync(frame.codec, frame.frame, full.raw.length, dictionary)
     if (raw.equals(full.raw)) return frame
     const message = 'what was compressed did not come back as it was; nothing was changed'

@@ -164,6 +164,8 @@ class Packing {
     this.#copies = new ChunkCopies(context.store, {
       lease,
       compression: harder(context.compression, options.archive ? ARCHIVE_LEVEL : PACK_LEVEL),
+      // Beyond this level an extent alone would gain a hundredth, by tables of 50 MB each.
+      compressionAlone: harder(context.compression, PACK_LEVEL),
       going: new Set(sources.extents.keys()),
       basedBytes: context.store.profile.peSize,
       decodedBytes: DECODED_BYTES,

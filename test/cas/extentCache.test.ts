@@ -119,18 +119,19 @@ test('with room on the disk an extent is loaded once, whatever became of it in m
     return { eid, raw, slots, offsets: [0, 4], reads: 0 }
   })
   const file = ScratchFile.open(join(tempFolder(), 'store.varve'), 5 * BYTES) as ScratchFile
-  cache.spill = new ExtentSpill(file)
+  const spill = new ExtentSpill(file)
+  cache.spill = spill
   for (const eid of [1, 2, 3, 4, 1, 2, 3, 4]) {
     const extent = await cache.get(eid)
     expect(extent).toMatchObject({ eid, raw: Buffer.alloc(BYTES, eid), offsets: [0, 4] })
   }
   expect(loads).toEqual([1, 2, 3, 4])
-  expect(cache.spill.slot(3, 1, (length) => Buffer.alloc(length))).toEqual({
+  expect(spill.slot(3, 1, (length) => Buffer.alloc(length))).toEqual({
     kind: KIND.chunk,
     bytes: Buffer.alloc(6, 3),
   })
-  expect(cache.spill.slot(3, 2, (length) => Buffer.alloc(length))).toBeUndefined()
-  expect(cache.spill.slot(9, 0, (length) => Buffer.alloc(length))).toBeUndefined()
+  expect(spill.slot(3, 2, (length) => Buffer.alloc(length))).toBeUndefined()
+  expect(spill.slot(9, 0, (length) => Buffer.alloc(length))).toBeUndefined()
   cache.drop(1)
   await cache.get(1)
   // The file is full now: what comes is loaded again when memory has lost it.
