@@ -115,18 +115,23 @@ async function tortureCopies(folder: string): Promise<void> {
   if (kills === 0) return
   const command = await buildCommand()
   try {
-    const report = await killCopies({
-      folder,
-      script: command.script,
-      kills: Math.ceil(kills * COPY_SHARE),
-      seed,
-      commitBytes: COPY_BYTES,
-    })
-    print(
-      `${report.kills} kills of \`pv move\`, \`lv convert\` and \`vg balance\`: ${report.halfDone} left half done and done by the ` +
-        `next run, ${report.ended} ended before, ${report.problems.length} problems`,
-    )
-    problems.push(...report.problems)
+    for (const onlyMoves of [true, false]) {
+      const own = join(folder, onlyMoves ? 'moves' : 'copies')
+      mkdirSync(own)
+      const report = await killCopies({
+        folder: own,
+        script: command.script,
+        kills: Math.ceil(kills * COPY_SHARE),
+        seed,
+        commitBytes: COPY_BYTES,
+        onlyMoves,
+      })
+      print(
+        `${report.kills} kills of \`pv move\`${onlyMoves ? '' : ', `lv convert` and `vg balance`'}: ${report.halfDone} left half ` +
+          `done and done by the next run, ${report.ended} ended before, ${report.problems.length} problems`,
+      )
+      problems.push(...report.problems)
+    }
   } finally {
     command.remove()
   }

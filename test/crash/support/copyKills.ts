@@ -18,6 +18,8 @@ export interface CopyKillOptions {
   readonly seed: string
   /** Of each of six commits: more than the engine takes at a time, all together, leaves more to be interrupted. */
   readonly commitBytes: number
+  /** Of `pv move` alone. */
+  readonly onlyMoves?: boolean | undefined
 }
 
 export interface CopyKillReport {
@@ -31,6 +33,11 @@ export interface CopyKillReport {
   readonly problems: string[]
 }
 
+const OTHERS: readonly (readonly string[])[] = [
+  ['lv', 'convert', 'default', '-m', '1'],
+  ['lv', 'convert', 'default', '-m', '0'],
+  ['vg', 'balance'],
+]
 const COMMITS = 6
 const VOLUMES = 4
 const AUTHOR = 'Torture <torture@example.org>'
@@ -42,12 +49,8 @@ export async function killCopies(options: CopyKillOptions): Promise<CopyKillRepo
   const chance = new Chance('copies', options.seed)
   let lastMs = 1500
   while (report.kills < options.kills && report.problems.length === 0) {
-    const command = chance.pick([
-      ['pv', 'move', String(chance.below(VOLUMES))],
-      ['lv', 'convert', 'default', '-m', '1'],
-      ['lv', 'convert', 'default', '-m', '0'],
-      ['vg', 'balance'],
-    ])
+    const move = ['pv', 'move', String(chance.below(VOLUMES))]
+    const command = options.onlyMoves ? move : chance.pick([move, ...OTHERS])
     const before = await placesOf(store)
     const startedMs = Date.now()
     const isKilled = await runAndKill(options.script, store, command, chance.below(lastMs))
