@@ -5,6 +5,8 @@ import { EXIT } from './errors.js'
 import { agoText, counted, plainLine, plainText, sizeText } from './text.js'
 
 const PATHS_LISTED_AT_MOST = 10
+/** The library names no more: where there are so many, there may be others. */
+const PATHS_NAMED_AT_MOST = 20
 
 /** What both print with --json. */
 export const PROBLEM_SHAPE = '{ code, message, pv?, extent?, id?, mendable?: true, paths?: string[] }[]'
@@ -45,8 +47,14 @@ export async function printProblems(context: Context, problems: readonly VerifyP
     const paths = problem.paths ?? []
     for (const path of paths.slice(0, PATHS_LISTED_AT_MOST)) await context.out.line(`  ${plainLine(path)}`)
     const unlisted = paths.length - PATHS_LISTED_AT_MOST
-    if (unlisted > 0) await context.out.line(`  … and ${counted(unlisted, 'more', 'more')}`)
+    if (unlisted > 0) await context.out.line(`  … and ${unlisted} ${moreText(problem, paths.length)}`)
   }
+}
+
+function moreText({ extent, id }: VerifyProblem, named: number): string {
+  if (named < PATHS_NAMED_AT_MOST) return 'more'
+  const what = extent === undefined ? id : `extent:${extent}`
+  return what === undefined ? 'or more others' : `or more others: "varve which ${what}" lists them`
 }
 
 /** 1 when there was damage and it is mended: a disk that does that once may do it again. */

@@ -17,7 +17,10 @@ export interface VerifyProblem {
   readonly id?: string | undefined
   /** Another copy is sound: nothing is lost yet, and healing mends this one. */
   readonly mendable?: true | undefined
-  /** Files that need what is damaged, as `REF:PATH`; at most 20. */
+  /**
+   * Files that need what is damaged, as `REF:PATH`; those that no branch or tag has as it stands now, as `COMMIT:PATH` of the newest commit
+   * that needs it there. At most 20: `which` names all.
+   */
   readonly paths?: readonly string[] | undefined
 }
 

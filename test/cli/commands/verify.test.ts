@@ -62,6 +62,18 @@ test('names damage and the files it touches', async () => {
   })
 })
 
+test('of more files than are named it says so, and what names all of them', async () => {
+  const content = CONTENT.toReversed()
+  for (let number = 0; number < 25; number++) bench.write(`tree/copies/${number}.txt`, content)
+  await bench.commit('tree', 'copies')
+  flipContent(bench, Buffer.from(content.subarray(1000, 1020)))
+  const { out } = await bench.run('verify')
+  const told = /… and 10 or more others: "varve which (extent:\d+)" lists them/.exec(out)
+  expect(told, out).not.toBeNull()
+  const { files } = await bench.json<{ files: unknown[] }>('which', told?.[1] ?? '')
+  expect(files.length).toBeGreaterThanOrEqual(25)
+})
+
 test('--checksums finds what is damaged in what is stored, and names the files', async () => {
   const { checked } = (await bench.json('verify', '--checksums')) as { checked: Record<string, number> }
   expect(checked).toMatchObject({ commits: 0, objects: 0 })
