@@ -111,7 +111,8 @@ export abstract class VolumeVerbs extends LogicalVolumeVerbs {
    * @returns what was given up, or would be
    * @throws {VarveError} `PV_NOT_FOUND`; `PV_IN_USE` while extents lie there, or, of one that is missing, lie nowhere else;
    * `INVALID_ARGUMENT` for the one in the catalog's file, where a logical volume keeps more copies than volumes would be left, and for
-   * one that is said to be missing and is not; `STORE_LOCKED` while gc is at work
+   * one that is said to be missing and is not; `CATALOG_STALE`, `PV_FOREIGN`, `PV_DUPLICATE` where that is why it cannot be used;
+   * `STORE_LOCKED` while gc is at work
    * @example
    * ```ts
    * const { number } = await repo.extendVolumeGroup(`${dir}/borrowed.varve`)

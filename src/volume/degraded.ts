@@ -12,8 +12,13 @@ const GONE_CODES: ReadonlySet<string> = new Set(['PV_MISSING', 'PV_STALE', 'NOT_
 export function requireElsewhere(catalog: Catalog, absent: ReadonlyMap<number, VarveError>): void {
   const [reason] = absent.values()
   if (!reason) return
-  for (const error of absent.values()) if (!GONE_CODES.has(error.code)) throw error
+  requireGone(absent)
   if (countAlone(catalog, [...absent.keys()]) > 0) throw reason
+}
+
+/** @throws {VarveError} the reason of one that is not gone: the catalog is old, or its file is another's */
+export function requireGone(absent: ReadonlyMap<number, VarveError>): void {
+  for (const error of absent.values()) if (!GONE_CODES.has(error.code)) throw error
 }
 
 export function holdsSomething(catalog: Catalog, pv: number): boolean {

@@ -2,7 +2,7 @@
 import { VarveError } from '../base/errors.js'
 import type { LogicalVolumeLayout, PhysicalVolumeLayout, VolumeGroupLayout } from '../format/layout.js'
 import type { Catalog } from './catalog.js'
-import { countAlone } from './degraded.js'
+import { countAlone, requireGone } from './degraded.js'
 import { mostCopies } from './placement.js'
 import { type RetiredExtents, retireExtents } from './retire.js'
 import type { HomeVolume } from './sqliteVolume.js'
@@ -62,9 +62,15 @@ export function requireEmpty(catalog: Catalog, number: number): void {
   })
 }
 
-/** @param absent volumes that could not be opened @throws {VarveError} `INVALID_ARGUMENT` */
+/**
+ * @param absent volumes that could not be opened
+ * @throws {VarveError} `INVALID_ARGUMENT`; why one could not be opened that is not lost: `CATALOG_STALE`, `PV_FOREIGN`, `PV_DUPLICATE`
+ */
 export function requireAbsent(absent: ReadonlyMap<number, VarveError>, number: number): void {
-  if (absent.has(number)) return
+  if (absent.has(number)) {
+    requireGone(absent)
+    return
+  }
   throw new VarveError('INVALID_ARGUMENT', `volume ${number} is there`, {
     pv: String(number),
     hint: `Move what it holds to others: \`varve pv move ${number}\`.`,

@@ -1,0 +1,38 @@
+/** What people type by mistake about volumes: it is refused with a sentence that says what to do, and nothing changes. */
+import { randomBytes } from 'node:crypto'
+import { copyFileSync, rmSync } from 'node:fs'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Workbench } from '../support.js'
+
+let bench: Workbench
+beforeEach(async () => {
+  bench = new Workbench()
+  await bench.ok('vg', 'create', 's.varve', 'one.pv', 'two.pv', '--type', 'striped')
+})
+afterEach(() => bench.remove())
+
+const STORE = ['--store', 's.varve']
+
+async function refused(status: number, code: string, ...argv: string[]): Promise<string> {
+  const before = await bench.json('pv', 'list', ...STORE)
+  const { message, hint } = await bench.fails(status, code, ...argv, ...STORE)
+  expect(await bench.json('pv', 'list', ...STORE)).toEqual(before)
+  return `${message}\n${hint}`
+}
+
+async function commit(message: string): Promise<void> {
+  bench.write('tree/file', randomBytes(3_000_000))
+  await bench.ok('commit', '--from', 'tree', '-m', message, ...STORE)
+}
+
+test('with an old copy of the catalog no volume is given up: none is lost', async () => {
+  copyFileSync(bench.path('s.varve'), bench.path('old'))
+  await commit('what the old catalog does not know')
+  rmSync(bench.path('s.varve-wal'), { force: true })
+  rmSync(bench.path('s.varve-shm'), { force: true })
+  copyFileSync(bench.path('old'), bench.path('s.varve'))
+  for (const more of [['-n'], []]) {
+    const said = await refused(5, 'CATALOG_STALE', 'vg', 'reduce', '1', '--missing', '--force', ...more)
+    expect(said).toContain('Put the newest copy of the catalog back')
+  }
+})
