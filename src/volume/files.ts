@@ -42,6 +42,33 @@ export function requireWritableAt(path: string): void {
   }
 }
 
+/** What SQLite calls files of its own: beside a database of the name before that, it writes and deletes them. */
+const SIDECAR = /-(journal|wal|shm)$/
+
+/** @throws {VarveError} `INVALID_PATH` where a new database would be taken for another one's journal, and deleted */
+export function refuseSidecar(path: string): void {
+  if (!SIDECAR.test(path)) return
+  throw new VarveError('INVALID_PATH', `${path} is called as SQLite calls files of its own, which it deletes`, {
+    path,
+    hint: 'Use a name that does not end in -journal, -wal or -shm.',
+  })
+}
+
+/** Less than systems take; a few are for the endings of the files beside. */
+const PATH_BYTES_MAX = 504
+
+/** What may be done about a database that cannot be opened. */
+export function openingHint(path: string): string {
+  const bytes = Buffer.byteLength(path)
+  if (bytes > PATH_BYTES_MAX) return `SQLite takes paths of at most ${PATH_BYTES_MAX} bytes, and this one has ${bytes}.`
+  if (statOf(dirname(path)) === undefined)
+    return `There is no folder ${dirname(path)}: make it first, or mount its disk.`
+  return (
+    'Check the permissions of the file and of its folder, and how its disk is mounted: where nothing can be written, only a store that was ' +
+    'sealed before (`varve seal`) can be read.'
+  )
+}
+
 function looking<T>(path: string, look: () => T): T | undefined {
   try {
     return look()

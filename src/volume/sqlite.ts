@@ -10,7 +10,7 @@ import type BetterSqlite3 from 'better-sqlite3'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
 import { openDatabase } from './driver.js'
 import { DURABLE } from './durable.js'
-import { statOf } from './files.js'
+import { openingHint, refuseSidecar, statOf } from './files.js'
 import { waitForLock } from './writeLock.js'
 
 /**
@@ -70,13 +70,14 @@ export class SqlDatabase {
    * Makes a new file with its schema and first rows: killed in the middle it leaves nothing, or an empty file, which
    * the next `create` takes. Durable when it returns.
    * @param initialise writes the first rows, inside the transaction that makes the schema
-   * @throws {VarveError} `STORE_EXISTS` when anything is at `path`.
+   * @throws {VarveError} `STORE_EXISTS` when anything is at `path`; `INVALID_PATH`
    */
   static create(
     path: string,
     options: CreateDatabaseOptions,
     initialise: (database: SqlDatabase) => void,
   ): SqlDatabase {
+    refuseSidecar(path)
     const stat = statOf(path)
     if (stat && !(stat.isFile() && stat.size === 0)) {
       throw new VarveError('STORE_EXISTS', `${path} exists already`, { path })
@@ -411,9 +412,6 @@ export class SqlDatabase {
   }
 }
 
-/** Less than systems take; a few are for the endings of the files beside. */
-const PATH_BYTES_MAX = 504
-
 const DAMAGE_CODES = ['SQLITE_ERROR', 'SQLITE_CONSTRAINT', 'SQLITE_MISMATCH', 'SQLITE_FORMAT', 'SQLITE_RANGE']
 
 /** As a `VarveError` that names the file, whichever thread it came from. */
@@ -462,10 +460,7 @@ export function mapSqliteError(error: unknown, path: string): unknown {
     return new VarveError('STORAGE_DENIED', `${path} cannot be opened: ${says}`, {
       path,
       cause,
-      hint:
-        Buffer.byteLength(path) > PATH_BYTES_MAX
-          ? `SQLite takes paths of at most ${PATH_BYTES_MAX} bytes, and this one has ${Buffer.byteLength(path)}.`
-          : 'Check the permissions of the file and of its folder.',
+      hint: openingHint(path),
     })
   }
   if (code.startsWith('SQLITE_IOERR')) {

@@ -25,6 +25,19 @@ async function commit(message: string): Promise<void> {
   await bench.ok('commit', '--from', 'tree', '-m', message, ...STORE)
 }
 
+test.each(['s.varve-wal', 'new-shm', 'one.pv-journal', 'new-wal'])(
+  'no volume is made in the place of the journal %s, which SQLite deletes',
+  async (name) => {
+    expect(await refused(2, 'INVALID_PATH', 'vg', 'extend', name)).toContain('-journal, -wal or -shm')
+    await bench.fails(2, 'INVALID_PATH', 'pv', 'create', name)
+    await bench.fails(2, 'INVALID_PATH', 'vg', 'create', name)
+  },
+)
+
+test('where the folder is not there, that is what is said', async () => {
+  expect(await refused(6, 'STORAGE_DENIED', 'vg', 'extend', 'no/such/folder')).toContain('make it first')
+})
+
 test('with an old copy of the catalog no volume is given up: none is lost', async () => {
   copyFileSync(bench.path('s.varve'), bench.path('old'))
   await commit('what the old catalog does not know')
