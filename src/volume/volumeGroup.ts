@@ -318,7 +318,7 @@ export class VolumeGroup {
     const member = this.members.get(number)
     this.members.delete(number)
     this.absent.delete(number)
-    await member?.writeLayout(next)
+    if (member) await this.tellLayout(member, next)
     await member?.close()
     await this.copyLayout(next)
   }
@@ -356,12 +356,16 @@ export class VolumeGroup {
   private async copyLayout(layout: VolumeGroupLayout): Promise<void> {
     for (const member of this.members.values()) {
       if (member.number === 0 || (await member.layoutSequence()) >= layout.sequence) continue
-      try {
-        await member.writeLayout(layout)
-      } catch (error) {
-        // One that can only be read, or is full, must not keep the others from being used; `verify` tells of its old layout.
-        if (!isVarveError(error, 'STORAGE_FULL', 'STORAGE_READ_ONLY', 'STORAGE_DENIED', 'STORAGE_IO')) throw error
-      }
+      await this.tellLayout(member, layout)
+    }
+  }
+
+  private async tellLayout(member: PhysicalVolume, layout: VolumeGroupLayout): Promise<void> {
+    try {
+      await member.writeLayout(layout)
+    } catch (error) {
+      // One that can only be read, or is full, must not keep the others from being used; `verify` tells of its old layout.
+      if (!isVarveError(error, 'STORAGE_FULL', 'STORAGE_READ_ONLY', 'STORAGE_DENIED', 'STORAGE_IO')) throw error
     }
   }
 

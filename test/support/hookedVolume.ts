@@ -2,7 +2,15 @@
 import type { PhysicalVolume } from '../../src/volume/physicalVolume.js'
 
 export type VolumeHooks = {
-  readonly [Name in 'stage' | 'remove' | 'lookup' | 'hashPrefixes' | 'layoutSequence' | 'read' | 'packedChunkRows']?: (
+  readonly [Name in
+    | 'stage'
+    | 'remove'
+    | 'lookup'
+    | 'hashPrefixes'
+    | 'layoutSequence'
+    | 'writeLayout'
+    | 'read'
+    | 'packedChunkRows']?: (
     volume: PhysicalVolume,
     ...parameters: Parameters<PhysicalVolume[Name]>
   ) => ReturnType<PhysicalVolume[Name]>

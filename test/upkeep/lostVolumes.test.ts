@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.js'
+import { VarveError } from '../../src/base/errors.js'
 import { ChunkStore } from '../../src/cas/chunkStore.js'
 import { Repository } from '../../src/repository.js'
 import { moveCopies } from '../../src/upkeep/moveCopies.js'
@@ -62,6 +63,26 @@ describe('beside others', () => {
     expect(swept).toBe(0)
     await expectSound(repo)
   })
+
+  test.each(['STORAGE_READ_ONLY', 'STORAGE_IO', 'STORAGE_FULL'] as const)(
+    'an empty volume that cannot be written (%s) is taken out all the same',
+    async (code) => {
+      const { repo, path } = await threeVolumes()
+      await repo.movePhysicalVolume('1')
+      await repo.close()
+      const { group } = await over(path, (volume) =>
+        hookedVolume(volume, {
+          async writeLayout() {
+            if (volume.number === 1) throw new VarveError(code, 'as its disk says')
+          },
+        }),
+      )
+      await group.reduce(1)
+      expect(group.layout.physicalVolumes.map(({ number }) => number)).toEqual([0, 2])
+      const after = await openRepository(path)
+      await expectSound(after)
+    },
+  )
 
   test('a small commit of a process that knew one file comes as it is asked for by then', async () => {
     const path = join(tempFolder(), 'store.varve')
