@@ -134,7 +134,7 @@ export abstract class VolumeVerbs extends LogicalVolumeVerbs {
     if (dryRun) {
       if (missing) requireAbsent(group.absent, number)
       if (missing && !force) requireElsewhereToo(group.catalog, number, [...group.absent.keys()])
-      if (!missing) requireEmpty(group.catalog, number)
+      if (!missing) requireEmpty(group.catalog, number, group.absent.has(number))
       return report
     }
     await group.sweep()

@@ -3,7 +3,7 @@ import type { VarveError } from '../base/errors.js'
 import type { Catalog } from './catalog.js'
 
 /** What a volume can do without being there. Whose file is another's, or a copy, has to be told so. */
-const GONE_CODES: ReadonlySet<string> = new Set(['PV_MISSING', 'PV_STALE', 'NOT_A_STORE', 'CORRUPT', 'STORAGE_IO'])
+const GONE_CODES: ReadonlySet<string> = new Set(['PV_MISSING', 'PV_STALE', 'CORRUPT', 'STORAGE_IO'])
 
 /**
  * @param absent volumes that could not be opened, with the reason

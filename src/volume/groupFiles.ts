@@ -163,7 +163,7 @@ export async function openMember(
     })
   }
   const cacheKib = Math.min(CACHE_KIB, Math.floor(CACHES_KIB / layout.physicalVolumes.length))
-  const member = SqliteVolume.open(path, { ...options, cacheKib })
+  const member = openFile(path, layout, volume, { ...options, cacheKib })
   try {
     const state = await member.state()
     requireIdentity(path, layout, volume, state)
@@ -173,7 +173,7 @@ export async function openMember(
         pv: volume.uuid,
         expected: known.transactions,
         actual: state.transactions,
-        hint: `Put the newest copy of this file back, or bring it up to date from other copies: \`varve pv restore ${volume.number}\`.`,
+        hint: `Put the newest copy of this file back; or, if all it held has copies elsewhere, bring it up to date: \`varve pv restore ${volume.number}\`.`,
       })
     }
     const ahead = (await member.layoutSequence()) > known.layoutSequence()
@@ -195,6 +195,26 @@ export async function openMember(
   }
 }
 
+/** What is no volume at all is none that could be anybody else's: the volume is missing. */
+function openFile(
+  path: string,
+  layout: VolumeGroupLayout,
+  { number, uuid }: PhysicalVolumeLayout,
+  options: OpenDatabaseOptions,
+): SqliteVolume {
+  try {
+    return SqliteVolume.open(path, options)
+  } catch (cause) {
+    if (!isVarveError(cause, 'NOT_A_STORE')) throw cause
+    throw new VarveError('PV_MISSING', `volume ${number} of group ${layout.name} is missing: ${cause.message}`, {
+      pv: uuid,
+      path,
+      cause,
+      hint: `Put the volume's file back there. If it is lost for good: \`varve vg reduce ${number} --missing\`.`,
+    })
+  }
+}
+
 /** @throws {VarveError} `PV_FOREIGN` */
 export function requireIdentity(
   path: string,
@@ -202,11 +222,13 @@ export function requireIdentity(
   volume: PhysicalVolumeLayout,
   state: VolumeState,
 ): void {
+  const hint = `Move it away, and put the file of volume ${volume.number} there: \`varve pv list\` says which volume lies where.`
   if (state.vg !== layout.vg) {
     throw new VarveError('PV_FOREIGN', `${path} belongs to another volume group`, {
       path,
       expected: layout.vg,
       actual: state.vg,
+      hint,
     })
   }
   if (state.uuid === volume.uuid && state.number === volume.number) return
@@ -214,6 +236,7 @@ export function requireIdentity(
     path,
     expected: volume.uuid,
     actual: state.uuid,
+    hint,
   })
 }
 

@@ -51,14 +51,16 @@ function withoutVolume(
 }
 
 /** Inside the transaction that takes it out. @throws {VarveError} `PV_IN_USE` */
-export function requireEmpty(catalog: Catalog, number: number): void {
+export function requireEmpty(catalog: Catalog, number: number, isAbsent: boolean): void {
   const held = catalog.get<{ n: number }>('SELECT count(*) AS n FROM copy WHERE pv = ?', number)?.n ?? 0
   if (held === 0) return
   throw new VarveError('PV_IN_USE', `volume ${number} holds ${held} extents`, {
     pv: String(number),
     expected: 0,
     actual: held,
-    hint: `Move them first: \`varve pv change ${number} --allocatable n\`, then \`varve pv move ${number}\`.`,
+    hint: isAbsent
+      ? `Its file is missing: put it back. If it is lost for good: \`varve vg reduce ${number} --missing\`.`
+      : `Move them first: \`varve pv change ${number} --allocatable n\`, then \`varve pv move ${number}\`.`,
   })
 }
 

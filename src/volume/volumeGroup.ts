@@ -310,7 +310,7 @@ export class VolumeGroup {
     const lost = [...this.absent.keys()]
     let retired: RetiredExtents = new Map()
     this.switchLayout(next, () => {
-      if (state === 'empty') requireEmpty(this.catalog, number)
+      if (state === 'empty') requireEmpty(this.catalog, number, this.absent.has(number))
       else if (state === 'lost') forgetCopies(this.catalog, number, lost)
       else retired = giveUp(this.catalog, this.home, number)
     })
@@ -442,6 +442,7 @@ export class VolumeGroup {
         if (real !== undefined && other !== undefined) {
           throw new VarveError('PV_DUPLICATE', `volumes ${other} and ${volume.number} are one file: ${real}`, {
             path: real,
+            hint: 'Put the file of the other one back in the place of the link to it.',
           })
         }
         if (real !== undefined) seen.set(real, volume.number)

@@ -1,7 +1,8 @@
 /** What people type by mistake about volumes: it is refused with a sentence that says what to do, and nothing changes. */
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { change } from '../../support/mirrored.js'
 import { Workbench } from '../support.js'
 
 let bench: Workbench
@@ -36,6 +37,31 @@ test.each(['s.varve-wal', 'new-shm', 'one.pv-journal', 'new-wal'])(
 
 test('where the folder is not there, that is what is said', async () => {
   expect(await refused(6, 'STORAGE_DENIED', 'vg', 'extend', 'no/such/folder')).toContain('make it first')
+})
+
+test.each([
+  ['a folder', (path: string) => mkdirSync(path)],
+  ['some text', () => bench.write('one.pv', 'some text, and not the volume'.repeat(100))],
+  ['another database', (path: string) => change(path, 'CREATE TABLE t (x)', 0)],
+])('where a volume was, there is %s: the volume is missing, and can be done without', async (_, put) => {
+  await commit('lies everywhere')
+  rmSync(bench.path('one.pv'))
+  put(bench.path('one.pv'))
+  const { message, hint } = await bench.fails(5, 'PV_MISSING', 'log', ...STORE)
+  expect(message).toContain('volume 1 of group store is missing')
+  expect(hint).toContain('varve vg reduce 1 --missing')
+  await bench.ok('vg', 'reduce', '1', '--missing', '--force', ...STORE)
+})
+
+test('one volume in the place of another is told of, and what is to be done; neither is given up', async () => {
+  await commit('lies everywhere')
+  rmSync(bench.path('two.pv'))
+  copyFileSync(bench.path('one.pv'), bench.path('two.pv'))
+  expect(await refused(5, 'PV_FOREIGN', 'log')).toContain('put the file of volume 2 there')
+  expect(await refused(5, 'PV_FOREIGN', 'vg', 'reduce', '2', '--missing', '--force')).toContain('volume 2')
+  rmSync(bench.path('two.pv'))
+  symlinkSync(bench.path('one.pv'), bench.path('two.pv'))
+  expect(await refused(5, 'PV_DUPLICATE', 'log')).toContain('Put the file of the other one back')
 })
 
 test('with an old copy of the catalog no volume is given up: none is lost', async () => {
