@@ -74,7 +74,7 @@ export abstract class VolumeVerbs extends LogicalVolumeVerbs {
   /**
    * Adds a physical volume: a new file, or one that `createPhysicalVolumes` made. Durable when resolved; the group works on if this is interrupted anywhere.
    *
-   * @throws {VarveError} `ALREADY_EXISTS`, `PV_DUPLICATE`, `PV_FOREIGN`, `STORAGE_DENIED`, `INVALID_ARGUMENT`
+   * @throws {VarveError} `ALREADY_EXISTS`, `PV_IN_USE`, `PV_DUPLICATE`, `PV_FOREIGN`, `STORAGE_DENIED`, `INVALID_PATH`, `INVALID_ARGUMENT`
    * @example
    * ```ts
    * const volume = await repo.extendVolumeGroup(`${dir}/second.varve`, { capacityBytes: 10 * 2 ** 30 })

@@ -200,6 +200,10 @@ function requireSense({ type, copies, objectCopies, tags, tiers }: LogicalVolume
     throw new VarveError('INVALID_ARGUMENT', `a ${type} logical volume cannot have ${copies} copies of each extent`, {
       expected: type === 'mirrored' ? '2 or more' : 1,
       actual: copies,
+      hint:
+        type === 'mirrored'
+          ? 'Ask for one more copy at least: `-m 1`.'
+          : 'More copies are what makes it mirrored: `-m` alone.',
     })
   }
   if (objectCopies !== undefined && !(Number.isSafeInteger(objectCopies) && objectCopies >= copies)) {
@@ -218,6 +222,7 @@ function requireSense({ type, copies, objectCopies, tags, tiers }: LogicalVolume
     throw new VarveError('INVALID_ARGUMENT', `a ${type} logical volume cannot have ${stripes} stripes`, {
       expected: '1 or more, and striped',
       actual: stripes,
+      hint: 'Stripes are of one copy: `--type striped -m 0`.',
     })
   }
   for (const tag of tags) requireTag(tag)
@@ -243,10 +248,14 @@ function requireVolumes({ layout, absent }: Pick<VolumeGroup, 'layout' | 'absent
   const needed = Math.max(objectCopies, stripes)
   if (usable.length >= needed) return
   const what = stripes > objectCopies ? `${stripes} stripes` : `${objectCopies} copies of each extent`
-  const tagged = tags.length > 0 ? ` and have the tag ${tags.join(' or ')}` : ''
-  throw new VarveError('INVALID_ARGUMENT', `${what} need as many volumes that take new extents${tagged}`, {
+  const tag = tags.join(' or ')
+  const message =
+    needed === 1
+      ? `no volume takes new extents${tag && ` and has the tag ${tag}`}`
+      : `${what} need as many volumes that take new extents${tag && ` and have the tag ${tag}`}; there are ${usable.length}`
+  throw new VarveError('INVALID_ARGUMENT', message, {
     expected: needed,
     actual: usable.length,
-    hint: 'Add a volume with `varve vg extend FILE`, or let it use all there are: `varve lv convert LV all`.',
+    hint: `Add a volume with \`varve vg extend FILE${tag && ' --addtag TAG'}\`, or let it use all there are: \`varve lv convert LV all\`.`,
   })
 }

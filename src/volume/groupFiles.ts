@@ -242,7 +242,7 @@ export function requireIdentity(
 
 /**
  * A new volume is a new file, or one that belongs to no group: says what is wrong with one that is neither.
- * @throws {VarveError} `PV_DUPLICATE`, `PV_FOREIGN`, `ALREADY_EXISTS`
+ * @throws {VarveError} `PV_IN_USE`, `PV_DUPLICATE`, `PV_FOREIGN`, `ALREADY_EXISTS`
  */
 export function refuseUsedFile(
   path: string,
@@ -254,14 +254,23 @@ export function refuseUsedFile(
   // An empty file is what a `vg extend` leaves that was killed at its very beginning.
   if (existing === undefined || statOf(path)?.size === 0) return
   const member = members.find((volume) => realPath(volume.location) === existing)
-  if (member) throw new VarveError('PV_DUPLICATE', `${path} is volume ${member.number} of this group already`, { path })
+  if (member) {
+    throw new VarveError('PV_IN_USE', `${path} is volume ${member.number} of this group already`, {
+      path,
+      hint: 'Use a path where nothing is.',
+    })
+  }
   const state = stateOf(path, options)
   const original = state && layout.physicalVolumes.find((volume) => volume.uuid === state.uuid)
   if (original) {
-    throw new VarveError('PV_DUPLICATE', `${path} is a copy of volume ${original.number} (${original.path})`, {
-      path,
-      hint: 'Delete the copy, or use another path.',
-    })
+    throw new VarveError(
+      'PV_DUPLICATE',
+      `${path} is a copy of volume ${original.number} (${original.path || 'the catalog'})`,
+      {
+        path,
+        hint: 'Delete the copy, or use another path.',
+      },
+    )
   }
   if (state && isFree(state)) return
   if (state && state.vg !== layout.vg) {

@@ -262,7 +262,7 @@ export class VolumeGroup {
 
   /**
    * Adds a volume: a new file, or one that belongs to no group. The group keeps working if this is killed at any point.
-   * @throws {VarveError} `PV_DUPLICATE`, `PV_FOREIGN`, `ALREADY_EXISTS`
+   * @throws {VarveError} `PV_IN_USE`, `PV_DUPLICATE`, `PV_FOREIGN`, `ALREADY_EXISTS`, `INVALID_PATH`
    */
   async extend(file: string, details: { capacityBytes: number | null; tags: readonly string[] }): Promise<void> {
     const path = resolve(file)

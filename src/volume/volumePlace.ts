@@ -1,7 +1,7 @@
 /** Where the file of a new volume is to be: what is there already, and why it is not taken. */
 import { resolve } from 'node:path'
 import { isVarveError, VarveError } from '../base/errors.js'
-import { KIB } from '../base/units.js'
+import { formatSize, KIB } from '../base/units.js'
 import { statOf } from './files.js'
 import { isFree, REMOVED } from './freeVolume.js'
 import { type FileIdentity, identifyFile } from './groupFiles.js'
@@ -16,7 +16,7 @@ export function requireCapacity(capacityBytes: number | null): void {
   throw new VarveError('INVALID_ARGUMENT', `a volume of ${capacityBytes} bytes is too small`, {
     expected: `${CAPACITY_BYTES_MIN} bytes or more`,
     actual: capacityBytes,
-    hint: 'Sizes are in bytes, or with a unit: 500M, 20G.',
+    hint: `It is to have ${formatSize(CAPACITY_BYTES_MIN)} at least. Sizes are in bytes, or with a unit: 500M, 20G.`,
   })
 }
 

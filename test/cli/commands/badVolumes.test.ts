@@ -35,8 +35,35 @@ test.each(['s.varve-wal', 'new-shm', 'one.pv-journal', 'new-wal'])(
   },
 )
 
+test('what is a volume of the group is in use, and a copy of the catalog is called so', async () => {
+  expect(await refused(4, 'PV_IN_USE', 'vg', 'extend', 'one.pv')).toContain('Use a path where nothing is')
+  expect(await refused(4, 'PV_IN_USE', 'vg', 'extend', 's.varve')).toContain('volume 0')
+  copyFileSync(bench.path('s.varve'), bench.path('copy'))
+  expect(await refused(5, 'PV_DUPLICATE', 'vg', 'extend', 'copy')).toContain('a copy of volume 0 (the catalog)')
+})
+
 test('where the folder is not there, that is what is said', async () => {
   expect(await refused(6, 'STORAGE_DENIED', 'vg', 'extend', 'no/such/folder')).toContain('make it first')
+})
+
+test('how many volumes there are, and how small one can be, is said', async () => {
+  expect(await refused(2, 'INVALID_ARGUMENT', 'lv', 'convert', 'default', '-m', '98')).toContain(
+    '99 copies of each extent need as many volumes that take new extents; there are 3',
+  )
+  expect(await refused(2, 'INVALID_ARGUMENT', 'lv', 'convert', 'default', '@ssd')).toMatch(
+    /^no volume takes new extents and has the tag ssd\n.*--addtag TAG/,
+  )
+  expect(await refused(2, 'INVALID_ARGUMENT', 'vg', 'extend', 'new.pv', '--size', '10K')).toContain('64.0 KiB at least')
+})
+
+test.each([
+  ['mirrored', '-m', '0', '-m 1'],
+  ['linear', '-m', '1', '`-m` alone'],
+  ['mirrored', '-i', '2', '--type striped'],
+])('--type %s %s %s: what would do is said', async (type, option, value, said) => {
+  expect(await refused(2, 'INVALID_ARGUMENT', 'lv', 'convert', 'default', '--type', type, option, value)).toContain(
+    said,
+  )
 })
 
 test.each([
