@@ -448,8 +448,15 @@ export class ChunkStore implements ObjectReader {
    * @throws {CorruptionError} `CORRUPT_EXTENT`, also where one of its bases is damaged or gone: `details.base` is its number then
    */
   async decode(stored: StoredExtent): Promise<Buffer> {
-    const { codec, frame, rawBytes } = stored
-    return decodeFrameAsync(codec, frame, rawBytes, await dictionaryOf(stored, this.bounds, (eid) => this.decoded(eid)))
+    const { codec, frame, rawBytes, eid: extent } = stored
+    const dictionary = await dictionaryOf(stored, this.bounds, (eid) => this.decoded(eid))
+    try {
+      return await decodeFrameAsync(codec, frame, rawBytes, dictionary)
+    } catch (cause) {
+      if (!isVarveError(cause, 'CORRUPT_EXTENT')) throw cause
+      const message = `extent ${extent} cannot be decoded: ${cause.message}`
+      throw new CorruptionError('CORRUPT_EXTENT', message, { ...cause.details, extent, cause })
+    }
   }
 
   /** `undefined` when it was rewritten meanwhile, and its bases are gone with it. */
