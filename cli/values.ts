@@ -40,7 +40,10 @@ export function parseSize(text: string): number {
   const factor = FACTORS[(match?.[2] ?? '').toLowerCase()]
   const size = match === null || factor === undefined ? Number.NaN : Math.floor(Number(match[1]) * factor)
   if (!Number.isSafeInteger(size)) {
-    throw new InvalidArgumentError('It must be a number of bytes, as in 4096, 64K, 1.5GiB or 10GB.')
+    const isSize = !Number.isNaN(size)
+    throw new InvalidArgumentError(
+      isSize ? 'It must be less than 8192T.' : 'It must be a number of bytes, as in 4096, 64K, 1.5GiB or 10GB.',
+    )
   }
   return size
 }

@@ -31,6 +31,12 @@ describe('sizes', () => {
     expect(() => parseSize(text)).toThrow(InvalidArgumentError)
   })
 
+  test('what cannot be counted is too large, and no wrong text', () => {
+    expect(() => parseSize('8192T')).toThrow('less than 8192T')
+    expect(parseSize('8191T')).toBe(8191 * 2 ** 40)
+    expect(() => parseSize('8191X')).toThrow('a number of bytes')
+  })
+
   test('some have to be there, some may be without limit', () => {
     expect(() => parsePositiveSize('0')).toThrow(InvalidArgumentError)
     expect(parseCapacity('none')).toBe('none')
