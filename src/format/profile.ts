@@ -68,6 +68,7 @@ const PE_SIZE_LEAST = 64 * KIB
 const PE_SIZE_MOST = MIB
 /** An extent holds at least this many of the longest chunks. */
 const CHUNKS_PER_EXTENT_LEAST = 4
+const LONGEST_CHUNKS_HINT = `: an extent is to hold ${CHUNKS_PER_EXTENT_LEAST} of the longest chunks. Ask for larger extents, or for smaller chunks.`
 
 const AVERAGE_FANOUT_LEAST = 4
 
@@ -94,7 +95,7 @@ export function makeProfile(options: ProfileOptions = {}): StoreProfile {
     throw new VarveError('INVALID_ARGUMENT', `${found.option} is out of range`, {
       expected: found.expected,
       actual: found.actual,
-      hint: `${found.option} must be ${found.expected}.`,
+      hint: `${found.option} must be ${found.expected}${found.option === 'chunker.maxBytes' ? LONGEST_CHUNKS_HINT : '.'}`,
     })
   }
   return profile

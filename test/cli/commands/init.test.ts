@@ -65,6 +65,12 @@ test.each([
   expect(existsSync(bench.path('.varve'))).toBe(false)
 })
 
+test('says what extents are too small for', async () => {
+  const { hint } = await bench.fails(2, 'INVALID_ARGUMENT', 'init', '--extent-size', '64K')
+  expect(hint).toMatch(/larger extents, or for smaller chunks/)
+  await bench.ok('init', '--extent-size', '64K', '--chunk-size', '2K')
+})
+
 test('refuses a branch name that cannot be one', async () => {
   await bench.fails(2, 'INVALID_REF_NAME', 'init', '--default-branch', 'a..b')
   expect(existsSync(bench.path('.varve'))).toBe(false)
