@@ -6,6 +6,7 @@
  */
 import { CorruptionError, isVarveError } from '../base/errors.js'
 import { BASE_DEPTH_MAX, DECODED_BYTES_MAX } from '../base/limits.js'
+import { decodeFrameAsync } from '../codec/compressor.js'
 import type { Dictionary } from '../codec/dictionary.js'
 import type { ExtentBase } from '../format/slots.js'
 import type { Catalog } from '../volume/catalog.js'
@@ -104,10 +105,30 @@ export function slotBytes({ eid, raw, slots, offsets }: DecodedExtent, slot: num
 }
 
 /**
+ * The raw bytes of an extent, through its bases where it has any.
+ * @throws {CorruptionError} `CORRUPT_EXTENT`, also where one of its bases is damaged or gone: `details.base` is its number then
+ */
+export async function decodeExtent(
+  stored: StoredExtent,
+  bounds: BaseBounds,
+  decoded: (eid: number) => Promise<DecodedExtent | undefined>,
+): Promise<Buffer> {
+  const { eid: extent, codec, frame, rawBytes } = stored
+  const dictionary = await dictionaryOf(stored, bounds, decoded)
+  try {
+    return await decodeFrameAsync(codec, frame, rawBytes, dictionary)
+  } catch (cause) {
+    if (!isVarveError(cause, 'CORRUPT_EXTENT')) throw cause
+    const message = `extent ${extent} cannot be decoded: ${cause.message}`
+    throw new CorruptionError('CORRUPT_EXTENT', message, { ...cause.details, extent, cause })
+  }
+}
+
+/**
  * The dictionary of an extent; `undefined` where it has no bases.
  * @throws {CorruptionError} `CORRUPT_EXTENT` when a base is damaged or gone, or they are more than any writer would name
  */
-export async function dictionaryOf(
+async function dictionaryOf(
   { eid, rawBytes, frame, bases }: StoredExtent,
   bounds: BaseBounds,
   decoded: (eid: number) => Promise<DecodedExtent | undefined>,

@@ -10,7 +10,6 @@ import type { Clock } from '../base/clock.js'
 import { CorruptionError, isVarveError, VarveError } from '../base/errors.js'
 import { HASH_BYTES, type Hash, parseHash, shortHash } from '../base/hash.js'
 import { MIB } from '../base/units.js'
-import { decodeFrameAsync } from '../codec/compressor.js'
 import { createHasher, type Hasher } from '../codec/hasher.js'
 import { KIND, type Kind } from '../format/kinds.js'
 import type { StoreProfile } from '../format/profile.js'
@@ -21,7 +20,7 @@ import type { ScratchFile } from '../volume/scratchFile.js'
 import type { VolumeGroup } from '../volume/volumeGroup.js'
 import type { CacheStats } from './adaptiveCache.js'
 import type { ChosenSlot } from './baseChoice.js'
-import { BaseBounds, dictionaryOf, slotBytes } from './bases.js'
+import { BaseBounds, decodeExtent, slotBytes } from './bases.js'
 import { ComingIds } from './comingIds.js'
 import type { DecodedExtent } from './decodedExtent.js'
 import { ExpectedChunks } from './expectedChunks.js'
@@ -443,20 +442,9 @@ export class ChunkStore implements ObjectReader {
     return held?.slots.map(({ length }) => length)
   }
 
-  /**
-   * The raw bytes of an extent, through its bases where it has any.
-   * @throws {CorruptionError} `CORRUPT_EXTENT`, also where one of its bases is damaged or gone: `details.base` is its number then
-   */
-  async decode(stored: StoredExtent): Promise<Buffer> {
-    const { codec, frame, rawBytes, eid: extent } = stored
-    const dictionary = await dictionaryOf(stored, this.bounds, (eid) => this.decoded(eid))
-    try {
-      return await decodeFrameAsync(codec, frame, rawBytes, dictionary)
-    } catch (cause) {
-      if (!isVarveError(cause, 'CORRUPT_EXTENT')) throw cause
-      const message = `extent ${extent} cannot be decoded: ${cause.message}`
-      throw new CorruptionError('CORRUPT_EXTENT', message, { ...cause.details, extent, cause })
-    }
+  /** See `decodeExtent`. @throws {CorruptionError} `CORRUPT_EXTENT` */
+  decode(stored: StoredExtent): Promise<Buffer> {
+    return decodeExtent(stored, this.bounds, (eid) => this.decoded(eid))
   }
 
   /** `undefined` when it was rewritten meanwhile, and its bases are gone with it. */
