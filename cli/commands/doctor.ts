@@ -15,8 +15,8 @@ gone or in the middle of a switch. Nothing is read back (that is "varve scrub" a
   ],
   json: `
 { ok: boolean,                                         // whether nothing is to be done
-  findings: { topic: "damage" | "erasure" | "volume-missing" | "copies-lacking" | "tiers-due" | "scrub-due" | "gc-due" | "lease" |
-                     "volume-full" | "disk-full" | "format" | "one-copy" | "folder",
+  findings: { topic: "damage" | "erasure" | "exported" | "volume-missing" | "copies-lacking" | "tiers-due" | "scrub-due" | "gc-due" |
+                     "lease" | "volume-full" | "space-low" | "disk-full" | "format" | "one-copy" | "folder",
               message, advice, path? }[] }`,
   statuses: {
     [EXIT.failed]: 'something is to be done',

@@ -12,6 +12,7 @@ import { adoptingRefs, type BranchVolumes } from '../refs/branchVolumes.js'
 import type { PrunedCommits } from '../refs/pruned.js'
 import { shortRef } from '../refs/refName.js'
 import { type DiskSpace, diskSpace } from '../volume/diskSpace.js'
+import { isExported } from '../volume/exported.js'
 import { knowsUses } from '../volume/extentUses.js'
 import { isProcessAlive, listLeases } from '../volume/lease.js'
 import { EXTENT_CLASS } from '../volume/physicalVolume.js'
@@ -28,6 +29,7 @@ import { scrubStatus } from './scrubState.js'
 export type DoctorTopic =
   | 'damage'
   | 'erasure'
+  | 'exported'
   | 'volume-missing'
   | 'copies-lacking'
   | 'tiers-due'
@@ -93,6 +95,7 @@ const ONE_COPY_BYTES_MAX = 100 * 1024 * MIB
 export function examine(context: DoctorContext): DoctorReport {
   const findings: DoctorFinding[] = []
   const looks = [
+    exported,
     missingVolumes,
     lackingCopies,
     adopting,
@@ -127,6 +130,10 @@ function unreadable(error: VarveError): DoctorFinding {
 function findingOf({ message, hint, details }: VarveError, topic: DoctorTopic, advice: string): DoctorFinding {
   const { path } = details
   return { topic, message, advice: hint ?? advice, ...(typeof path === 'string' ? { path } : {}) }
+}
+
+function exported({ group: { layout, catalog } }: DoctorContext): DoctorFinding[] {
+  return layout.exported ? [findingOf(isExported(layout, catalog.path), 'exported', '')] : []
 }
 
 function missingVolumes({ group }: DoctorContext): DoctorFinding[] {

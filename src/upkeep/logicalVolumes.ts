@@ -1,5 +1,5 @@
 /** Logical volumes: what they ask for, what is there, and bringing there what lacks. */
-import { VarveError } from '../base/errors.js'
+import { isVarveError, VarveError } from '../base/errors.js'
 import type { ChunkStore } from '../cas/chunkStore.js'
 import { type LogicalVolumeLayout, requireTag } from '../format/layout.js'
 import type { BranchVolume } from '../refs/branchVolumes.js'
@@ -131,7 +131,20 @@ export async function convertLogicalVolume(
     if (options.tiers !== undefined) noteTiers(store, logicalVolume(group.layout, name))
   }
   const plan = () => planPolicies(group, group.layout.logicalVolumes, logicalVolume(group.layout, name))
-  return reportOn(group, policy, await placeCopies(store, plan, options))
+  try {
+    return reportOn(group, policy, await placeCopies(store, plan, options))
+  } catch (error) {
+    throw isChange(options) && isVarveError(error, ...NO_ROOM) ? doneInPart(error, name) : error
+  }
+}
+
+/** Whatever may be otherwise later. */
+const NO_ROOM = ['STORAGE_FULL', 'STORAGE_READ_ONLY', 'STORAGE_DENIED', 'STORAGE_IO', 'VG_FULL'] as const
+
+function doneInPart(cause: VarveError, name: string): VarveError {
+  const { code, message, hint, details } = cause
+  const rest = `What is new comes as it was asked for; \`varve lv convert ${name} --repair\` does the rest of what is there.`
+  return new VarveError(code, message, { ...details, cause, hint: hint === undefined ? rest : `${hint} ${rest}` })
 }
 
 function reportOn(group: VolumeGroup, policy: LogicalVolumeLayout, report: PlaceCopiesReport): ConvertReport {

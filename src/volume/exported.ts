@@ -14,12 +14,15 @@ interface OpenGroup {
 
 /** @throws {VarveError} `VG_EXPORTED` */
 export function refuseExported(
-  { exported, name, vg }: VolumeGroupLayout,
+  layout: VolumeGroupLayout,
   catalogPath: string,
   { readOnly, partial }: Pick<OpenGroupOptions, 'readOnly' | 'partial'>,
 ): void {
-  if (!exported || (readOnly && partial)) return
-  throw new VarveError('VG_EXPORTED', `the volume group ${name} is exported: ${catalogPath}`, {
+  if (layout.exported && !(readOnly && partial)) throw isExported(layout, catalogPath)
+}
+
+export function isExported({ name, vg }: VolumeGroupLayout, catalogPath: string): VarveError {
+  return new VarveError('VG_EXPORTED', `the volume group ${name} is exported: ${catalogPath}`, {
     path: catalogPath,
     vg,
     hint: 'It can be used again after `varve vg import DIR`, with the folders in which its files lie now.',

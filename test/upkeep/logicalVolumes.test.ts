@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { VarveError } from '../../src/base/errors.js'
 import type { LogicalVolumeLayout } from '../../src/format/layout.js'
 import { planPolicies } from '../../src/upkeep/copyPlans.js'
 import { pseudoRandom } from '../codec/inputs.js'
@@ -102,6 +103,25 @@ describe('converting', () => {
       await repo.convertLogicalVolume('default', { copies })
     }
     expect((await repo.verify()).problems).toEqual([])
+  })
+
+  test('onto a disk that is full: what is new comes as asked, and it is said what does the rest', async () => {
+    const { repo } = await threeVolumes()
+    const [, volume] = repo.parts.group.volumes
+    if (!volume) throw new Error('there are three')
+    const { stage } = volume
+    volume.stage = async () => {
+      throw new VarveError('STORAGE_FULL', 'made to fail', { hint: 'Make room.' })
+    }
+    const error = await repo.convertLogicalVolume('default', { copies: 3 }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({
+      code: 'STORAGE_FULL',
+      hint: expect.stringMatching(/^Make room\. .*`varve lv convert default --repair`/),
+    })
+    volume.stage = stage
+    await repo.convertLogicalVolume('default')
+    for (const pvs of copiesOf(repo)) expect(pvs).toHaveLength(3)
+    await expectSound(repo)
   })
 
   test('broken off between the two steps: the same again does the rest', async () => {

@@ -57,6 +57,13 @@ test('exported, moved and renamed, imported: the same store', async () => {
   expect(readdirSync(bench.path('one')).filter((name) => /-(wal|shm)$/.test(name))).toEqual([])
   expect(await bench.json('--store', 'one/s.varve', 'vg')).toMatchObject({ exported: true })
   expect(await bench.ok('--store', 'one/s.varve', 'vg')).toContain('exported')
+  const { out } = await bench.run('--store', 'one/s.varve', 'doctor', '--json')
+  expect(JSON.parse(out).findings).toContainEqual({
+    topic: 'exported',
+    message: expect.stringContaining('is exported'),
+    advice: expect.stringContaining('varve vg import'),
+    path: bench.path('one/s.varve'),
+  })
   expect(await bench.json('--store', 'one/s.varve', 'pv')).toHaveLength(3)
   renameSync(bench.path('one/s.varve'), bench.path('two/catalog'))
   renameSync(bench.path('two/b.pv'), bench.path('one/s.varve'))
