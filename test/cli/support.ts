@@ -6,7 +6,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import type { Io, Pager, PagerCommand, Sink } from '../../cli/io.js'
 import { main } from '../../cli/program.js'
 
@@ -82,12 +82,8 @@ export interface ReportedError {
 /** Physical volumes of each store that `Workbench.init` makes. */
 export const VOLUMES = Number(process.env.VARVE_TEST_PVS ?? '1')
 
+/** For all suites of a process; it goes with all that the run leaves. */
 let template: Promise<Workbench> | undefined
-afterAll(async () => {
-  const made = template
-  template = undefined
-  ;(await made)?.remove()
-})
 
 /** A temporary folder with, once `init` ran, a store in it. */
 export class Workbench {

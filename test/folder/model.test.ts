@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { VOLUMES } from '../support/groups.js'
-import { memoryFolder, tempFolder } from '../support/tempFolder.js'
+import { diskFolder, memoryFolder } from '../support/tempFolder.js'
 import { runSequence } from './model/folderRun.js'
 import { HAS_GIT } from './model/gitTwin.js'
 
@@ -26,6 +26,6 @@ describe.skipIf(!CAN_RUN)(`working folders, seed ${SEED}`, () => {
 
   test('the same steps each time, on a disk as in memory', { timeout: 120_000 }, async () => {
     const play = (folder: string) => runSequence({ seed: SEED, sequence: 0, steps: STEPS, folder })
-    expect(await play(tempFolder())).toEqual(await play(memoryFolder()))
+    expect(await play(diskFolder())).toEqual(await play(memoryFolder()))
   })
 })

@@ -1,37 +1,30 @@
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { diskFolderOfRun } from '../frame/runFolder.js'
+import { memoryWith } from './memory.js'
 
-/** Where Linux has memory that looks like a folder. */
-const MEMORY = '/dev/shm'
-/** Some ten stores of a test, each of a MiB or two; containers have 64 MiB unless they are given more. */
-const MEMORY_BYTES = 48 * 1024 * 1024
+/** Some ten stores of a test, each of a MiB or two. */
+const SMALL_BYTES = 48 * 1024 * 1024
 
-/** A folder that is gone when the test ends. */
+/** A folder that is gone when the test ends. In memory, where the system has enough of that for all tests: test/frame/runFolder.ts. */
 export function tempFolder(): string {
   return folderIn(tmpdir())
 }
 
-/**
- * As `tempFolder`, in memory where the system has enough of that. For tests that sync or rename all the time, and would find the same
- * on a disk: what a process wrote is there after it was killed, whether it was synced or not.
- */
+/** As `tempFolder`, in memory where the system has enough for one test. For tests that sync or rename all the time. */
 export function memoryFolder(): string {
-  return folderIn(hasMemory() ? MEMORY : tmpdir())
+  return folderIn(memoryWith(SMALL_BYTES) ?? tmpdir())
+}
+
+/** As `tempFolder`, and never in memory. */
+export function diskFolder(): string {
+  return folderIn(diskFolderOfRun())
 }
 
 function folderIn(parent: string): string {
   const folder = mkdtempSync(join(parent, 'varve-test-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-function hasMemory(): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(MEMORY)
-    return bavail * bsize >= MEMORY_BYTES
-  } catch {
-    return false
-  }
 }
