@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { COMPILED_PLAINLY } from './test/frame/compiledPlainly.js'
 import { SlowFirst } from './test/frame/slowFirst.js'
 
 /**
@@ -25,11 +26,6 @@ const ONCE_SUITES = [
 /** Schedules of a store in memory: no store of files is made, and nothing but the processor is waited for. */
 const SIMULATION = 'test/simulation/**/*.test.ts'
 /**
- * Nearly all that suites run, they run a few times: V8 compiles it plainly at once, and optimises late what is run much more often. As
- * it does by itself, a fifth of the time went to that.
- */
-const COMPILED_PLAINLY = ['--always-sparkplug', '--interrupt-budget=1000000']
-/**
  * Many short pieces of work, of which each collects and compiles little: threads that do so beside it cost more than they save.
  */
 const ONE_THREAD = ['--single-threaded', '--max-semi-space-size=16']
@@ -46,7 +42,7 @@ export default defineConfig({
     globalSetup: 'test/frame/runFolder.ts',
     // Vitest leaves one processor to itself, and does next to nothing with it.
     maxWorkers: availableParallelism(),
-    execArgv: COMPILED_PLAINLY,
+    execArgv: [...COMPILED_PLAINLY],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Commands that tests build lie in folders of the moment: not each may leave its compiled self behind.

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { type BuildFailure, build } from 'esbuild'
 import ts from 'typescript'
 import { OLDEST_NODE } from '../../cli/build/bundle.js'
+import { COMPILED_PLAINLY } from '../frame/compiledPlainly.js'
 import { makeBuildFolder } from '../support/builtCommand.js'
 
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
@@ -74,7 +75,7 @@ export class CompiledExamples {
     if (failure !== undefined) return Promise.reject(new Error(failure))
     return new Promise((resolve, reject) => {
       const script = join(this.#folder, 'out', `${this.#stems.get(name)}.mjs`)
-      const child = spawn(process.execPath, ['--enable-source-maps', script], {
+      const child = spawn(process.execPath, [...COMPILED_PLAINLY, '--enable-source-maps', script], {
         cwd: folder,
         stdio: ['ignore', 'pipe', 'pipe'],
         timeout: EXAMPLE_TIMEOUT_MS,

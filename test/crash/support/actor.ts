@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { COMPILED_PLAINLY } from '../../frame/compiledPlainly.js'
 import { makeBuildFolder } from '../../support/builtCommand.js'
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url))
@@ -33,7 +34,8 @@ export async function buildStage(): Promise<Stage> {
   })
   return {
     enter: (verb, args, through = []) => {
-      const [command, ...rest] = [...through, process.execPath, '--enable-source-maps', script, verb, ...args]
+      const node = [process.execPath, ...COMPILED_PLAINLY, '--enable-source-maps']
+      const [command, ...rest] = [...through, ...node, script, verb, ...args]
       return new Actor(spawn(command as string, rest, { stdio: 'pipe', env: { ...process.env, NODE_OPTIONS: '' } }))
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
