@@ -40,6 +40,8 @@ export interface Played {
 const SETTINGS: Settings = { author: 'A <a@b>' }
 /** With `zstd` what is edited is compressed against what it was. */
 const COMPRESSIONS = ['none', 'zstd:1', 'zstd:1'] as const
+/** Archives are compressed as everything else is: at their own level an extent takes as long as many steps, and holds nothing else. */
+const LEVEL_MOST = 1
 /** Longer ones go round in circles. */
 const TURNS_MAX = 4000
 
@@ -98,7 +100,7 @@ export class Simulation {
 
   private constructor(volumes: 1 | 3) {
     // At once: else a schedule would not take the same steps each time.
-    zstd.encodeAsync = async (raw, level, dictionary) => zstd.encode(raw, level, dictionary)
+    zstd.encodeAsync = async (raw, level, dictionary) => zstd.encode(raw, Math.min(level, LEVEL_MOST), dictionary)
     this.#grounds = SPREADS[volumes].map((spread) => Ground.make(spread))
     this.#unwatch = watchWriters((store: ChunkStore) => {
       const world = this.#world
