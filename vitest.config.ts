@@ -40,6 +40,7 @@ export default defineConfig({
     unstubGlobals: true,
     sequence: { sequencer: SlowFirst },
     globalSetup: 'test/frame/runFolder.ts',
+    setupFiles: 'test/frame/equalBytes.ts',
     // Vitest leaves one processor to itself, and does next to nothing with it.
     maxWorkers: availableParallelism(),
     execArgv: [...COMPILED_PLAINLY],
