@@ -4,7 +4,7 @@ import { type Played, Simulation } from './schedule.js'
 
 /** The same each time, so that what fails was caused by a change; other schedules are played for other seeds. */
 const SEED = process.env.VARVE_TEST_SEED ?? '1'
-const SCHEDULES = Number(process.env.VARVE_TEST_SCHEDULES ?? (process.env.CI ? '4000' : '1000'))
+const SCHEDULES = Number(process.env.VARVE_TEST_SCHEDULES ?? (process.env.CI ? '10000' : '1000'))
 /** The number of one, to play it alone. */
 const ALONE = process.env.VARVE_TEST_SCHEDULE
 const SCHEDULES_PER_TEST = 250
