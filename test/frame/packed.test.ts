@@ -20,6 +20,9 @@ import { fencedBlocks } from '../docs/markdown.js'
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
 const NPM = process.platform === 'win32' ? 'npm.cmd' : 'npm'
 
+/** Types are bundled as well, which takes long on a busy machine. */
+const PACKING_MS = 300_000
+
 describe('the packed package', () => {
   let folder: string
   let project: string
@@ -48,7 +51,7 @@ describe('the packed package', () => {
       mkdirSync(dirname(join(modules, name)), { recursive: true })
       symlinkSync(join(PROJECT, 'node_modules', name), join(modules, name))
     }
-  })
+  }, PACKING_MS)
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   test('holds what is used, and no sources, tests or machine', () => {
