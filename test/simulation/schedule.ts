@@ -2,6 +2,7 @@
 import { isVarveError } from '../../src/base/errors.js'
 import { DAY_MS } from '../../src/base/units.js'
 import type { ChunkStore } from '../../src/cas/chunkStore.js'
+import { freeCollected, holdsUnseen } from '../../src/codec/unseenMemory.js'
 import { zstd } from '../../src/codec/zstd.js'
 import type { Repository } from '../../src/repository.js'
 import { Chance } from '../crash/support/chance.js'
@@ -148,6 +149,9 @@ export class Simulation {
   }
 
   async play(seed: string): Promise<Played> {
+    // As if no schedule had been played before: what waits to be collected decides when a writer waits, and others go on.
+    holdsUnseen(Number.MAX_SAFE_INTEGER)
+    await freeCollected()
     const chance = new Chance(seed)
     const graceDays = chance.pick([0, 2, 4, 6])
     const reflogDays = chance.pick([0, 0, 2, 4])
