@@ -1,5 +1,5 @@
 /** Damage to stores of the workbench, made behind their back. */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import type { Workbench } from './support.js'
 
 /** Files that contents may lie in. */
@@ -22,4 +22,18 @@ export function flipContent(bench: Workbench, content: Buffer, files: readonly s
     return
   }
   throw new Error('the content is nowhere')
+}
+
+/** A bit of each copy, also of those that SQLite left behind when it moved rows, and that nobody reads any more. */
+export function flipEverywhere(bench: Workbench, content: Buffer): void {
+  let flips = 0
+  for (const path of FILES.map((file) => bench.path(file)).filter((file) => existsSync(file))) {
+    const bytes = readFileSync(path)
+    for (let at = bytes.indexOf(content); at >= 0; at = bytes.indexOf(content, at + 1)) {
+      bytes[at]! ^= 1
+      flips++
+    }
+    writeFileSync(path, bytes)
+  }
+  if (flips === 0) throw new Error('the content is nowhere')
 }

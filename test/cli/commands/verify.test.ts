@@ -3,7 +3,7 @@ import { renameSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { VolumeGroup } from '../../../src/volume/volumeGroup.js'
 import { groupOptions } from '../../support/groups.js'
-import { flipContent } from '../damage.js'
+import { flipContent, flipEverywhere } from '../damage.js'
 import { VOLUMES, Workbench } from '../support.js'
 
 let bench: Workbench
@@ -66,7 +66,7 @@ test('of more files than are named it says so, and what names all of them', asyn
   const content = CONTENT.toReversed()
   for (let number = 0; number < 25; number++) bench.write(`tree/copies/${number}.txt`, content)
   await bench.commit('tree', 'copies')
-  flipContent(bench, Buffer.from(content.subarray(1000, 1020)))
+  flipEverywhere(bench, Buffer.from(content.subarray(1000, 1020)))
   const { out } = await bench.run('verify')
   const told = /… and 10 or more others: "varve which (extent:\d+)" lists them/.exec(out)
   expect(told, out).not.toBeNull()
