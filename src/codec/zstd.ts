@@ -120,6 +120,7 @@ function runtime(native: RuntimeZstd): Zstd {
     },
     async encodeAsync(raw, level, dictionary) {
       if (usesPackage(dictionary)) return packagedZstd.encodeAsync(raw, level, dictionary)
+      holdsUnseen(raw.length)
       const frame = await called((done) => native.zstdCompress(raw, encodeOptions(raw.length, level, dictionary), done))
       return withContentSize(frame, raw.length)
     },
@@ -129,6 +130,7 @@ function runtime(native: RuntimeZstd): Zstd {
     },
     async decodeAsync(frame, rawBytes, dictionary) {
       if (usesPackage(dictionary)) return packagedZstd.decodeAsync(frame, rawBytes, dictionary)
+      holdsUnseen(rawBytes)
       return called((done) => native.zstdDecompress(frame, decodeOptions(rawBytes, dictionary), done))
     },
   }
