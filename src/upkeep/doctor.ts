@@ -12,7 +12,7 @@ import { adoptingRefs, type BranchVolumes } from '../refs/branchVolumes.js'
 import type { PrunedCommits } from '../refs/pruned.js'
 import { shortRef } from '../refs/refName.js'
 import { type DiskSpace, diskSpace } from '../volume/diskSpace.js'
-import { isExported } from '../volume/exported.js'
+import { groupExported } from '../volume/exported.js'
 import { knowsUses } from '../volume/extentUses.js'
 import { isProcessAlive, listLeases } from '../volume/lease.js'
 import { EXTENT_CLASS } from '../volume/physicalVolume.js'
@@ -133,7 +133,7 @@ function findingOf({ message, hint, details }: VarveError, topic: DoctorTopic, a
 }
 
 function exported({ group: { layout, catalog } }: DoctorContext): DoctorFinding[] {
-  return layout.exported ? [findingOf(isExported(layout, catalog.path), 'exported', '')] : []
+  return layout.exported ? [findingOf(groupExported(layout, catalog.path), 'exported', 'Import it.')] : []
 }
 
 function missingVolumes({ group }: DoctorContext): DoctorFinding[] {

@@ -64,7 +64,7 @@ export interface PolicyChange {
   readonly stripes?: number | null | undefined
   /** Numbers of the volumes it may use; empty: all. */
   readonly physicalVolumes?: readonly number[] | undefined
-  /** It may use volumes with one of these tags alone; empty: any. */
+  /** Only volumes with one of these tags may be used; an empty list: all. */
   readonly tags?: readonly string[] | undefined
   /**
    * Tags of its tiers: what is new comes to volumes with the one, what is not used any more goes to those with the other
@@ -134,12 +134,12 @@ export async function convertLogicalVolume(
   try {
     return reportOn(group, policy, await placeCopies(store, plan, options))
   } catch (error) {
-    throw isChange(options) && isVarveError(error, ...NO_ROOM) ? doneInPart(error, name) : error
+    throw isChange(options) && isVarveError(error, ...UNWRITABLE) ? doneInPart(error, name) : error
   }
 }
 
-/** Whatever may be otherwise later. */
-const NO_ROOM = ['STORAGE_FULL', 'STORAGE_READ_ONLY', 'STORAGE_DENIED', 'STORAGE_IO', 'VG_FULL'] as const
+/** What a disk says that may be otherwise later. */
+const UNWRITABLE = ['STORAGE_FULL', 'STORAGE_READ_ONLY', 'STORAGE_DENIED', 'STORAGE_IO', 'VG_FULL'] as const
 
 function doneInPart(cause: VarveError, name: string): VarveError {
   const { code, message, hint, details } = cause

@@ -18,10 +18,10 @@ export function refuseExported(
   catalogPath: string,
   { readOnly, partial }: Pick<OpenGroupOptions, 'readOnly' | 'partial'>,
 ): void {
-  if (layout.exported && !(readOnly && partial)) throw isExported(layout, catalogPath)
+  if (layout.exported && !(readOnly && partial)) throw groupExported(layout, catalogPath)
 }
 
-export function isExported({ name, vg }: VolumeGroupLayout, catalogPath: string): VarveError {
+export function groupExported({ name, vg }: VolumeGroupLayout, catalogPath: string): VarveError {
   return new VarveError('VG_EXPORTED', `the volume group ${name} is exported: ${catalogPath}`, {
     path: catalogPath,
     vg,

@@ -17,8 +17,9 @@ export class ScratchFile {
     private readonly path: string,
     private readonly maxBytes: number,
   ) {
-    // One that somebody left who could not take its name away is begun anew.
-    this.#fd = openSync(path, 'w+', 0o600)
+    // Somebody may have left one who could not take its name away. Made anew, so that nothing is written through a link.
+    rmSync(path, { force: true })
+    this.#fd = openSync(path, 'wx+', 0o600)
     this.#unlink()
   }
 

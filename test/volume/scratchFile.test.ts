@@ -1,5 +1,5 @@
 /** Room beside a store for the moment: what comes back, and that nothing is left of it. */
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ScratchFile } from '../../src/volume/scratchFile.js'
@@ -46,6 +46,17 @@ test('it leaves nothing, be it closed or not, and takes up what somebody left wh
   expect(readBack(file, at, 5)?.toString()).toBe('bytes')
   file.close()
   expect(readdirSync(folder)).toEqual([])
+})
+
+test('nothing is written through a link that lies in its place', () => {
+  const folder = tempFolder()
+  writeFileSync(join(folder, 'precious'), 'kept')
+  symlinkSync(join(folder, 'precious'), join(folder, 'store.varve-scratch'))
+  const file = scratchIn(folder, 1000)
+  file.append(Buffer.from('bytes'))
+  file.close()
+  expect(readFileSync(join(folder, 'precious'), 'utf8')).toBe('kept')
+  expect(readdirSync(folder)).toEqual(['precious'])
 })
 
 test('there is none where there is no room to spare, nor where no file can be made', () => {
