@@ -117,6 +117,8 @@ function defineGroup(command: VerbCommand, group: VerbGroup, run: Runner): void 
   command
     .usage(`[${names.join('|')}]`)
     .argument('[command]')
+    // What follows a mistyped command is not what is wrong.
+    .allowExcessArguments()
     .helpCommand(false)
   command.configureHelp({ ...formatHelp, visibleArguments: () => [] })
   command.action((given: string | undefined) => {

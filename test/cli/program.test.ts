@@ -102,6 +102,7 @@ describe('wrong use', () => {
     [['tag', '-d', 'a', 'b'], 'one name', undefined],
     [['tag', '-m', 'x'], 'which tag', undefined],
     [['vg', 'shrink'], "unknown command 'shrink'", 'extend'],
+    [['vg', 'shrink', 'x', 'y'], "unknown command 'shrink'", 'extend'],
     [['vg', 'rename'], 'missing required argument', undefined],
     [['lv', 'convert', 'default', '--type', 'round'], 'Allowed choices are linear, striped, mirrored', undefined],
     [['vg', 'extend', 'f', '--size', 'big'], "argument 'big' is invalid", undefined],
